@@ -1,0 +1,110 @@
+/* Find the command, run it, turn what came back into an exit status. Every command is one file with one table. */
+#include "cli/commands.h"
+#include "core/text.h"
+#include "core/worker.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const known_topics[] = {"build",   "inspect", "diff",   "sign",    "verify", "install", "rollback",
+                                           "status",  "collect", "audit",  "report",  "policy", "trust",   "key",
+                                           "--help",  "--version", NULL};
+
+const OkseCommand *const okse_commands[] = {NULL};
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    okse_interrupt();
+}
+
+static void print_overview(void)
+{
+    puts("Usage: okse COMMAND [OPTION…] [ARGUMENT…]\n\n"
+         "Pack a sovereign AI stack into one signed bundle; verify, install and audit it where it runs.\n\nCommands:");
+    for (const OkseCommand *const *command = okse_commands; *command != NULL; command++)
+        printf("  %-14s %s\n", (*command)->name, (*command)->summary);
+    puts("\nokse COMMAND --help tells more; okse --version prints the version.\n"
+         "Exit status: 0 yes, done · 1 the answer is no · 2 bad input or usage · 3 the system failed · 4 inconclusive");
+}
+
+/* A command's name is one word or two ("report diff"); the longest that matches wins. */
+static const OkseCommand *find_command(int count, char **words, int *used)
+{
+    const OkseCommand *found = NULL;
+
+    for (const OkseCommand *const *command = okse_commands; *command != NULL; command++) {
+        g_auto(GStrv) name = g_strsplit((*command)->name, " ", 2);
+        int length = (int)g_strv_length(name);
+
+        if (count < length || (found != NULL && length <= *used))
+            continue;
+        if (strcmp(words[0], name[0]) == 0 && (length == 1 || strcmp(words[1], name[1]) == 0)) {
+            found = *command;
+            *used = length;
+        }
+    }
+    return found;
+}
+
+static int dispatch(int count, char **words, GError **error)
+{
+    const OkseCommand *command;
+    const char *near;
+    int used = 0;
+
+    if (count < 1) {
+        print_overview();
+        okse_fail(error, OKSE_ERROR_INVALID, "no command given");
+        return 2;
+    }
+    if (strcmp(words[0], "--version") == 0) {
+        puts("okse " OKSE_VERSION);
+        return 0;
+    }
+    if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0 || strcmp(words[0], "help") == 0) {
+        print_overview();
+        return 0;
+    }
+    command = find_command(count, words, &used);
+    if (command != NULL)
+        return okse_command_run(command, count - used, words + used, error);
+    near = okse_text_nearest(words[0], known_topics);
+    okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s'%s%s%s", words[0], near != NULL ? " (did you mean '" : "",
+              near != NULL ? near : "", near != NULL ? "'?)" : " (see okse --help)");
+    return 2;
+}
+
+static void process_setup(void)
+{
+    struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+
+    setlocale(LC_CTYPE, "");                   /* not LC_ALL: a comma in LC_NUMERIC would break our JSON */
+    g_log_writer_default_set_use_stderr(TRUE); /* by default GLib sends debug and info to stdout */
+    g_log_set_always_fatal((GLogLevelFlags)(G_LOG_FATAL_MASK | (int)G_LOG_LEVEL_CRITICAL));
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGTERM, &interrupt, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    umask(022); /* what is written must not depend on who runs it */
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    process_setup();
+    status = dispatch(argc - 1, argv + 1, &error);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fputs("okse: standard output could not be written\n", stderr);
+        return 3;
+    }
+    if (error == NULL)
+        return status;
+    g_autofree char *shown = okse_text_show(error->message, -1, true);
+    fprintf(stderr, "okse: %s\n", shown);
+    return okse_exit_status(error);
+}

@@ -1,0 +1,367 @@
+/* Safe file access. Paths from outside go through openat2 with a resolve policy; there is no fallback to a weaker
+ * call, because the fallback is where comparable tools had their holes. */
+#include "core/fd.h"
+
+#include "core/limits.h"
+
+#include <dirent.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static int openat2_retry(int dir_fd, const char *path, struct open_how *how)
+{
+    for (;;) {
+        int fd = (int)syscall(SYS_openat2, dir_fd, path, how, sizeof *how);
+
+        if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
+            return fd;
+    }
+}
+
+int okse_open(const char *path, int flags, mode_t mode, GError **error)
+{
+    int fd = open(path, flags | O_CLOEXEC, mode);
+
+    if (fd < 0)
+        okse_fail_errno(error, "%s", path);
+    return fd;
+}
+
+int okse_open_directory(const char *path, GError **error)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 && errno == ENOTDIR)
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: not a directory", path);
+    else if (fd < 0)
+        okse_fail_errno(error, "%s", path);
+    return fd;
+}
+
+int okse_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, GError **error)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
+        .mode = (flags & O_CREAT) != 0 ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd = openat2_retry(dir_fd, path, &how);
+
+    if (fd < 0 && (errno == EXDEV || errno == ELOOP))
+        okse_fail(error, OKSE_ERROR_REFUSED, "%s: leaves its directory or is a symbolic link", path);
+    else if (fd < 0)
+        okse_fail_errno(error, "%s", path);
+    return fd;
+}
+
+int okse_open_in_root(int root_fd, const char *path, int flags, GError **error)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY),
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd = openat2_retry(root_fd, path, &how);
+
+    if (fd < 0)
+        okse_fail_errno(error, "%s", path);
+    return fd;
+}
+
+static bool element_check(const char *path, const char *element, size_t length, GError **error)
+{
+    if (length == 0)
+        return okse_fail(error, OKSE_ERROR_INVALID, "path '%s' is absolute or has an empty element", path);
+    if ((length == 1 && element[0] == '.') || (length == 2 && element[0] == '.' && element[1] == '.'))
+        return okse_fail(error, OKSE_ERROR_INVALID, "path '%s' has a '.' or '..' element", path);
+    if (length > OKSE_LIMIT_NAME)
+        return okse_fail(error, OKSE_ERROR_INVALID, "path '%s' has an element over %u bytes", path, OKSE_LIMIT_NAME);
+    return true;
+}
+
+static bool characters_check(const char *path, GError **error)
+{
+    for (const char *p = path; *p != '\0'; p += g_utf8_skip[(guchar)*p]) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (c == '\\' || g_unichar_iscntrl(c) || (g_unichar_type(c) == G_UNICODE_FORMAT && c != 0x200C && c != 0x200D))
+            return okse_fail(error, OKSE_ERROR_INVALID, "path has the forbidden character U+%04X", c);
+    }
+    return true;
+}
+
+bool okse_path_check(const char *path, GError **error)
+{
+    size_t length = strlen(path);
+
+    if (length == 0 || length > OKSE_LIMIT_PATH)
+        return okse_fail(error, OKSE_ERROR_INVALID, "path is empty or over %u bytes", OKSE_LIMIT_PATH);
+    if (!g_utf8_validate_len(path, length, NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "path is not UTF-8");
+    if (!characters_check(path, error))
+        return false;
+    for (const char *element = path;;) {
+        const char *slash = strchrnul(element, '/');
+
+        if (!element_check(path, element, (size_t)(slash - element), error))
+            return false;
+        if (*slash == '\0')
+            return true;
+        element = slash + 1;
+    }
+}
+
+bool okse_read_exact(int fd, void *buffer, size_t length, const char *name, GError **error)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t got = read(fd, (char *)buffer + done, length - done);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return okse_fail_errno(error, "read %s", name);
+        if (got == 0)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: ends early", name);
+        done += (size_t)got;
+    }
+    return true;
+}
+
+bool okse_pread_exact(int fd, void *buffer, size_t length, uint64_t offset, const char *name, GError **error)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t got = pread(fd, (char *)buffer + done, length - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return okse_fail_errno(error, "read %s", name);
+        if (got == 0)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: ends early, at byte %" G_GUINT64_FORMAT, name,
+                             offset + done);
+        done += (size_t)got;
+    }
+    return true;
+}
+
+bool okse_write_all(int fd, const void *data, size_t length, const char *name, GError **error)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t put = write(fd, (const char *)data + done, length - done);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return okse_fail_errno(error, "write %s", name);
+        done += (size_t)put;
+    }
+    return true;
+}
+
+bool okse_pwrite_all(int fd, const void *data, size_t length, uint64_t offset, const char *name, GError **error)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t put = pwrite(fd, (const char *)data + done, length - done, (off_t)(offset + done));
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return okse_fail_errno(error, "write %s", name);
+        done += (size_t)put;
+    }
+    return true;
+}
+
+GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    guint8 chunk[65536];
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        okse_fail_errno(error, "%s", name);
+        return NULL;
+    }
+    if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name,
+                  S_ISDIR(info.st_mode) ? "is a directory where a file belongs" : "is not a regular file");
+        return NULL;
+    }
+    for (;;) {
+        ssize_t got = read(fd, chunk, sizeof chunk);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            okse_fail_errno(error, "read %s", name);
+            return NULL;
+        }
+        if (got == 0)
+            return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+        if (bytes->len + (uint64_t)got > limit) {
+            okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %" G_GUINT64_FORMAT " bytes", name,
+                      limit);
+            return NULL;
+        }
+        g_byte_array_append(bytes, chunk, (guint)got);
+    }
+}
+
+GBytes *okse_read_path(const char *path, uint64_t limit, GError **error)
+{
+    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+
+    return fd < 0 ? NULL : okse_read_fd(fd, limit, path, error);
+}
+
+bool okse_make_directories(int dir_fd, const char *path, GError **error)
+{
+    g_auto(GStrv) elements = g_strsplit(path, "/", -1);
+    okse_autofd at = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (at < 0)
+        return okse_fail_errno(error, "%s", path);
+    for (char **element = elements; *element != NULL; element++) {
+        int next;
+
+        if (mkdirat(at, *element, 0755) < 0 && errno != EEXIST)
+            return okse_fail_errno(error, "make directory %s", path);
+        next = okse_open_beneath(at, *element, O_RDONLY | O_DIRECTORY, 0, error);
+        if (next < 0)
+            return false;
+        okse_fd_clear(&at);
+        at = next;
+    }
+    return true;
+}
+
+static bool remove_children(int fd, GError **error);
+
+/* NOLINTNEXTLINE(misc-no-recursion): depth is bounded by the path limit of what we install */
+bool okse_remove_tree(int dir_fd, const char *name, GError **error)
+{
+    okse_autofd fd = -1;
+
+    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+        return true;
+    if (errno != EISDIR && errno != EPERM)
+        return okse_fail_errno(error, "remove %s", name);
+    fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return okse_fail_errno(error, "remove %s", name);
+    if (!remove_children(fd, error))
+        return false;
+    if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0)
+        return okse_fail_errno(error, "remove %s", name);
+    return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): see okse_remove_tree() */
+static bool remove_children(int fd, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+
+    if (directory == NULL)
+        return okse_fail_errno(error, "read directory");
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            g_ptr_array_add(names, g_strdup(entry->d_name));
+    closedir(directory);
+    for (guint i = 0; i < names->len; i++)
+        if (!okse_remove_tree(fd, g_ptr_array_index(names, i), error))
+            return false;
+    return true;
+}
+
+static bool output_target_check(int dir_fd, const char *name, const char *path, GError **error)
+{
+    struct stat info;
+
+    if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? true : okse_fail_errno(error, "%s", path);
+    if (S_ISDIR(info.st_mode))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a file belongs", path);
+    if (!S_ISREG(info.st_mode))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: exists and is not a regular file; it is left alone", path);
+    return true;
+}
+
+bool okse_output_open(OkseOutput *output, const char *path, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+
+    output->name = g_path_get_basename(path);
+    output->path = g_strdup(path);
+    if (strcmp(output->name, "/") == 0 || strcmp(output->name, ".") == 0 || g_str_has_suffix(path, "/"))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a file belongs", path);
+    output->dir_fd = okse_open_directory(directory, error);
+    if (output->dir_fd < 0 || !output_target_check(output->dir_fd, output->name, path, error))
+        return false;
+    output->part = g_strdup_printf(".%s.part-%ld", output->name, (long)getpid());
+    output->fd = openat(output->dir_fd, output->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (output->fd < 0)
+        return okse_fail_errno(error, "write %s", path);
+    return true;
+}
+
+bool okse_output_finish(OkseOutput *output, GError **error)
+{
+    if (fsync(output->fd) < 0 || renameat(output->dir_fd, output->part, output->dir_fd, output->name) < 0)
+        return okse_fail_errno(error, "finish %s", output->path);
+    g_clear_pointer(&output->part, g_free);
+    if (fsync(output->dir_fd) < 0)
+        return okse_fail_errno(error, "finish %s", output->path);
+    return true;
+}
+
+void okse_output_clear(OkseOutput *output)
+{
+    if (output->part != NULL && output->fd >= 0)
+        unlinkat(output->dir_fd, output->part, 0);
+    okse_fd_clear(&output->fd);
+    okse_fd_clear(&output->dir_fd);
+    g_clear_pointer(&output->part, g_free);
+    g_clear_pointer(&output->name, g_free);
+    g_clear_pointer(&output->path, g_free);
+}
+
+bool okse_write_path(const char *path, GBytes *bytes, GError **error)
+{
+    g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
+    gsize length;
+    const void *data = g_bytes_get_data(bytes, &length);
+
+    return okse_output_open(&output, path, error) && okse_write_all(output.fd, data, length, path, error) &&
+           okse_output_finish(&output, error);
+}
+
+bool okse_write_beneath(int dir_fd, const char *path, GBytes *bytes, mode_t mode, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *part = g_strdup_printf(".%s.part-%ld", name, (long)getpid());
+    okse_autofd parent = okse_open_beneath(dir_fd, directory, O_RDONLY | O_DIRECTORY, 0, error);
+    okse_autofd fd = -1;
+    gsize length;
+    const void *data = g_bytes_get_data(bytes, &length);
+
+    if (parent < 0)
+        return false;
+    fd = okse_open_beneath(parent, part, O_WRONLY | O_CREAT | O_TRUNC, mode, error);
+    if (fd < 0)
+        return false;
+    if (!okse_write_all(fd, data, length, path, error)) {
+        unlinkat(parent, part, 0);
+        return false;
+    }
+    if (fsync(fd) < 0 || renameat(parent, part, parent, name) < 0 || fsync(parent) < 0) {
+        okse_fail_errno(error, "write %s", path);
+        unlinkat(parent, part, 0);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/error.h"
+
+/* What is known as data (manifests/, templates/) is embedded in the binary, and a directory of the same shape can stand
+ * in for it (--manifests DIR). Paths are relative: "manifests/controls/egress.destinations.yaml". */
+typedef struct OkseResources OkseResources;
+
+/* directory: replaces the embedded manifests/ as a whole, or NULL. Errors: INVALID, NOT_FOUND, SYSTEM. */
+OkseResources *okse_resources_open(const char *directory, GError **error);
+void okse_resources_free(OkseResources *resources);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseResources, okse_resources_free)
+
+/* The bytes of one file. Errors: NOT_FOUND; INVALID over OKSE_LIMIT_DOCUMENT. */
+GBytes *okse_resources_read(const OkseResources *resources, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Names of the regular files directly in `directory` ("manifests/controls"), sorted by bytes. Never NULL on success.
+ * A directory that is not there is an empty list. */
+GStrv okse_resources_list(const OkseResources *resources, const char *directory, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;
+
+/* How messages call a file: the real path, or "(built in)/manifests/…". */
+char *okse_resources_name(const OkseResources *resources, const char *path) G_GNUC_WARN_UNUSED_RESULT;

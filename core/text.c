@@ -1,0 +1,107 @@
+/* Text for people: escaping what came from outside, near words, sizes and times. */
+#include "core/text.h"
+
+#include <string.h>
+
+#define NEAREST_MAX 64
+
+static void show_character(GString *shown, gunichar c, bool lines)
+{
+    bool joiner = c == 0x200C || c == 0x200D;
+    bool line = lines && (c == '\n' || c == '\t');
+
+    if (!line && (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 ||
+                  (g_unichar_type(c) == G_UNICODE_FORMAT && !joiner)))
+        g_string_append_printf(shown, "\\u{%x}", c);
+    else
+        g_string_append_unichar(shown, c);
+}
+
+char *okse_text_show(const char *text, gssize length, bool lines)
+{
+    g_autoptr(GString) shown = g_string_new(NULL);
+    const char *end = text + (length < 0 ? strlen(text) : (size_t)length);
+
+    while (text < end) {
+        gunichar c = g_utf8_get_char_validated(text, end - text);
+
+        if (c == (gunichar)-1 || c == (gunichar)-2) {
+            g_string_append_printf(shown, "\\x%02x", (unsigned char)*text++);
+            continue;
+        }
+        show_character(shown, c, lines);
+        text += g_utf8_skip[(guchar)*text];
+    }
+    return g_string_free(g_steal_pointer(&shown), FALSE);
+}
+
+/* Optimal string alignment distance over bytes; words longer than NEAREST_MAX are never near. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][NEAREST_MAX + 1];
+    unsigned la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
+
+    if (la > NEAREST_MAX || lb > NEAREST_MAX)
+        return NEAREST_MAX;
+    for (unsigned j = 0; j <= lb; j++)
+        rows[0][j] = j;
+    for (unsigned i = 1; i <= la; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *above2 = rows[(i + 1) % 3];
+
+        row[0] = i;
+        for (unsigned j = 1; j <= lb; j++) {
+            row[j] = MIN(MIN(above[j] + 1, row[j - 1] + 1), above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = MIN(row[j], above2[j - 2] + 1);
+        }
+    }
+    return rows[la % 3][lb];
+}
+
+const char *okse_text_nearest(const char *word, const char *const *known)
+{
+    unsigned best = (unsigned)CLAMP(strlen(word) / 3, 1, 3) + 1;
+    const char *nearest = NULL;
+
+    for (; *known != NULL; known++) {
+        unsigned d = distance(word, *known);
+
+        if (d < best) {
+            best = d;
+            nearest = *known;
+        }
+    }
+    return nearest;
+}
+
+char *okse_text_size(guint64 bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = (double)bytes;
+    unsigned unit = 0;
+
+    while (value >= 1024 && unit + 1 < G_N_ELEMENTS(units)) {
+        value /= 1024;
+        unit++;
+    }
+    return unit == 0 ? g_strdup_printf("%" G_GUINT64_FORMAT " B", bytes)
+                     : g_strdup_printf("%.1f %s", value, units[unit]);
+}
+
+char *okse_text_time(gint64 seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+
+    return time == NULL ? g_strdup("(time out of range)") : g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+bool okse_text_time_parse(const char *text, gint64 *seconds)
+{
+    g_autofree char *full = strlen(text) == 10 ? g_strconcat(text, "T00:00:00Z", NULL) : g_strdup(text);
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(full, NULL); /* NULL zone: an offset is required */
+
+    if (time == NULL || strlen(full) < 20 || full[4] != '-')
+        return false;
+    *seconds = g_date_time_to_unix(time);
+    return true;
+}

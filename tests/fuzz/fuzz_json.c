@@ -1,0 +1,23 @@
+/* What the strict reader accepts is written and read again to the same bytes. */
+#include "core/json.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(data, size);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) value = okse_json_read(bytes, 1 << 20, "fuzz", &error);
+
+    g_assert((value == NULL) == (error != NULL));
+    if (value != NULL) {
+        g_autoptr(GBytes) once = okse_json_write(value);
+        g_autoptr(json_t) again = okse_json_read(once, G_MAXUINT64, "fuzz", NULL);
+        g_autoptr(GBytes) twice = okse_json_write(again);
+
+        g_assert(g_bytes_equal(once, twice));
+    }
+    return 0;
+}
