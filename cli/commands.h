@@ -3,3 +3,11 @@
 #include "cli/options.h"
 
 /* One file per subcommand, one table entry per file. */
+
+/* stack, sources, building */
+/* reading */
+/* statements and trust */
+/* installing */
+/* facts */
+/* law */
+/* reports */

@@ -13,7 +13,16 @@ static const char *const known_topics[] = {"build",   "inspect", "diff",   "sign
                                            "status",  "collect", "audit",  "report",  "policy", "trust",   "key",
                                            "--help",  "--version", NULL};
 
-const OkseCommand *const okse_commands[] = {NULL};
+const OkseCommand *const okse_commands[] = {
+    /* stack, sources, building */
+    /* reading */
+    /* statements and trust */
+    /* installing */
+    /* facts */
+    /* law */
+    /* reports */
+    NULL,
+};
 
 static void on_interrupt(int number)
 {

@@ -1,0 +1,27 @@
+"""What every command promises about help, unknown words and streams."""
+import re
+
+
+def commands(okse):
+    out = okse("--help", status=0).out
+    block = out.split("Commands:\n")[1].split("\n\n")[0]
+    return [re.split(r"  +", line.strip())[0] for line in block.splitlines() if line.strip()]
+
+
+def test_version_on_stdout(okse):
+    result = okse("--version", status=0)
+    assert re.fullmatch(r"okse \d+\.\d+\.\d+\n", result.out) and result.err == ""
+
+
+def test_unknown_command_names_the_nearest(okse):
+    result = okse("biuld", status=2)
+    assert result.out == "" and "did you mean 'build'?" in result.err
+
+
+def test_every_command_has_help_and_refuses_unknown_options(okse):
+    for command in commands(okse):
+        helped = okse(*command.split(), "--help", status=0)
+        assert helped.err == "" and helped.out.startswith(f"Usage: okse {command}")
+        assert max(map(len, helped.out.splitlines())) <= 120
+        refused = okse(*command.split(), "--no-such-option", status=2)
+        assert refused.out == "" and "--no-such-option" in refused.err
