@@ -15,6 +15,7 @@ static const char *const known_topics[] = {"build",    "inspect", "diff",    "si
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
+    &okse_command_build,
     /* reading */
     /* statements and trust */
     /* installing */
