@@ -6,6 +6,7 @@
 
 /* stack, sources, building */
 extern const OkseCommand okse_command_init;
+extern const OkseCommand okse_command_build;
 /* reading */
 /* statements and trust */
 /* installing */

@@ -16,6 +16,7 @@ static const char *const known_topics[] = {"init",    "build",    "inspect", "di
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     &okse_command_init,
+    &okse_command_build,
     /* reading */
     /* statements and trust */
     /* installing */

@@ -181,8 +181,8 @@ static bool refuse_links_in_weights(const OkseSource *source, GError **error)
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
 {
     g_autofree char *base = g_path_get_dirname(plan->stack->origin);
-    g_autofree char *origin = strcmp(base, ".") == 0 ? g_strdup(component->location)
-                                                     : g_build_filename(base, component->location, NULL);
+    g_autofree char *origin =
+        strcmp(base, ".") == 0 ? g_strdup(component->location) : g_build_filename(base, component->location, NULL);
     OkseSource *source = open_source(component, dir_fd, origin, error);
     OkseManifestPlan *manifest;
 
