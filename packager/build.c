@@ -75,8 +75,9 @@ static bool check_space(int fd, uint64_t needed, const char *path, uint64_t *ava
         return true;
     have = okse_text_size(*available);
     return okse_fail(error, OKSE_ERROR_SYSTEM,
-                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and the file system has %s free; nothing was written",
-                     path, want, needed, have);
+                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and only %s (%" G_GUINT64_FORMAT
+                     " bytes) are available there; nothing was written",
+                     path, want, needed, have, *available);
 }
 
 static bool reserve(int fd, uint64_t size, const char *path, GError **error)

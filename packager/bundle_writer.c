@@ -49,8 +49,10 @@ static bool finish_blob(Copy *copy, GError **error)
     if (blob->wants_verity)
         blob->verity = okse_verity_stream_end(copy->verity);
     if (blob->has_digest && !okse_sha256_equal(&digest, &blob->digest))
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is not what it was, or not what its manifest says",
-                         okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
+        return okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "%s: '%s' changed while it was being packed, or is not what its manifest says; nothing was written",
+            okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
     blob->digest = digest;
     blob->has_digest = true;
     return true;

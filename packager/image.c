@@ -53,6 +53,10 @@ static GBytes *read_blob(const OkseSource *source, const json_t *descriptor, Oks
         !okse_sha256_parse(text, &named, error))
         return NULL;
     path = g_strdup_printf("blobs/sha256/%s", okse_sha256_hex(&named, hex));
+    if (okse_source_find(source, path) < 0) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: %s is missing; the image is not whole", origin, path);
+        return NULL;
+    }
     bytes = okse_source_read(source, path, OKSE_LIMIT_METADATA, error);
     if (bytes == NULL)
         return NULL;

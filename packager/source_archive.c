@@ -3,6 +3,7 @@
  * here. */
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/text.h"
 #include "packager/source_internal.h"
 
 #include <archive.h>
@@ -160,7 +161,9 @@ static bool list_member(OkseSource *source, Archive *archive, struct archive_ent
     if (path == NULL)
         return true;
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s: '%s': ", source->origin, path);
+        g_autofree char *shown = okse_text_show(path, -1, false);
+
+        g_prefix_error(error, "%s: '%s': ", source->origin, shown);
         return false;
     }
     if (source->entries->len >= OKSE_LIMIT_FILES)

@@ -98,7 +98,9 @@ static bool add_name(OkseSource *source, int dir_fd, const char *prefix, const c
     struct stat info;
 
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s/%s: ", source->origin, path);
+        g_autofree char *shown = okse_text_show(path, -1, false);
+
+        g_prefix_error(error, "%s/%s: ", source->origin, shown);
         return false;
     }
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
