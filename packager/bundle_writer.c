@@ -231,7 +231,7 @@ static bool all_different(const OkseLayout *layout, GError **error)
     for (guint i = 1; i < sorted->len; i++)
         if (compare_digests(&g_ptr_array_index(sorted, i - 1), &g_ptr_array_index(sorted, i)) == 0)
             return okse_fail(error, OKSE_ERROR_INVALID,
-                             "a file of a component equals metadata that Okse writes about it; change the file");
+                             "a file of a component is the same bytes as what Okse writes about it; change the file");
     return true;
 }
 

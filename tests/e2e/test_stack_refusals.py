@@ -352,3 +352,16 @@ def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3 and out == "" and err != ""
     assert leftovers(tmp_path / "output") == []
+
+
+def test_never_overwrites_what_it_reads(okse, tmp_path, inside):
+    write(inside / "model.gguf", noise("m", 5000))
+    subprocess.run(["tar", "-cf", inside / "a.tar", "-C", inside, "model.gguf"], check=True)
+    os.link(inside / "model.gguf", inside / "same.gguf")
+    for source, output in (("{path: model.gguf}", "model.gguf"), ("{path: model.gguf}", "same.gguf"),
+                           ("{archive: a.tar}", "a.tar"), ("{path: model.gguf}", "stack.yaml")):
+        simple(inside, source)
+        before = {name: (inside / name).read_bytes() for name in os.listdir(inside)}
+        result = okse("build", "stack.yaml", "--country", "VN", "-o", output, "--unsigned", cwd=inside, status=2)
+        assert output in result.err
+        assert {name: (inside / name).read_bytes() for name in os.listdir(inside)} == before
