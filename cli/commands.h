@@ -7,6 +7,8 @@
 /* stack, sources, building */
 extern const OkseCommand okse_command_build;
 /* reading */
+extern const OkseCommand okse_command_diff;
+extern const OkseCommand okse_command_inspect;
 /* statements and trust */
 /* installing */
 /* facts */

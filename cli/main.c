@@ -17,6 +17,8 @@ const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     &okse_command_build,
     /* reading */
+    &okse_command_inspect,
+    &okse_command_diff,
     /* statements and trust */
     /* installing */
     /* facts */
