@@ -5,6 +5,7 @@
 /* One file per subcommand, one table entry per file. */
 
 /* stack, sources, building */
+extern const OkseCommand okse_command_init;
 extern const OkseCommand okse_command_build;
 /* reading */
 extern const OkseCommand okse_command_diff;

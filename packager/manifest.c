@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "packager/media_types.h"
+#include "packager/patterns.h"
 
 #include <string.h>
 
@@ -34,22 +35,6 @@ static bool set_json(OkseBlobPlan *blob, const json_t *value, const char *what, 
     return true;
 }
 
-/* The filetypes row for a path: its base name, lower-cased, against the patterns in order. */
-static const json_t *filetype(const OksePlan *plan, const char *path)
-{
-    g_autofree char *base = g_path_get_basename(path);
-    g_autofree char *name = g_ascii_strdown(base, -1);
-
-    for (size_t i = 0; i < json_array_size(plan->filetypes); i++) {
-        const json_t *row = json_array_get(plan->filetypes, i);
-        const char *pattern = okse_json_peek_text(row, "pattern");
-
-        if (pattern != NULL && g_pattern_match_simple(pattern, name))
-            return row;
-    }
-    return NULL;
-}
-
 static bool is_weights(const OkseManifestPlan *manifest)
 {
     return manifest->component != NULL && strcmp(manifest->component->kind, "weights") == 0;
@@ -72,7 +57,7 @@ static void note_model_file(json_t *annotations, const OkseEntry *entry, gint64 
 static json_t *raw_layer(const OksePlan *plan, const OkseManifestPlan *manifest, const OkseBlobPlan *blob)
 {
     const OkseEntry *entry = okse_source_entry(blob->source, blob->entry);
-    const char *kind = is_weights(manifest) ? okse_json_peek_text(filetype(plan, entry->path), "kind") : NULL;
+    const char *kind = is_weights(manifest) ? okse_json_peek_text(okse_patterns_find(plan->filetypes, entry->path), "kind") : NULL;
     g_autofree char *type = kind != NULL ? g_strdup_printf(OKSE_TYPE_MODEL_RAW_FORMAT, kind) : g_strdup(OKSE_TYPE_FILE);
     json_t *annotations = json_object(), *layer = descriptor(type, blob);
     char verity[OKSE_SHA256_TEXT];
@@ -122,7 +107,7 @@ static json_t *manifest_json(const char *artifact_type, const char *config_type,
 static const char *weights_format(const OksePlan *plan, const OkseManifestPlan *manifest)
 {
     for (unsigned i = 0; i < okse_source_count(manifest->source); i++) {
-        const json_t *row = filetype(plan, okse_source_entry(manifest->source, i)->path);
+        const json_t *row = okse_patterns_find(plan->filetypes, okse_source_entry(manifest->source, i)->path);
         const char *format = okse_json_peek_text(row, "format");
 
         if (format != NULL)
