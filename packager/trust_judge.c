@@ -175,8 +175,8 @@ static void verdict_note(OkseSignatureVerdict *verdict, const char *status, cons
     va_end(arguments);
 }
 
-/* True when this key or holder may count for the role; it is then remembered. */
-static bool tally_take(Tally *tally, const Court *court, const char *who, const char *role)
+/* True when this key or holder may still count for the role. */
+static bool tally_allows(const Tally *tally, const Court *court, const char *who, const char *role)
 {
     const char *before = g_hash_table_lookup(tally->used, who);
 
@@ -193,8 +193,10 @@ static bool signature_counts(const Court *court, Tally *tally, const OkseRole *r
         verdict_note(verdict, "unknown", "the signer is not listed for role '%s'", role->name);
         return false;
     }
-    holder = g_strdup_printf("holder %s", signer->holder != NULL ? signer->holder : verdict->signer);
-    if (!tally_take(tally, court, verdict->key, role->name) || !tally_take(tally, court, holder, role->name)) {
+    holder = g_strdup_printf("holder %s", signer->holder != NULL ? signer->holder
+                                          : signer->key != NULL  ? verdict->key
+                                                                 : verdict->signer);
+    if (!tally_allows(tally, court, verdict->key, role->name) || !tally_allows(tally, court, holder, role->name)) {
         const char *before = g_hash_table_lookup(tally->used, verdict->key);
 
         if (before == NULL)

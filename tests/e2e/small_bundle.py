@@ -58,8 +58,22 @@ def manifest(artifact, config, layers):
                       "config": descriptor(kind, data), "layers": layers})
 
 
-def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", files=None):
-    """Write the bundle; returns its identity (hex)."""
+SIGSTORE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+
+def statement_manifest(index, sigstore):
+    title = f"sha256-{sha(index)}.sigstore.json"
+    return canonical({
+        "schemaVersion": 2, "mediaType": OCI + "image.manifest.v1+json", "artifactType": SIGSTORE,
+        "config": descriptor(OCI + "empty.v1+json", b"{}"),
+        "layers": [descriptor(SIGSTORE, sigstore, annotations={"org.opencontainers.image.title": title})],
+        "subject": descriptor(OCI + "image.index.v1+json", index),
+        "annotations": {"dev.sigstore.bundle.content": "dsse-envelope",
+                        "dev.sigstore.bundle.predicateType": "urn:okse:release:v1"}})
+
+
+def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", files=None, statements=None):
+    """Write the bundle; returns its identity (hex). statements: called with the identity, gives sigstore bundles."""
     files = {"a.conf": b"listen 127.0.0.1\n", "b.bin": bytes(range(256)) * 40} if files is None else files
     lock = canonical({"schema": "okse.lock.v1"})
     stack_config = canonical({"name": name, "version": version, "country": country, "sequence": sequence})
@@ -81,6 +95,12 @@ def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", 
     top = canonical({"schemaVersion": 2, "mediaType": OCI + "image.index.v1+json", "manifests": [
         descriptor(media, data, annotations={"org.opencontainers.image.ref.name": ref}) for ref, data, media in named]})
     slot = -(-(len(top) + ROOM) // 4096) * 4096
+    signed = [(statement_manifest(index, data), data) for data in (statements(sha(index)) if statements else [])]
+    if signed:
+        document = json.loads(top)
+        document["manifests"] += [descriptor(OCI + "image.manifest.v1+json", data, artifactType=SIGSTORE)
+                                  for data, _ in signed]
+        top = canonical(document)
     out = bytearray()
 
     def member(member_name, data):
@@ -92,7 +112,10 @@ def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", 
     member("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     member("index.json", top.ljust(slot))
     blob(index)
-    out += pax(AREA - 512)
+    area = len(out)
+    for data in ([b"{}"] if signed else []) + [data for pair in signed for data in pair]:
+        blob(data)
+    out += pax(AREA - 512 - (len(out) - area))
     for data in (stack, stack_config, lock, component, config):
         blob(data)
     seen = set()
