@@ -7,6 +7,9 @@
 /* stack, sources, building */
 /* reading */
 /* statements and trust */
+extern const OkseCommand okse_command_key_new;
+extern const OkseCommand okse_command_trust_init;
+extern const OkseCommand okse_command_trust_show;
 /* installing */
 /* facts */
 /* law */

@@ -17,6 +17,9 @@ const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     /* reading */
     /* statements and trust */
+    &okse_command_key_new,
+    &okse_command_trust_init,
+    &okse_command_trust_show,
     /* installing */
     /* facts */
     /* law */
