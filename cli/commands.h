@@ -11,6 +11,9 @@ extern const OkseCommand okse_command_key_new;
 extern const OkseCommand okse_command_trust_init;
 extern const OkseCommand okse_command_trust_show;
 /* installing */
+extern const OkseCommand okse_command_install;
+extern const OkseCommand okse_command_rollback;
+extern const OkseCommand okse_command_status;
 /* facts */
 /* law */
 /* reports */

@@ -21,6 +21,9 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_trust_init,
     &okse_command_trust_show,
     /* installing */
+    &okse_command_install,
+    &okse_command_rollback,
+    &okse_command_status,
     /* facts */
     /* law */
     /* reports */

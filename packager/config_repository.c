@@ -72,7 +72,7 @@ static bool configure(git_repository *repository, GError **error)
 static bool make_repository(const char *root_path, int root_fd, GError **error)
 {
     g_autofree char *path = g_build_filename(root_path, NEXT, NULL);
-    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    git_repository_init_options options = {.version = GIT_REPOSITORY_INIT_OPTIONS_VERSION};
     g_autoptr(Repository) repository = NULL;
 
     if (!okse_remove_tree(root_fd, NEXT, error))
@@ -93,8 +93,8 @@ static git_repository *open_repository(const char *root_path, GError **error)
     g_autofree char *path = g_build_filename(root_path, "config", ".git", NULL);
     git_repository *repository = NULL;
 
-    if (git_repository_open_ext(&repository, path, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT,
-                                NULL) != 0)
+    /* As a bare one: before the first switch its work tree is not there. */
+    if (git_repository_open_ext(&repository, path, GIT_REPOSITORY_OPEN_BARE | GIT_REPOSITORY_OPEN_NO_SEARCH, NULL) != 0)
         git_fail(error, "open");
     return repository;
 }
@@ -263,8 +263,7 @@ bool okse_config_commit(const OkseConfigCommit *commit, int generation_fd, const
     known = find_commit(repository, commit->name);
     if (known != NULL)
         return true;
-    return write_tree(repository, generation_fd, parts, &tree, error) &&
-           write_commit(repository, commit, &tree, error);
+    return write_tree(repository, generation_fd, parts, &tree, error) && write_commit(repository, commit, &tree, error);
 }
 
 /* The index is written under another name and renamed: an administrator's `git status` may hold git's own lock. */
@@ -293,8 +292,7 @@ static bool head_is(git_repository *repository, const char *generation)
     g_autofree char *wanted = reference_name(generation);
     g_autoptr(Reference) head = NULL;
 
-    return git_reference_lookup(&head, repository, "HEAD") == 0 &&
-           git_reference_type(head) == GIT_REFERENCE_SYMBOLIC &&
+    return git_reference_lookup(&head, repository, "HEAD") == 0 && git_reference_type(head) == GIT_REFERENCE_SYMBOLIC &&
            strcmp(git_reference_symbolic_target(head), wanted) == 0;
 }
 

@@ -27,8 +27,8 @@ typedef struct {
     uint64_t sealed;       /* files whose fs-verity digest was enough */
 } OkseDriftReport;
 
-/* Compare on `threads` threads (0: all). Trouble with a file is part of the report and not a failure; nothing is changed.
- * identity: NULL when no state knows it. Errors: CANCELLED. */
+/* Compare on `threads` threads (0: all). Trouble with a file is part of the report and not a failure; nothing is
+ * changed. identity: NULL when no state knows it. Errors: CANCELLED. */
 OkseDriftReport *okse_drift_check(int generation_fd, const char *name, const OkseSha256 *identity, unsigned threads,
                                   OkseProgress *progress, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_drift_report_free(OkseDriftReport *report);
@@ -51,7 +51,7 @@ char *okse_drift_summary(const OkseDriftReport *report) G_GNUC_WARN_UNUSED_RESUL
  * `path` of a component is relative to the root ("current/serving"). complete is false when anything could not be read:
  * then an empty drift means nothing. name … compliance are null when the records are damaged. A new reference.
  * Errors: NOT_FOUND (nothing is installed), INVALID (not an install root, state.json), SYSTEM, CANCELLED. */
-json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progress, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progress,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The same for a report that is there already. */
 json_t *okse_drift_describe(const OkseDriftReport *report, const char *generation) G_GNUC_WARN_UNUSED_RESULT;

@@ -90,8 +90,8 @@ static const char *type_name(mode_t mode)
 
 static mode_t wanted_type(const OkseTreeEntry *entry)
 {
-    static const mode_t types[] = {[OKSE_TREE_FILE] = S_IFREG, [OKSE_TREE_DIRECTORY] = S_IFDIR,
-                                   [OKSE_TREE_LINK] = S_IFLNK};
+    static const mode_t types[] = {
+        [OKSE_TREE_FILE] = S_IFREG, [OKSE_TREE_DIRECTORY] = S_IFDIR, [OKSE_TREE_LINK] = S_IFLNK};
 
     return types[entry->type];
 }
@@ -122,8 +122,7 @@ static void compare_link(const Walk *walk, const OkseTreeEntry *entry, int dir_f
         add(walk, entry->path, OKSE_DRIFT_CHANGED, entry->link, target);
 }
 
-static void compare_entry(Walk *walk, const OkseTreeEntry *entry, int dir_fd, const char *name,
-                          const struct stat *info)
+static void compare_entry(Walk *walk, const OkseTreeEntry *entry, int dir_fd, const char *name, const struct stat *info)
 {
     Job job = {.entry = entry};
 

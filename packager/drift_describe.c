@@ -21,9 +21,9 @@ static json_t *drift_json(const GPtrArray *drift)
 
     for (guint i = 0; i < drift->len; i++) {
         const OkseDrift *item = g_ptr_array_index(drift, i);
-        json_t *value = json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "component", item->component, "path", item->path,
-                                  "status", okse_drift_name(item->status), "expected", item->expected, "actual",
-                                  item->actual);
+        json_t *value =
+            json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "component", item->component, "path", item->path, "status",
+                      okse_drift_name(item->status), "expected", item->expected, "actual", item->actual);
 
         g_assert(value != NULL);
         json_array_append_new(list, value);
@@ -79,8 +79,8 @@ json_t *okse_drift_describe(const OkseDriftReport *report, const char *generatio
     const OkseRecords *records = report->records;
     char identity[OKSE_SHA256_TEXT];
     json_t *value = json_pack("{s:s, s:s?, s:b, s:I}", "generation", generation, "identity",
-                              records->has_identity ? okse_sha256_text(&records->identity, identity) : NULL,
-                              "complete", okse_drift_complete(report), "sealed", (json_int_t)report->sealed);
+                              records->has_identity ? okse_sha256_text(&records->identity, identity) : NULL, "complete",
+                              okse_drift_complete(report), "sealed", (json_int_t)report->sealed);
 
     g_assert(value != NULL);
     set_annotation(value, "name", records->index, "dev.okse.name");

@@ -27,8 +27,7 @@ bool okse_generation_matches(const char *name, const OkseSha256 *identity)
     if (digits == NULL || !g_ascii_string_to_unsigned(digits, 10, 0, G_MAXINT64, NULL, NULL) ||
         (digits[0] == '0' && digits[1] != '\0'))
         return false;
-    if (strlen(dash + 1) != OKSE_GENERATION_PREFIX ||
-        strspn(dash + 1, "0123456789abcdef") != OKSE_GENERATION_PREFIX)
+    if (strlen(dash + 1) != OKSE_GENERATION_PREFIX || strspn(dash + 1, "0123456789abcdef") != OKSE_GENERATION_PREFIX)
         return false;
     return identity == NULL || strncmp(okse_sha256_hex(identity, hex), dash + 1, OKSE_GENERATION_PREFIX) == 0;
 }

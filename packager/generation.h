@@ -3,7 +3,8 @@
 #include "core/digest.h"
 #include "core/json.h"
 
-/* A generation is one installed bundle; its directory is generations/<sequence>-<first 12 hex digits of the identity>. */
+/* A generation is one installed bundle; its directory is generations/<sequence>-<first 12 hex digits of the identity>.
+ */
 #define OKSE_GENERATION_PREFIX 12
 
 char *okse_generation_name(uint64_t sequence, const OkseSha256 *identity) G_GNUC_WARN_UNUSED_RESULT;
@@ -11,7 +12,8 @@ char *okse_generation_name(uint64_t sequence, const OkseSha256 *identity) G_GNUC
 /* True for a name of that form whose digits are those of `identity` (NULL: any). */
 bool okse_generation_matches(const char *name, const OkseSha256 *identity);
 
-/* state.json of an install root (okse.state.v1): what the root remembers. Read strictly, written canonically and whole. */
+/* state.json of an install root (okse.state.v1): what the root remembers. Read strictly, written canonically and whole.
+ */
 typedef struct {
     char *name; /* of the stack */
     uint64_t sequence;

@@ -24,7 +24,7 @@
 typedef struct {
     const OkseInstall *install;
     OkseStaging staging;
-    GPtrArray *parts;    /* OksePart */
+    GPtrArray *parts; /* OksePart */
     int root_fd, generations_fd;
     OkseState *state;
     char *name, *current;
@@ -126,7 +126,8 @@ static bool write_records(Run *run, int stage_fd, GError **error)
 {
     const OkseBlobs blobs = {okse_stage_blob, &run->staging};
     g_autoptr(json_t) generation = generation_json(run);
-    const OkseRecordsSource source = {okse_bundle_identity(run->install->bundle), okse_bundle_index(run->install->bundle),
+    const OkseRecordsSource source = {okse_bundle_identity(run->install->bundle),
+                                      okse_bundle_index(run->install->bundle),
                                       okse_bundle_layout_index(run->install->bundle), generation, &blobs};
 
     return okse_records_write(stage_fd, &source, error);
@@ -214,8 +215,8 @@ static bool remember(const Run *run, GError **error)
     const OkseBundle *bundle = run->install->bundle;
     g_autofree char *at = okse_text_time(run->install->now);
     g_autofree char *name = g_strdup(okse_bundle_name(bundle)), *version = g_strdup(okse_bundle_version(bundle));
-    const OkseInstalled installed = {run->name, *okse_bundle_identity(bundle),  name,
-                                     version,   okse_bundle_sequence(bundle), at};
+    const OkseInstalled installed = {run->name, *okse_bundle_identity(bundle), name,
+                                     version,   okse_bundle_sequence(bundle),  at};
     char action[] = "install";
     const OkseSwitch change = {at, action, run->current, run->name};
 

@@ -2,11 +2,11 @@
 
 #include "core/error.h"
 
-/* The directory that install, rollback and status work in: generations/, current, state.json, config/, .lock. Everything
- * happens beneath its descriptor. */
+/* The directory that install, rollback and status work in: generations/, current, state.json, config/, .lock.
+ * Everything happens beneath its descriptor. */
 
-/* Open it; create: make the directory (not its parents) when it is missing, and generations/ in it. An existing `current`
- * that is not our link is refused. Errors: INVALID (no directory, not an install root), NOT_FOUND, SYSTEM. */
+/* Open it; create: make the directory (not its parents) when it is missing, and generations/ in it. An existing
+ * `current` that is not our link is refused. Errors: INVALID (no directory, not an install root), NOT_FOUND, SYSTEM. */
 int okse_root_open(const char *path, bool create, GError **error);
 
 /* Take the lock for changes; waits for other commands unless `wait` is false. The descriptor holds it until closed; -1

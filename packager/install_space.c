@@ -33,8 +33,8 @@ bool okse_space_check(const OkseSpace *space, const char *root, GError **error)
     g_autofree char *needed = okse_text_size(space->needed), *available = okse_text_size(space->available);
 
     if (space->needed > space->available)
-        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the install needs %s and %s are free; nothing was written", root,
-                         needed, available);
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the install needs %s and %s are free; nothing was written",
+                         root, needed, available);
     if (space->files > space->files_available)
         return okse_fail(error, OKSE_ERROR_SYSTEM,
                          "%s: the install needs %" G_GUINT64_FORMAT " inodes and %" G_GUINT64_FORMAT

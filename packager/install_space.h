@@ -8,7 +8,7 @@
 /* What parts (OksePart) and the records of a bundle take on the file system of `fd`, and what is free there for us.
  * Errors: SYSTEM. */
 typedef struct {
-    uint64_t needed, available; /* bytes */
+    uint64_t needed, available;      /* bytes */
     uint64_t files, files_available; /* inodes; files_available G_MAXUINT64 where the file system has no such limit */
 } OkseSpace;
 bool okse_space_ask(int fd, const GPtrArray *parts, uint64_t metadata, OkseSpace *space, GError **error);

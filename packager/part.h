@@ -30,14 +30,16 @@ typedef struct {
 /* All components of a bundle index, in its order; several platforms of an image are one part. A manifest that cannot be
  * read or understood makes a part with a fault, nothing else; the stack manifest is no part.
  * Returns OksePart *, owned by the array. Errors: INVALID when the index itself is not understood. */
-GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The config of the stack manifest ("what the stack says"). A new reference. Errors: INVALID, what blobs->read reports. */
+/* The config of the stack manifest ("what the stack says"). A new reference. Errors: INVALID, what blobs->read reports.
+ */
 json_t *okse_parts_stack(const json_t *bundle_index, const OkseBlobs *blobs, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Add the digest of every metadata blob that is reachable from the bundle index to `digests` (GArray of OkseSha256, no
- * order, maybe repeated): manifests, configs, the stack's documents, listings. What can be reached is added on failure too:
- * a damaged manifest does not hide the others. Errors: as okse_parts_stack(), the first. */
+ * order, maybe repeated): manifests, configs, the stack's documents, listings. What can be reached is added on failure
+ * too: a damaged manifest does not hide the others. Errors: as okse_parts_stack(), the first. */
 bool okse_parts_metadata(const json_t *bundle_index, const OkseBlobs *blobs, GArray *digests, GError **error);
 /* The same for the statements that a layout's index.json names. */
 bool okse_parts_statements(const json_t *layout_index, const OkseBlobs *blobs, GArray *digests, GError **error);

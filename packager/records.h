@@ -3,8 +3,8 @@
 #include "packager/part.h"
 
 /* What a generation keeps of its bundle in `.okse`, so that it can be checked without it: an OCI layout without payload
- * (oci-layout, index.json, blobs/sha256/…: bundle index, statements, manifests, configs, stack documents, listings), and
- * generation.json. */
+ * (oci-layout, index.json, blobs/sha256/…: bundle index, statements, manifests, configs, stack documents, listings),
+ * and generation.json. */
 #define OKSE_RECORDS ".okse"
 
 /* Write them into a generation that is being staged. layout_index: the bundle's index.json; generation: what becomes
@@ -16,8 +16,8 @@ typedef struct {
 } OkseRecordsSource;
 bool okse_records_write(int generation_fd, const OkseRecordsSource *source, GError **error);
 
-/* Read back, believing only what the identity vouches for. What cannot be read or is not what its digest says leaves its
- * field NULL (index, stack, parts) or a fault in the part; the first reason is in fault. */
+/* Read back, believing only what the identity vouches for. What cannot be read or is not what its digest says leaves
+ * its field NULL (index, stack, parts) or a fault in the part; the first reason is in fault. */
 typedef struct {
     OkseSha256 identity; /* with has_identity */
     bool has_identity;
@@ -30,8 +30,8 @@ typedef struct {
 } OkseRecords;
 
 /* identity: NULL: taken from index.json, and must fit `name`, the generation's name. Never NULL. */
-OkseRecords *okse_records_read(int generation_fd, const char *name, const OkseSha256 *identity)
-    G_GNUC_WARN_UNUSED_RESULT;
+OkseRecords *okse_records_read(int generation_fd, const char *name,
+                               const OkseSha256 *identity) G_GNUC_WARN_UNUSED_RESULT;
 void okse_records_free(OkseRecords *records);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseRecords, okse_records_free)
 

@@ -26,8 +26,8 @@ static bool choose(const OkseRollback *rollback, const OkseState *state, const c
     const char *chosen = rollback->to != NULL ? rollback->to : previous_of(state, current);
 
     if (chosen == NULL)
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: there is no generation before %s to go back to", rollback->root,
-                         current);
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: there is no generation before %s to go back to",
+                         rollback->root, current);
     if (okse_state_find(state, chosen) == NULL) {
         g_autofree char *shown = okse_text_show(chosen, -1, false);
 
@@ -88,7 +88,7 @@ bool okse_rollback(const OkseRollback *rollback, char **from, char **now_current
     okse_autofd lock = root_fd < 0 ? -1 : okse_root_lock(root_fd, true, error);
     g_autofree char *current = lock < 0 ? NULL : current_of(rollback->root, root_fd, error);
     g_autoptr(OkseState) state = current == NULL ? NULL : okse_state_load(root_fd, error);
-    const char *to;
+    const char *to = NULL;
 
     if (state == NULL || !choose(rollback, state, current, &to, error))
         return false;
@@ -113,11 +113,11 @@ static json_t *generations_json(int root_fd, const OkseState *state, const char 
         okse_autofd fd = okse_root_generation(root_fd, item->generation, NULL);
         char identity[OKSE_SHA256_TEXT];
 
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:b}", "generation", item->generation, "identity",
-                            okse_sha256_text(&item->identity, identity), "name", item->name, "version", item->version,
-                            "sequence", (json_int_t)item->sequence, "installed_at", item->at, "current",
-                            g_strcmp0(item->generation, current) == 0, "present", fd >= 0));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:b}", "generation",
+                                              item->generation, "identity", okse_sha256_text(&item->identity, identity),
+                                              "name", item->name, "version", item->version, "sequence",
+                                              (json_int_t)item->sequence, "installed_at", item->at, "current",
+                                              g_strcmp0(item->generation, current) == 0, "present", fd >= 0));
     }
     return list;
 }

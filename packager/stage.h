@@ -13,11 +13,11 @@ typedef struct {
     OkseProgress *progress;
 } OkseStaging;
 
-/* Write the parts (OksePart without fault) below the empty directory stage_fd: each file is hashed while it is copied and
- * compared with its digest, modes are 0644 and 0755 whatever the umask, every path is opened beneath stage_fd. After a
- * failure the directory holds an unusable part of it.
- * sealed: how many files got fs-verity; files whose promised fs-verity digest differs from the kernel's are REFUSED.
- * Errors: REFUSED (other bytes than promised), INVALID, SYSTEM, CANCELLED. */
+/* Write the parts (OksePart without fault) below the empty directory stage_fd: each file is hashed while it is copied
+ * and compared with its digest, modes are 0644 and 0755 whatever the umask, every path is opened beneath stage_fd.
+ * After a failure the directory holds an unusable part of it. sealed: how many files got fs-verity; files whose
+ * promised fs-verity digest differs from the kernel's are REFUSED. Errors: REFUSED (other bytes than promised),
+ * INVALID, SYSTEM, CANCELLED. */
 bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *staging, uint64_t *sealed,
                       GError **error);
 

@@ -97,11 +97,10 @@ static bool extract_link(const OkseTreeEntry *entry, int dir_fd, GError **error)
     return symlinkat(entry->link, parent, name) == 0 || okse_fail_errno(error, "link %s", entry->path);
 }
 
-static bool extract_member(Input *input, const OkseTreeEntry *entry, OkseSha256Stream *hash, int dir_fd,
-                           GError **error)
+static bool extract_member(Input *input, const OkseTreeEntry *entry, OkseSha256Stream *hash, int dir_fd, GError **error)
 {
     static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
-    unsigned mode = entry->type == OKSE_TREE_LINK                              ? 0777
+    unsigned mode = entry->type == OKSE_TREE_LINK                             ? 0777
                     : entry->type == OKSE_TREE_DIRECTORY || entry->executable ? 0755
                                                                               : 0644;
     uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0;

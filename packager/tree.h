@@ -31,8 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTree, okse_tree_free)
 /* Add an entry; path and link are copied. Errors: INVALID (an unsafe path or link, over OKSE_LIMIT_FILES). */
 bool okse_tree_add(OkseTree *tree, const OkseTreeEntry *entry, GError **error);
 
-/* Add the directories that paths imply, sort by path (bytes; so a directory stands before what is in it), and refuse what
- * is there twice or stands below something that is no directory. Errors: INVALID. */
+/* Add the directories that paths imply, sort by path (bytes; so a directory stands before what is in it), and refuse
+ * what is there twice or stands below something that is no directory. Errors: INVALID. */
 bool okse_tree_finish(OkseTree *tree, GError **error);
 
 /* After okse_tree_finish(). Borrowed; find returns -1 when there is no such entry. */
@@ -45,6 +45,7 @@ uint64_t okse_tree_files(const OkseTree *tree);
 uint64_t okse_tree_bytes(const OkseTree *tree);
 uint64_t okse_tree_space(const OkseTree *tree, uint64_t block);
 
-/* A link at `path` with `target` stays inside the tree, whatever other links there are: the target is relative, has at most
- * as many leading ".." elements as `path` has directories, no ".." behind a name, and safe names. Errors: INVALID. */
+/* A link at `path` with `target` stays inside the tree, whatever other links there are: the target is relative, has at
+ * most as many leading ".." elements as `path` has directories, no ".." behind a name, and safe names. Errors: INVALID.
+ */
 bool okse_link_check(const char *path, const char *target, GError **error);

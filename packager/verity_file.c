@@ -11,8 +11,8 @@
 
 bool okse_verity_enable(int dir_fd, const char *path)
 {
-    struct fsverity_enable_arg how = {.version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256,
-                                      .block_size = OKSE_VERITY_BLOCK};
+    struct fsverity_enable_arg how = {
+        .version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = OKSE_VERITY_BLOCK};
     okse_autofd fd = okse_open_beneath(dir_fd, path, O_RDONLY, 0, NULL);
 
     return fd >= 0 && (ioctl(fd, FS_IOC_ENABLE_VERITY, &how) == 0 || errno == EEXIST);
