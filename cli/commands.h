@@ -11,7 +11,13 @@ extern const OkseCommand okse_command_build;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 /* statements and trust */
+extern const OkseCommand okse_command_key_new;
+extern const OkseCommand okse_command_trust_init;
+extern const OkseCommand okse_command_trust_show;
 /* installing */
+extern const OkseCommand okse_command_install;
+extern const OkseCommand okse_command_rollback;
+extern const OkseCommand okse_command_status;
 /* facts */
 /* law */
 /* reports */

@@ -21,7 +21,13 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_inspect,
     &okse_command_diff,
     /* statements and trust */
+    &okse_command_key_new,
+    &okse_command_trust_init,
+    &okse_command_trust_show,
     /* installing */
+    &okse_command_install,
+    &okse_command_rollback,
+    &okse_command_status,
     /* facts */
     /* law */
     /* reports */
