@@ -41,7 +41,7 @@ static void read_implies(OkseDataClasses *classes, const OkseNode *node, const c
 OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError **error)
 {
     g_autoptr(OkseIssues) issues = okse_issues_new();
-    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "data-classes/v1", issues);
+    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "data-class-rules/v1", issues);
     g_autoptr(OkseDataClasses) classes = g_new0(OkseDataClasses, 1);
     const OkseNode *implies = NULL;
     const char *kind = NULL;

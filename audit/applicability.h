@@ -9,7 +9,7 @@ typedef enum {
     OKSE_APPLIES_UNDECLARED, /* it depends on a class or sector, and the target declares none */
 } OkseApplies;
 
-/* How data classes follow from each other: manifests/data-classes.yaml. */
+/* How data classes follow from each other: manifests/data-class-rules.yaml. */
 typedef struct {
     GHashTable *implies;        /* char * → GPtrArray of char * */
     GPtrArray *always;          /* classes every install has */

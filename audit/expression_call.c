@@ -168,16 +168,19 @@ static OkseType unknown_function(OkseExpressionParser *parser, const char *name,
                                   near != NULL ? "'?)" : "");
 }
 
-static void pattern_check(OkseExpressionParser *parser, OkseType input)
+static void pattern_check(OkseExpressionParser *parser)
 {
-    OkseExpressionParser probe = *parser;
-    g_autofree char *literal = NULL;
+    const char *at;
 
-    okse_expression_space(&probe);
-    if (*probe.at == '"')
-        okse_expression_string(&probe, input, &literal);
-    okse_expression_space(&probe);
-    if (literal == NULL || (*probe.at != ')' && *probe.at != ';'))
+    okse_expression_space(parser);
+    at = parser->at;
+    if (*at == '"')
+        for (at++; *at != '\0' && *at != '"' && !(*at == '\\' && at[1] == '('); at++)
+            at += *at == '\\' && at[1] != '\0';
+    if (*at++ == '"')
+        while (*at == ' ')
+            at++;
+    if (at[-1] == '\0' || (*at != ')' && *at != ';'))
         okse_expression_object(parser, "a regular expression must be a plain text");
 }
 
@@ -195,7 +198,7 @@ OkseType okse_expression_call(OkseExpressionParser *parser, OkseType input, cons
         return okse_expression_object(parser, "'%s' of a value that is no list", name);
     if (arity > 0 && okse_expression_expect(parser, "(")) {
         if (function->pattern)
-            pattern_check(parser, input);
+            pattern_check(parser);
         for (unsigned i = 0; i < arity && !parser->failed; i++) {
             argument = okse_expression_pipe(parser, function->argument == FROM_ITEMS            ? items
                                                     : function->argument == FROM_FIRST && i > 0 ? argument

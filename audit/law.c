@@ -12,7 +12,7 @@
 #define CONTROLS "manifests/controls"
 #define JURISDICTIONS "manifests/jurisdictions"
 #define SCHEMA "manifests/schemas/facts.schema.json"
-#define CLASSES "manifests/data-classes.yaml"
+#define CLASSES "manifests/data-class-rules.yaml"
 
 static void control_free(gpointer data)
 {
