@@ -144,9 +144,10 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
     count++;
     for (unsigned i = 0; i < options; i++)
         entries[i] = entry_for(&command->options[i], &parsed[i]);
-    entries[options] = (GOptionEntry){"json", 0, 0, G_OPTION_ARG_NONE, &json, "print one JSON document on stdout", NULL};
-    entries[options + 1] = (GOptionEntry){"manifests", 0, 0, G_OPTION_ARG_FILENAME, &manifests,
-                                          "use this directory instead of the built-in data", "DIR"};
+    entries[options] =
+        (GOptionEntry){"json", 0, 0, G_OPTION_ARG_NONE, &json, "print one JSON document on stdout", NULL};
+    entries[options + 1] = (GOptionEntry){
+        "manifests", 0, 0, G_OPTION_ARG_FILENAME, &manifests, "use this directory instead of the built-in data", "DIR"};
     entries[options + 2] = (GOptionEntry){"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this help", NULL};
     context = context_for(command, entries);
     if (parse(command, context, &count, &left, error)) {

@@ -26,17 +26,17 @@ typedef struct {
 typedef struct {
     char **arguments; /* what is left after the options, NULL-terminated */
     unsigned count;
-    void *options;        /* the command's struct, filled */
-    bool json;            /* --json: one document on stdout and nothing else */
+    void *options;         /* the command's struct, filled */
+    bool json;             /* --json: one document on stdout and nothing else */
     const char *manifests; /* --manifests DIR, or NULL for what is built in */
 } OkseInvocation;
 
 typedef struct {
-    const char *name;      /* "build", or "report diff" for a second word */
-    const char *arguments; /* "STACK"; NULL for none */
+    const char *name;          /* "build", or "report diff" for a second word */
+    const char *arguments;     /* "STACK"; NULL for none */
     unsigned minimum, maximum; /* how many arguments */
-    const char *summary;   /* one sentence */
-    const char *details;   /* paragraphs for --help and the man page; may be NULL */
+    const char *summary;       /* one sentence */
+    const char *details;       /* paragraphs for --help and the man page; may be NULL */
     const OkseOption *options; /* ends with {0}; NULL for none */
     size_t options_size;
     /* Returns the exit status (0, 1 or 4) or sets *error, whose code decides it. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-G_DEFINE_QUARK(okse-error-quark, okse_error)
+G_DEFINE_QUARK(okse - error - quark, okse_error)
 
 bool okse_fail(GError **error, OkseError code, const char *format, ...)
 {

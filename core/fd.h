@@ -78,7 +78,10 @@ typedef struct {
     char *part; /* temporary name */
     char *path; /* as the user gave it, for messages */
 } OkseOutput;
-#define OKSE_OUTPUT_INIT {-1, -1, NULL, NULL, NULL}
+#define OKSE_OUTPUT_INIT                                                                                               \
+    {                                                                                                                  \
+        -1, -1, NULL, NULL, NULL                                                                                       \
+    }
 
 bool okse_output_open(OkseOutput *output, const char *path, GError **error);
 /* Sync, then rename over the final name (an existing regular file is replaced in the same instant), then sync the

@@ -3,18 +3,18 @@
 #include <stdint.h>
 
 /* Every bound on bytes from outside, named once. A message that refuses something names the limit it broke. */
-#define OKSE_LIMIT_METADATA (4u << 20)        /* manifest, index, config: what registries accept (distribution-spec) */
-#define OKSE_LIMIT_DOCUMENT (16u << 20)       /* a YAML file the user or a target gives us */
-#define OKSE_LIMIT_EVIDENCE (512u << 20)      /* a facts or findings document */
-#define OKSE_LIMIT_DEPTH 64u                  /* nesting of YAML and JSON */
-#define OKSE_LIMIT_NODES 2000000u             /* YAML nodes after alias expansion */
-#define OKSE_LIMIT_ALIAS_NODES 100000u        /* nodes that aliases may add to one document */
-#define OKSE_LIMIT_ISSUES 200u                /* issues kept for one document */
-#define OKSE_LIMIT_PATH 1024u                 /* bytes of a path inside a component */
-#define OKSE_LIMIT_NAME 255u                  /* bytes of one path element (NAME_MAX) */
-#define OKSE_LIMIT_FILES 4000000u             /* files of one component */
-#define OKSE_LIMIT_BLOBS 1000000u             /* blobs of one bundle */
-#define OKSE_LIMIT_FILE_SIZE (1ull << 46)     /* 64 TiB: one file */
-#define OKSE_LIMIT_BUNDLE_SIZE (1ull << 50)   /* 1 PiB: one bundle; keeps every sum of offsets far below 2^63 */
-#define OKSE_LIMIT_RAW_FILES 512u             /* from here on a component is one tar layer, see docs/formats/bundle.md */
-#define OKSE_LIMIT_STATEMENTS 256u            /* statements of one bundle */
+#define OKSE_LIMIT_METADATA (4u << 20)      /* manifest, index, config: what registries accept (distribution-spec) */
+#define OKSE_LIMIT_DOCUMENT (16u << 20)     /* a YAML file the user or a target gives us */
+#define OKSE_LIMIT_EVIDENCE (512u << 20)    /* a facts or findings document */
+#define OKSE_LIMIT_DEPTH 64u                /* nesting of YAML and JSON */
+#define OKSE_LIMIT_NODES 2000000u           /* YAML nodes after alias expansion */
+#define OKSE_LIMIT_ALIAS_NODES 100000u      /* nodes that aliases may add to one document */
+#define OKSE_LIMIT_ISSUES 200u              /* issues kept for one document */
+#define OKSE_LIMIT_PATH 1024u               /* bytes of a path inside a component */
+#define OKSE_LIMIT_NAME 255u                /* bytes of one path element (NAME_MAX) */
+#define OKSE_LIMIT_FILES 4000000u           /* files of one component */
+#define OKSE_LIMIT_BLOBS 1000000u           /* blobs of one bundle */
+#define OKSE_LIMIT_FILE_SIZE (1ull << 46)   /* 64 TiB: one file */
+#define OKSE_LIMIT_BUNDLE_SIZE (1ull << 50) /* 1 PiB: one bundle; keeps every sum of offsets far below 2^63 */
+#define OKSE_LIMIT_RAW_FILES 512u           /* from here on a component is one tar layer, see docs/formats/bundle.md */
+#define OKSE_LIMIT_STATEMENTS 256u          /* statements of one bundle */

@@ -16,8 +16,8 @@ GBytes *okse_resources_read(const OkseResources *resources, const char *path, GE
 
 /* Names of the regular files directly in `directory` ("manifests/controls"), sorted by bytes. Never NULL on success.
  * A directory that is not there is an empty list. */
-GStrv okse_resources_list(const OkseResources *resources, const char *directory, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+GStrv okse_resources_list(const OkseResources *resources, const char *directory,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How messages call a file: the real path, or "(built in)/manifests/…". */
 char *okse_resources_name(const OkseResources *resources, const char *path) G_GNUC_WARN_UNUSED_RESULT;

@@ -10,8 +10,8 @@ static void show_character(GString *shown, gunichar c, bool lines)
     bool joiner = c == 0x200C || c == 0x200D;
     bool line = lines && (c == '\n' || c == '\t');
 
-    if (!line && (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 ||
-                  (g_unichar_type(c) == G_UNICODE_FORMAT && !joiner)))
+    if (!line &&
+        (g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 || (g_unichar_type(c) == G_UNICODE_FORMAT && !joiner)))
         g_string_append_printf(shown, "\\u{%x}", c);
     else
         g_string_append_unichar(shown, c);

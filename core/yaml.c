@@ -248,12 +248,12 @@ static OkseNode *load_node(Loader *loader, yaml_event_t *event, unsigned depth)
 {
     bool list = event->type == YAML_SEQUENCE_START_EVENT, map = event->type == YAML_MAPPING_START_EVENT;
     bool scalar = event->type == YAML_SCALAR_EVENT;
-    const yaml_char_t *anchor = list    ? event->data.sequence_start.anchor
-                                : map   ? event->data.mapping_start.anchor
+    const yaml_char_t *anchor = list     ? event->data.sequence_start.anchor
+                                : map    ? event->data.mapping_start.anchor
                                 : scalar ? event->data.scalar.anchor
                                          : NULL;
-    const yaml_char_t *tag = list    ? event->data.sequence_start.tag
-                             : map   ? event->data.mapping_start.tag
+    const yaml_char_t *tag = list     ? event->data.sequence_start.tag
+                             : map    ? event->data.mapping_start.tag
                              : scalar ? event->data.scalar.tag
                                       : NULL;
     g_autofree char *name = g_strdup((const char *)anchor);

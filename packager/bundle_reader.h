@@ -5,8 +5,8 @@
 #include "core/progress.h"
 
 /* Reading a bundle (docs/formats/bundle.md), strictly: canonical headers, canonical index.json, fixed order, every blob
- * reachable and present, nothing else. All metadata is checked against its digest while it is read; payload is checked by
- * okse_bundle_check(). An OkseBundle is immutable and may be shared by threads. */
+ * reachable and present, nothing else. All metadata is checked against its digest while it is read; payload is checked
+ * by okse_bundle_check(). An OkseBundle is immutable and may be shared by threads. */
 typedef struct OkseBundle OkseBundle;
 
 typedef enum {
@@ -50,16 +50,15 @@ typedef struct {
     char *predicate_type;       /* what the manifest claims; not yet trusted */
 } OkseBundleStatement;
 
-/* Read from a seekable file: headers and metadata only. fd: borrowed, must stay open as long as the bundle is used, and is
- * only read with pread(). origin: its name in messages; copied.
- * Errors: REFUSED (a digest differs, something is missing, added or out of place), INVALID (not a bundle, a limit),
- * SYSTEM. */
+/* Read from a seekable file: headers and metadata only. fd: borrowed, must stay open as long as the bundle is used, and
+ * is only read with pread(). origin: its name in messages; copied. Errors: REFUSED (a digest differs, something is
+ * missing, added or out of place), INVALID (not a bundle, a limit), SYSTEM. */
 OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Read from a pipe to its end, checking every blob on the way: what comes back has been checked as by
  * okse_bundle_check(). Offsets are positions in the stream. */
-OkseBundle *okse_bundle_read_stream(int fd, const char *origin, OkseProgress *progress, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+OkseBundle *okse_bundle_read_stream(int fd, const char *origin, OkseProgress *progress,
+                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Hash the payload on `threads` threads (0: all) and compare every blob with its name.
  * all: go on after the first fault; every fault becomes one line in faults (char *, owned by the array; may be NULL).
@@ -100,10 +99,10 @@ GBytes *okse_bundle_metadata(const OkseBundle *bundle, const OkseSha256 *digest)
 
 /* Where a signer writes: see "index slot" and "statement area" in docs/formats/bundle.md. All in bytes of the file. */
 typedef struct {
-    uint64_t index_offset, index_size;      /* data of index.json */
+    uint64_t index_offset, index_size;          /* data of index.json */
     uint64_t area_offset, area_used, area_size; /* statement area; area_used: where its padding begins, relative */
-    uint64_t end_offset;                    /* of the two zero blocks */
+    uint64_t end_offset;                        /* of the two zero blocks */
     uint64_t file_size;
-    bool has_empty_blob;                    /* the {} blob is stored already */
+    bool has_empty_blob; /* the {} blob is stored already */
 } OkseBundleSlots;
 OkseBundleSlots okse_bundle_slots(const OkseBundle *bundle);

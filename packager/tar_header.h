@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* The canonical tar headers of a bundle (docs/formats/bundle.md, "Headers"): pure functions, shared by the writer and
- * by the reader, which compares what it finds with what these write. Source: POSIX.1-2017 pax, "ustar Interchange Format"
- * and "pax Extended Header". */
+ * by the reader, which compares what it finds with what these write. Source: POSIX.1-2017 pax, "ustar Interchange
+ * Format" and "pax Extended Header". */
 #define OKSE_TAR_BLOCK 512u
 #define OKSE_TAR_ALIGN 4096u
 #define OKSE_TAR_STATEMENT_AREA 65536u
@@ -18,10 +18,10 @@ void okse_tar_header(uint8_t block[OKSE_TAR_BLOCK], const char *name, uint64_t s
 /* Bytes that a member of `size` data bytes takes behind its header: size rounded up to whole blocks. */
 uint64_t okse_tar_padded(uint64_t size);
 
-/* Everything in front of a blob's data when its first header byte stands at `offset`: a pax header if it needs one, and the
- * ustar header. The data then begins at offset + length.
- * align: data must start on OKSE_TAR_ALIGN; fill_to: when not 0, the pax header must end exactly there (the end of the
- * statement area) and `align` is false. Returns the bytes. */
+/* Everything in front of a blob's data when its first header byte stands at `offset`: a pax header if it needs one, and
+ * the ustar header. The data then begins at offset + length. align: data must start on OKSE_TAR_ALIGN; fill_to: when
+ * not 0, the pax header must end exactly there (the end of the statement area) and `align` is false. Returns the bytes.
+ */
 GBytes *okse_tar_prefix(uint64_t offset, const char *name, uint64_t size, bool align, uint64_t fill_to);
 /* The length of the same, without writing it. */
 uint64_t okse_tar_prefix_length(uint64_t offset, uint64_t size, bool align, uint64_t fill_to);

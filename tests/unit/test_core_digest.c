@@ -50,7 +50,8 @@ static void verity_is(size_t length, char fill, size_t step, const char *expecte
     streamed = okse_verity_stream_end(stream);
     g_assert_cmpstr(okse_sha256_hex(&streamed, text), ==, expected);
     for (guint64 i = 0; i < count; i++)
-        blocks[i] = okse_verity_block(data + i * OKSE_VERITY_BLOCK, MIN(OKSE_VERITY_BLOCK, length - i * OKSE_VERITY_BLOCK));
+        blocks[i] =
+            okse_verity_block(data + i * OKSE_VERITY_BLOCK, MIN(OKSE_VERITY_BLOCK, length - i * OKSE_VERITY_BLOCK));
     split = okse_verity_from_blocks(blocks, count, length);
     g_assert_cmpstr(okse_sha256_hex(&split, text), ==, expected);
 }

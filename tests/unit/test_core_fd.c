@@ -63,7 +63,19 @@ static void output_appears_when_complete(Scratch *scratch, gconstpointer data)
 static void path_rules(void)
 {
     static const char *const good[] = {"a", "a/b.c", "\xea\xb0\x80/x", "..a", "a..", NULL};
-    static const char *const bad[] = {"", "/a", "a/", "a//b", ".", "a/../b", "..", "a\\b", "a\nb", "\xff", "a\xe2\x80\xae" "b", NULL};
+    static const char *const bad[] = {"",
+                                      "/a",
+                                      "a/",
+                                      "a//b",
+                                      ".",
+                                      "a/../b",
+                                      "..",
+                                      "a\\b",
+                                      "a\nb",
+                                      "\xff",
+                                      "a\xe2\x80\xae"
+                                      "b",
+                                      NULL};
 
     for (const char *const *path = good; *path != NULL; path++)
         g_assert_true(okse_path_check(*path, NULL));

@@ -41,12 +41,14 @@ static void refusals(void)
 
 static void core_schema_of_yaml_1_2(void)
 {
-    g_autoptr(OkseYaml) yaml = read_text("[no, on, yes, true, False, ~, '', 012, 0o17, 0x1f, -3, 1.5, 1e3, .5, 12:30, 1_000, '5', "
-                                         "2026-10-01]", NULL);
+    g_autoptr(OkseYaml) yaml =
+        read_text("[no, on, yes, true, False, ~, '', 012, 0o17, 0x1f, -3, 1.5, 1e3, .5, 12:30, 1_000, '5', "
+                  "2026-10-01]",
+                  NULL);
     static const OkseNodeKind kinds[] = {
-        OKSE_NODE_TEXT, OKSE_NODE_TEXT,    OKSE_NODE_TEXT,    OKSE_NODE_FLAG,    OKSE_NODE_FLAG, OKSE_NODE_NULL,
+        OKSE_NODE_TEXT, OKSE_NODE_TEXT,    OKSE_NODE_TEXT,    OKSE_NODE_FLAG,    OKSE_NODE_FLAG,    OKSE_NODE_NULL,
         OKSE_NODE_TEXT, OKSE_NODE_INTEGER, OKSE_NODE_INTEGER, OKSE_NODE_INTEGER, OKSE_NODE_INTEGER, OKSE_NODE_REAL,
-        OKSE_NODE_REAL, OKSE_NODE_REAL,    OKSE_NODE_TEXT,    OKSE_NODE_TEXT,    OKSE_NODE_TEXT, OKSE_NODE_TEXT};
+        OKSE_NODE_REAL, OKSE_NODE_REAL,    OKSE_NODE_TEXT,    OKSE_NODE_TEXT,    OKSE_NODE_TEXT,    OKSE_NODE_TEXT};
     const OkseNode *root = okse_yaml_root(yaml);
 
     g_assert_cmpuint(okse_node_count(root), ==, G_N_ELEMENTS(kinds));
