@@ -98,7 +98,7 @@ static bool add_name(OkseSource *source, int dir_fd, const char *prefix, const c
     struct stat info;
 
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s: ", source->origin);
+        g_prefix_error(error, "%s/%s: ", source->origin, path);
         return false;
     }
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
@@ -204,7 +204,11 @@ OkseSource *okse_source_open_directory(int dir_fd, const char *location, const c
     source->inode = info.st_ino;
     if (S_ISREG(info.st_mode)) {
         source->single = true;
-        if (!okse_path_check(name, error) || !add(source, entry_new(OKSE_ENTRY_FILE, name, &info), error))
+        if (!okse_path_check(name, error)) {
+            g_prefix_error(error, "%s: ", origin);
+            return NULL;
+        }
+        if (!add(source, entry_new(OKSE_ENTRY_FILE, name, &info), error))
             return NULL;
     } else if (!S_ISDIR(info.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: neither a file nor a directory", origin);

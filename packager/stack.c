@@ -145,7 +145,7 @@ static void check_component(const Reader *reader, const OkseNode *node, const Ok
                    component->name);
     if (g_strcmp0(component->name, "stack") == 0)
         okse_issue(reader->issues, &at, "component name 'stack' is reserved");
-    for (guint i = 0; i < before->len; i++)
+    for (guint i = 0; component->name != NULL && i < before->len; i++)
         if (g_strcmp0(((OkseStackComponent *)g_ptr_array_index(before, i))->name, component->name) == 0)
             okse_issue(reader->issues, &at, "a second component named '%s'", component->name);
     if (component->kind != NULL && !g_strv_contains(okse_stack_kinds, component->kind)) {
