@@ -48,14 +48,15 @@ static bool filter_calls(int fd)
                                   SCMP_SYS(mprotect),   SCMP_SYS(brk),          SCMP_SYS(madvise),
                                   SCMP_SYS(futex),      SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
                                   SCMP_SYS(exit_group), SCMP_SYS(exit),         SCMP_SYS(getrandom),
-                                  SCMP_SYS(gettid),     SCMP_SYS(getpid),       SCMP_SYS(sched_yield)};
+                                  SCMP_SYS(gettid),     SCMP_SYS(getpid),       SCMP_SYS(sched_yield),
+                                  SCMP_SYS(sigaltstack)};
+    const struct scmp_arg_cmp to_pipe = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)fd, .datum_b = 0};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool built = filter != NULL;
 
     for (size_t i = 0; built && i < sizeof allowed / sizeof *allowed; i++)
         built = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
-    built = built &&
-            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd)) == 0;
+    built = built && seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, &to_pipe) == 0;
     built = built && seccomp_load(filter) == 0;
     if (filter != NULL)
         seccomp_release(filter);
@@ -64,7 +65,10 @@ static bool filter_calls(int fd)
 
 static bool confine(const OkseWorkerRequest *request, int fd)
 {
-    if (clearenv() != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    static char *nothing[] = {NULL};
+
+    environ = nothing; /* not clearenv(): libjq walks environ without asking whether it is there */
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return false;
     return limit_resources(request) && filter_calls(fd);
 }
