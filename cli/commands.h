@@ -20,4 +20,9 @@ extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
 /* facts */
 /* law */
+extern const OkseCommand okse_command_audit;
+extern const OkseCommand okse_command_policy_list;
+extern const OkseCommand okse_command_policy_show;
+extern const OkseCommand okse_command_policy_lint;
+extern const OkseCommand okse_command_policy_test;
 /* reports */

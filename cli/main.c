@@ -30,6 +30,11 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_status,
     /* facts */
     /* law */
+    &okse_command_audit,
+    &okse_command_policy_list,
+    &okse_command_policy_show,
+    &okse_command_policy_lint,
+    &okse_command_policy_test,
     /* reports */
     NULL,
 };
