@@ -11,3 +11,4 @@
 /* facts */
 /* law */
 /* reports */
+extern const OkseCommand okse_command_report;

@@ -21,6 +21,7 @@ const OkseCommand *const okse_commands[] = {
     /* facts */
     /* law */
     /* reports */
+    &okse_command_report,
     NULL,
 };
 
