@@ -383,18 +383,22 @@ static bool check_verdict(const json_t *findings, const char *origin, GError **e
 {
     const char *verdict = okse_json_peek_text(findings, "verdict");
     const json_t *list = json_object_get(findings, "findings");
+    bool decided = false;
 
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *finding = json_array_get(list, i);
         OkseStatus status = okse_finding_status(finding);
 
-        if (strcmp(okse_json_peek_text(finding, "severity"), "mandatory") != 0)
+        decided = decided || status == OKSE_STATUS_PASS || status == OKSE_STATUS_FAIL || status == OKSE_STATUS_WAIVED;
+        if (!okse_finding_mandatory(finding))
             continue;
         if ((status == OKSE_STATUS_FAIL && strcmp(verdict, "non-compliant") != 0) ||
             (status == OKSE_STATUS_INCONCLUSIVE && strcmp(verdict, "compliant") == 0))
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is '%s', but the mandatory finding %s is '%s'",
                              origin, verdict, okse_json_peek_text(finding, "id"), okse_status_words[status]);
     }
+    if (!decided && strcmp(verdict, "compliant") == 0)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is 'compliant', but nothing was decided", origin);
     return true;
 }
 

@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-/* With these bounds ten thousand findings stay below 2 MB; the worst come first, the findings document has all. */
-#define DETAILED_MAX 600u  /* findings with their details */
-#define EVIDENCE_MAX 1500u /* evidences over all findings */
-#define EVIDENCE_EACH 100u /* evidences of one finding */
 #define LANGUAGES_MAX 6u
 
 /* First the asked one, then those of the findings, then English; none twice. */
@@ -31,23 +27,6 @@ static char **choose_languages(const json_t *findings, const char *first)
     }
     g_ptr_array_add(chosen, NULL);
     return g_strdupv((char **)chosen->pdata);
-}
-
-/* Which findings get how much room: worst first. */
-static void share_room(OkseHtml *html)
-{
-    const GPtrArray *ranked = okse_report_view_ranked(html->view);
-    unsigned left = EVIDENCE_MAX;
-
-    html->details = MIN(ranked->len, DETAILED_MAX);
-    for (unsigned i = 0; i < html->details; i++) {
-        gpointer finding = g_ptr_array_index(ranked, i);
-        unsigned evidences = (unsigned)MIN(json_array_size(json_object_get(finding, "evidence")), EVIDENCE_EACH);
-        unsigned allowed = MIN(evidences, left);
-
-        left -= allowed;
-        g_hash_table_insert(html->detailed, finding, GUINT_TO_POINTER(allowed + 1));
-    }
 }
 
 static char *policy_hash(GBytes *bytes)
@@ -187,14 +166,14 @@ GBytes *okse_report_html(const json_t *findings, const char *language, const Oks
     if (script == NULL)
         return NULL;
     view = okse_report_view_new(findings);
-    detailed = g_hash_table_new(g_direct_hash, g_direct_equal);
+    detailed = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     html = (OkseHtml){.out = g_string_new(NULL),
                       .findings = findings,
                       .view = view,
                       .messages = messages,
                       .element = "span",
                       .detailed = detailed};
-    share_room(&html);
+    okse_html_share_room(&html);
     write_document(&html, style, script);
     return g_string_free_to_bytes(html.out);
 }

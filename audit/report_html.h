@@ -14,7 +14,7 @@ typedef struct {
     const OkseReportView *view;
     const OkseMessages *messages;
     const char *element;  /* what wraps a text in one of several languages: "span", in pictures "tspan" */
-    GHashTable *detailed; /* finding → how many evidences it may list, plus one */
+    GHashTable *detailed; /* finding → its markup, when it is shown with details */
     unsigned details;     /* findings with details */
 } OkseHtml;
 
@@ -26,6 +26,8 @@ typedef struct {
 
 void okse_html_raw(OkseHtml *html, const char *markup);
 void okse_html_text(OkseHtml *html, const char *text);
+/* Data inside a sentence: kept apart, so that a date or a name does not mix with text of the other direction. */
+void okse_html_data(OkseHtml *html, const char *text);
 /* <code>, left to right in every language. */
 void okse_html_code(OkseHtml *html, const char *text);
 void okse_html_number(OkseHtml *html, guint64 number);
@@ -39,6 +41,10 @@ void okse_html_word(OkseHtml *html, const char *prefix, const char *word);
 /* A text of the law: a map from language to text. Nothing for no map. */
 void okse_html_law(OkseHtml *html, const json_t *texts);
 void okse_html_country(OkseHtml *html, const char *iso);
+/* A jurisdiction's name: its own texts first, the names of countries where they lack a language. */
+void okse_html_nation(OkseHtml *html, const json_t *jurisdiction);
+/* True when the findings say that no check looked at this endpoint. */
+bool okse_html_unpoliced(const OkseHtml *html, const char *fact);
 /* <span class="badge fail">Failed</span> */
 void okse_html_badge(OkseHtml *html, OkseStatus status);
 /* "<section id=… aria-labelledby=…><h2>…" */
@@ -47,6 +53,9 @@ void okse_html_section(OkseHtml *html, const char *id, const char *title_key);
 void okse_html_article_link(OkseHtml *html, const json_t *finding);
 /* path:line of an evidence as code, or the fact's id; false (and nothing written) when it has neither. */
 bool okse_html_place(OkseHtml *html, const json_t *evidence);
+
+/* Decide which findings are shown with details, worst first, and fill `detailed`. */
+void okse_html_share_room(OkseHtml *html);
 
 void okse_html_opening(OkseHtml *html);
 void okse_html_map(OkseHtml *html);

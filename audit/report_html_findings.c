@@ -7,6 +7,11 @@
 
 #define EXCERPT_MAX 300 /* characters of an excerpt that are shown */
 
+/* Ten thousand findings stay below 2 MB: details get this many bytes, worst findings first, and one finding at most a
+ * part of them; the others are a line each, and the findings document has everything. */
+#define DETAILS_ROOM 650000u
+#define DETAILS_EACH (DETAILS_ROOM / 16)
+
 static void write_evidence(OkseHtml *html, const json_t *evidence)
 {
     const char *verdict = okse_json_peek_text(evidence, "verdict"), *excerpt = okse_json_peek_text(evidence, "excerpt");
@@ -18,9 +23,9 @@ static void write_evidence(OkseHtml *html, const json_t *evidence)
     okse_html_raw(html, "</b> ");
     okse_html_place(html, evidence);
     if (message != NULL) {
-        okse_html_raw(html, " <span class=\"said\"><bdi>");
-        okse_html_text(html, message);
-        okse_html_raw(html, "</bdi></span>");
+        okse_html_raw(html, " <span class=\"said\">");
+        okse_html_data(html, message);
+        okse_html_raw(html, "</span>");
     }
     if (state != NULL) {
         okse_html_raw(html, " <span class=\"cite\">");
@@ -38,12 +43,11 @@ static void write_evidence(OkseHtml *html, const json_t *evidence)
     okse_html_raw(html, "\n");
 }
 
-static void write_evidences(OkseHtml *html, const json_t *finding)
+static void write_evidences(OkseHtml *html, const json_t *finding, size_t allowed)
 {
     const json_t *list = json_object_get(finding, "evidence");
     guint64 violations = (guint64)json_integer_value(json_object_get(finding, "violations"));
     guint64 unknown = (guint64)json_integer_value(json_object_get(finding, "unknown"));
-    size_t allowed = GPOINTER_TO_UINT(g_hash_table_lookup(html->detailed, finding)) - 1;
     size_t shown = MIN(json_array_size(list), allowed);
     g_autofree char *violation_count = g_strdup_printf("%" G_GUINT64_FORMAT, violations);
     g_autofree char *unknown_count = g_strdup_printf("%" G_GUINT64_FORMAT, unknown);
@@ -76,10 +80,11 @@ static void write_parameters(OkseHtml *html, const json_t *parameters)
         const char *data = g_bytes_get_data(bytes, &length);
         g_autofree char *value = g_strndup(data, length);
 
-        okse_html_raw(html, i == 0 ? "" : " · ");
+        okse_html_raw(html, i == 0 ? "<bdi dir=\"ltr\">" : " · <bdi dir=\"ltr\">");
         okse_html_code(html, key);
         okse_html_raw(html, " = ");
         okse_html_code(html, value);
+        okse_html_raw(html, "</bdi>");
     }
 }
 
@@ -106,7 +111,7 @@ static void write_reason(OkseHtml *html, const json_t *finding)
     }
 }
 
-static void write_detailed(OkseHtml *html, const json_t *finding)
+static void write_detailed(OkseHtml *html, const json_t *finding, size_t evidences)
 {
     const json_t *control = okse_report_view_control(html->view, finding);
     const char *id = okse_json_peek_text(finding, "id"), *name = okse_json_peek_text(finding, "control");
@@ -125,7 +130,7 @@ static void write_detailed(OkseHtml *html, const json_t *finding)
         okse_html_raw(html, "</span>");
     }
     okse_html_raw(html, "</summary>\n<div class=\"body\">");
-    write_evidences(html, finding);
+    write_evidences(html, finding, evidences);
     okse_html_raw(html, "<dl>");
     write_reason(html, finding);
     if (serious && json_is_object(json_object_get(control, "remediation"))) {
@@ -142,12 +147,40 @@ static void write_detailed(OkseHtml *html, const json_t *finding)
                            id, id, name, name);
 }
 
-static bool is_detailed(const OkseHtml *html, const json_t *finding)
+/* The markup of one finding with as many evidences as fit into `room`; NULL when it does not fit at all. */
+static char *fit_detailed(OkseHtml *html, const json_t *finding, size_t room)
 {
-    return g_hash_table_contains(html->detailed, finding);
+    static const size_t evidences[] = {100, 20, 3, 0};
+    GString *out = html->out;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(evidences); i++) {
+        g_autoptr(GString) markup = html->out = g_string_new(NULL);
+
+        write_detailed(html, finding, evidences[i]);
+        html->out = out;
+        if (markup->len <= room)
+            return g_string_free(g_steal_pointer(&markup), FALSE);
+    }
+    return NULL;
 }
 
-/* The rest of a long report: one line per status, a link per finding. */
+void okse_html_share_room(OkseHtml *html)
+{
+    const GPtrArray *ranked = okse_report_view_ranked(html->view);
+    size_t left = DETAILS_ROOM;
+
+    for (guint i = 0; i < ranked->len; i++) {
+        char *markup = fit_detailed(html, g_ptr_array_index(ranked, i), MIN(left, DETAILS_EACH));
+
+        if (markup == NULL)
+            return; /* what is milder stays brief too: the order is the reader's promise */
+        left -= strlen(markup);
+        html->details++;
+        g_hash_table_insert(html->detailed, g_ptr_array_index(ranked, i), markup);
+    }
+}
+
+/* The rest of a long report: one line per status. */
 static void write_brief(OkseHtml *html, const GPtrArray *list)
 {
     for (unsigned status = 0; status < OKSE_STATUSES; status++) {
@@ -157,7 +190,7 @@ static void write_brief(OkseHtml *html, const GPtrArray *list)
             const json_t *finding = g_ptr_array_index(list, i);
             const char *control = okse_json_peek_text(finding, "control");
 
-            if (okse_finding_status(finding) != (OkseStatus)status || is_detailed(html, finding))
+            if (okse_finding_status(finding) != (OkseStatus)status || g_hash_table_contains(html->detailed, finding))
                 continue;
             if (!open) {
                 okse_html_raw(html, "<div class=\"brief\">");
@@ -165,8 +198,8 @@ static void write_brief(OkseHtml *html, const GPtrArray *list)
                 okse_html_raw(html, "<ul>");
             }
             open = true;
-            g_string_append_printf(html->out, "<li id=%s data-finding=%s><a href=#c-%s>%s</a>",
-                                   okse_json_peek_text(finding, "id"), okse_status_words[status], control, control);
+            g_string_append_printf(html->out, "<li id=%s data-finding=%s>%s", okse_json_peek_text(finding, "id"),
+                                   okse_status_words[status], control);
         }
         if (open)
             okse_html_raw(html, "</ul></div>\n");
@@ -201,7 +234,7 @@ static void write_provision_head(OkseHtml *html, const char *iso, const json_t *
                            okse_json_peek_text(provision, "id"));
     if (article != NULL) {
         okse_html_raw(html, "<span class=\"article\">");
-        okse_html_text(html, article);
+        okse_html_data(html, article);
         okse_html_raw(html, "</span> ");
     }
     okse_html_law(html, json_object_get(provision, "title"));
@@ -243,9 +276,11 @@ static void write_provision(OkseHtml *html, const char *iso, const json_t *provi
         okse_html_say(html, "provision.empty");
         okse_html_raw(html, "</p>\n");
     }
-    for (guint i = 0; list != NULL && i < list->len; i++)
-        if (is_detailed(html, g_ptr_array_index(list, i)))
-            write_detailed(html, g_ptr_array_index(list, i));
+    for (guint i = 0; list != NULL && i < list->len; i++) {
+        const char *markup = g_hash_table_lookup(html->detailed, g_ptr_array_index(list, i));
+
+        okse_html_raw(html, markup != NULL ? markup : "");
+    }
     if (list != NULL)
         write_brief(html, list);
     okse_html_raw(html, "</section>\n");
@@ -265,9 +300,8 @@ static void write_instrument_head(OkseHtml *html, const json_t *instrument)
 
         if (text == NULL)
             continue;
-        okse_html_raw(html, "<bdi>");
-        okse_html_text(html, text);
-        okse_html_raw(html, "</bdi> · ");
+        okse_html_data(html, text);
+        okse_html_raw(html, " · ");
     }
     if (since != NULL && g_ascii_isdigit(*since)) {
         okse_html_fill(html, "instrument.force", fills);
@@ -346,7 +380,7 @@ void okse_html_findings(OkseHtml *html)
 
         g_string_append_printf(html->out, "<section class=\"law\" id=\"j-%s\"><h3>",
                                okse_json_peek_text(jurisdiction, "iso"));
-        okse_html_law(html, json_object_get(jurisdiction, "name"));
+        okse_html_nation(html, jurisdiction);
         okse_html_raw(html, "</h3>\n");
         for (size_t j = 0; j < json_array_size(instruments); j++)
             write_instrument(html, jurisdiction, json_array_get(instruments, j));

@@ -18,9 +18,9 @@
 #define HEAD_HEIGHT 30
 #define GAP 14
 
-typedef enum { JUDGED_VIOLATION, JUDGED_UNKNOWN, JUDGED_ALLOWED } Judged;
-static const char *const judged_classes[] = {"violation", "unknown", "allowed"};
-static const char *const judged_keys[] = {"map.violation", "map.judged.unknown", "map.allowed"};
+typedef enum { JUDGED_VIOLATION, JUDGED_UNKNOWN, JUDGED_UNPOLICED, JUDGED_ALLOWED } Judged;
+static const char *const judged_classes[] = {"violation", "unknown", "unpoliced", "allowed"};
+static const char *const judged_keys[] = {"map.violation", "map.judged.unknown", "declared.unpoliced", "map.allowed"};
 
 typedef struct {
     const char *key;      /* country code, "?" for unknown, "-" for private networks, "…" for the rest */
@@ -38,10 +38,10 @@ static void group_free(gpointer data)
 
 static Judged judge(const OkseHtml *html, const json_t *endpoint)
 {
-    const char *verdict = okse_report_view_judged(html->view, okse_json_peek_text(endpoint, "id"));
+    const char *id = okse_json_peek_text(endpoint, "id"), *verdict = okse_report_view_judged(html->view, id);
 
     if (verdict == NULL)
-        return JUDGED_ALLOWED;
+        return okse_html_unpoliced(html, id) ? JUDGED_UNPOLICED : JUDGED_ALLOWED;
     return strcmp(verdict, "violation") == 0 ? JUDGED_VIOLATION : JUDGED_UNKNOWN;
 }
 
@@ -160,7 +160,7 @@ static void write_group(OkseHtml *html, const Group *group, unsigned top)
                            "<g class=\"group %s\"><rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" rx=\"3\"/>"
                            "<rect class=\"edge\" x=\"%d\" y=\"%u\" width=\"5\" height=\"%u\"/>"
                            "<text class=\"country\" x=\"%d\" y=\"%u\">",
-                           judged_classes[group->worst], BOX_X, top, WIDTH - BOX_X, height, BOX_X, top, height,
+                           judged_classes[group->worst], BOX_X, top, WIDTH - BOX_X - 1, height, BOX_X, top, height,
                            BOX_X + 16, top + 21);
     write_group_name(html, group->key);
     g_string_append_printf(html->out, "</text><text class=\"judged\" text-anchor=\"end\" x=\"%d\" y=\"%u\">",

@@ -101,7 +101,7 @@ static void write_laws(OkseHtml *html)
         const OkseFill fills[] = {{"date", date}, {NULL, NULL}};
 
         okse_html_raw(html, "<div class=\"jurisdiction\"><p><b>");
-        okse_html_law(html, json_object_get(jurisdiction, "name"));
+        okse_html_nation(html, jurisdiction);
         g_string_append_printf(html->out, "</b> <span class=\"badge %s\">", verdict_class(verdict));
         okse_html_word(html, "verdict.", verdict);
         okse_html_raw(html, "</span>");
@@ -175,7 +175,7 @@ static unsigned write_blind(OkseHtml *html)
         okse_html_raw(html, "</a></p>");
         if (reason != NULL) {
             okse_html_raw(html, "<p class=\"cite\">");
-            okse_html_text(html, reason);
+            okse_html_data(html, reason);
             okse_html_raw(html, "</p>");
         }
         written++;
@@ -198,53 +198,51 @@ static void write_first(OkseHtml *html)
     } else {
         g_string_truncate(html->out, before);
         okse_html_raw(html, "<p>");
-        okse_html_say(html, "first.none");
+        okse_html_say(html, strcmp(okse_json_peek_text(html->findings, "verdict"), "compliant") == 0 ? "first.none"
+                                                                                                     : "first.unknown");
         okse_html_raw(html, "</p>");
     }
     okse_html_raw(html, "</section>\n");
 }
 
-static void fact_open(OkseHtml *html, const char *key)
+/* One of the report's particulars; value NULL: there is none and nothing is written. */
+static void write_fact(OkseHtml *html, const char *key, const char *value, bool code)
 {
+    if (value == NULL)
+        return;
     okse_html_raw(html, "<div><dt>");
     okse_html_say(html, key);
     okse_html_raw(html, "</dt><dd>");
+    if (code)
+        okse_html_code(html, value);
+    else
+        okse_html_data(html, value);
+    okse_html_raw(html, "</dd></div>\n");
 }
 
 static void write_facts(OkseHtml *html)
 {
     const json_t *target = json_object_get(html->findings, "target"), *install = json_object_get(target, "install");
     const json_t *tool = json_object_get(json_object_get(html->findings, "inputs"), "tool");
-    const char *site = okse_json_peek_text(target, "site"), *version = okse_json_peek_text(install, "version");
-    const char *identity = okse_json_peek_text(install, "identity");
+    const char *name = okse_json_peek_text(install, "name"), *version = okse_json_peek_text(install, "version");
+    g_autofree char *stack = name != NULL ? g_strdup_printf("%s %s", name, version != NULL ? version : "") : NULL;
+    g_autofree char *auditor =
+        g_strdup_printf("%s %s", okse_json_peek_text(tool, "name"), okse_json_peek_text(tool, "version"));
 
     okse_html_raw(html, "<dl class=\"facts\">");
-    fact_open(html, "facts.target");
-    okse_html_code(html, okse_json_peek_text(target, "hostname"));
-    if (site != NULL) {
-        fact_open(html, "facts.site");
-        okse_html_text(html, site);
-    }
-    fact_open(html, "facts.stack");
-    if (json_is_object(install)) {
-        okse_html_text(html, okse_json_peek_text(install, "name"));
-        okse_html_raw(html, " ");
-        okse_html_text(html, version != NULL ? version : "");
-    } else {
+    write_fact(html, "facts.target", okse_json_peek_text(target, "hostname"), true);
+    write_fact(html, "facts.site", okse_json_peek_text(target, "site"), false);
+    write_fact(html, "facts.stack", stack, false);
+    if (stack == NULL) {
+        okse_html_raw(html, "<div><dt>");
+        okse_html_say(html, "facts.stack");
+        okse_html_raw(html, "</dt><dd>");
         okse_html_say(html, "facts.noinstall");
+        okse_html_raw(html, "</dd></div>\n");
     }
-    fact_open(html, "facts.time");
-    okse_html_raw(html, "<time>");
-    okse_html_text(html, okse_json_peek_text(html->findings, "audited_at"));
-    okse_html_raw(html, "</time>");
-    fact_open(html, "facts.tool");
-    okse_html_text(html, okse_json_peek_text(tool, "name"));
-    okse_html_raw(html, " ");
-    okse_html_text(html, okse_json_peek_text(tool, "version"));
-    if (identity != NULL) {
-        fact_open(html, "facts.identity");
-        okse_html_code(html, identity);
-    }
+    write_fact(html, "facts.time", okse_json_peek_text(html->findings, "audited_at"), false);
+    write_fact(html, "facts.tool", auditor, false);
+    write_fact(html, "facts.identity", okse_json_peek_text(install, "identity"), true);
     okse_html_raw(html, "</dl>\n");
 }
 

@@ -30,7 +30,7 @@ static void cell_text(OkseHtml *html, const json_t *object, const char *member)
     const char *text = okse_json_peek_text(object, member);
 
     okse_html_raw(html, "<td>");
-    okse_html_text(html, text != NULL ? text : "–");
+    okse_html_data(html, text != NULL ? text : "–");
 }
 
 static void cell_number(OkseHtml *html, const json_t *object, const char *member)
@@ -51,17 +51,7 @@ static void paragraph(OkseHtml *html, const char *class, const char *key)
     okse_html_raw(html, "</p>\n");
 }
 
-static bool is_unpoliced(const json_t *inventory, const char *id)
-{
-    const json_t *list = json_object_get(inventory, "unpoliced");
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (strcmp(json_string_value(json_array_get(list, i)), id) == 0)
-            return true;
-    return false;
-}
-
-static void cell_judgement(OkseHtml *html, const json_t *inventory, const json_t *endpoint)
+static void cell_judgement(OkseHtml *html, const json_t *endpoint)
 {
     const char *id = okse_json_peek_text(endpoint, "id"), *judged = okse_report_view_judged(html->view, id);
 
@@ -75,11 +65,11 @@ static void cell_judgement(OkseHtml *html, const json_t *inventory, const json_t
         okse_html_say(html, "map.judged.unknown");
         okse_html_raw(html, "</span>");
     } else {
-        okse_html_say(html, is_unpoliced(inventory, id) ? "declared.unpoliced" : "map.allowed");
+        okse_html_say(html, okse_html_unpoliced(html, id) ? "declared.unpoliced" : "map.allowed");
     }
 }
 
-static void write_endpoint(OkseHtml *html, const json_t *inventory, const json_t *endpoint)
+static void write_endpoint(OkseHtml *html, const json_t *endpoint)
 {
     const char *host = okse_json_peek_text(endpoint, "host"), *role = okse_json_peek_text(endpoint, "role");
     const char *country = okse_json_peek_text(endpoint, "country"), *state = okse_json_peek_text(endpoint, "state");
@@ -107,7 +97,7 @@ static void write_endpoint(OkseHtml *html, const json_t *inventory, const json_t
     okse_html_say(html, json_is_true(json_object_get(endpoint, "observed")) ? "yes" : "no");
     okse_html_raw(html, "<td>");
     okse_html_word(html, "state.", state != NULL ? state : "–");
-    cell_judgement(html, inventory, endpoint);
+    cell_judgement(html, endpoint);
     okse_html_raw(html, "\n");
 }
 
@@ -115,8 +105,7 @@ void okse_html_declared(OkseHtml *html)
 {
     static const char *const keys[] = {"declared.place",    "declared.role",  "declared.country", "declared.declared",
                                        "declared.observed", "declared.state", "declared.judged",  NULL};
-    const json_t *inventory = json_object_get(html->findings, "inventory");
-    const json_t *endpoints = json_object_get(inventory, "endpoints");
+    const json_t *endpoints = json_object_get(json_object_get(html->findings, "inventory"), "endpoints");
     size_t count = json_array_size(endpoints);
 
     okse_html_section(html, "declared", "declared.title");
@@ -124,7 +113,7 @@ void okse_html_declared(OkseHtml *html)
     if (count > 0) {
         table_open(html, "declared.title", keys);
         for (size_t i = 0; i < MIN(count, ROWS_MAX); i++)
-            write_endpoint(html, inventory, json_array_get(endpoints, i));
+            write_endpoint(html, json_array_get(endpoints, i));
         table_close(html);
     }
     if (count > ROWS_MAX) {
@@ -178,7 +167,7 @@ static void write_components(OkseHtml *html, const json_t *list)
         const json_t *component = json_array_get(list, i);
 
         okse_html_raw(html, "<tr><th scope=\"row\">");
-        okse_html_text(html, okse_json_peek_text(component, "name"));
+        okse_html_data(html, okse_json_peek_text(component, "name"));
         cell_text(html, component, "kind");
         cell_number(html, component, "files");
         cell_number(html, component, "size");

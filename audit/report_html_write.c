@@ -19,6 +19,15 @@ void okse_html_text(OkseHtml *html, const char *text)
     okse_escape_markup(html->out, text);
 }
 
+void okse_html_data(OkseHtml *html, const char *text)
+{
+    bool isolate = strcmp(html->element, "span") == 0; /* there is no <bdi> in SVG */
+
+    okse_html_raw(html, isolate ? "<bdi>" : "");
+    okse_html_text(html, text);
+    okse_html_raw(html, isolate ? "</bdi>" : "");
+}
+
 void okse_html_code(OkseHtml *html, const char *text)
 {
     okse_html_raw(html, "<code>");
@@ -43,6 +52,20 @@ static bool is_english(const OkseHtml *html, unsigned index)
     return strcmp(okse_messages_language(html->messages, index), "en") == 0;
 }
 
+/* Numbers, dates and words of the format: left to right also inside Arabic. */
+static void write_fill(OkseHtml *html, const OkseFill *fill)
+{
+    bool isolate = strcmp(html->element, "span") == 0;
+
+    if (fill->name == NULL) {
+        okse_html_text(html, "{");
+        return;
+    }
+    okse_html_raw(html, isolate ? "<bdi dir=\"ltr\">" : "");
+    okse_html_text(html, fill->value);
+    okse_html_raw(html, isolate ? "</bdi>" : "");
+}
+
 static void write_filled(OkseHtml *html, const char *text, const OkseFill *fills)
 {
     const char *open;
@@ -56,7 +79,7 @@ static void write_filled(OkseHtml *html, const char *text, const OkseFill *fills
                (strncmp(open + 1, fill->name, strlen(fill->name)) != 0 || open + 1 + strlen(fill->name) != close))
             fill++;
         okse_html_text(html, before);
-        okse_html_text(html, fill->name != NULL ? fill->value : "{");
+        write_fill(html, fill);
         text = fill->name != NULL ? close + 1 : open + 1;
     }
     okse_html_text(html, text);
@@ -142,6 +165,35 @@ void okse_html_country(OkseHtml *html, const char *iso)
     write_reading(html, &reading, NULL);
 }
 
+void okse_html_nation(OkseHtml *html, const json_t *jurisdiction)
+{
+    Reading reading = {.count = MIN(okse_messages_languages(html->messages), LANGUAGES_MAX)};
+    const json_t *names = json_object_get(jurisdiction, "name");
+    const char *iso = okse_json_peek_text(jurisdiction, "iso");
+
+    for (unsigned i = 0; i < reading.count; i++) {
+        bool known = false;
+        const char *country = okse_messages_country(html->messages, i, iso, &known);
+
+        reading.texts[i] = okse_texts_get(names, okse_messages_language(html->messages, i), &reading.own[i]);
+        if (!reading.own[i] && known) {
+            reading.texts[i] = country;
+            reading.own[i] = true;
+        }
+    }
+    write_reading(html, &reading, NULL);
+}
+
+bool okse_html_unpoliced(const OkseHtml *html, const char *fact)
+{
+    const json_t *list = json_object_get(json_object_get(html->findings, "inventory"), "unpoliced");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(json_string_value(json_array_get(list, i)), fact) == 0)
+            return true;
+    return false;
+}
+
 void okse_html_badge(OkseHtml *html, OkseStatus status)
 {
     g_string_append_printf(html->out, "<span class=\"badge %s\">", okse_status_words[status]);
@@ -166,12 +218,12 @@ void okse_html_article_link(OkseHtml *html, const json_t *finding)
 
     g_string_append_printf(html->out, "<a href=\"#p-%s-%s\">", okse_json_peek_text(finding, "jurisdiction"),
                            okse_json_peek_text(finding, "provision"));
-    okse_html_text(html, article != NULL ? article : okse_json_peek_text(finding, "provision"));
+    okse_html_data(html, article != NULL ? article : okse_json_peek_text(finding, "provision"));
     okse_html_raw(html, "</a>");
     if (citation == NULL)
         return;
     okse_html_raw(html, " <span class=\"cite\">");
-    okse_html_text(html, citation);
+    okse_html_data(html, citation);
     okse_html_raw(html, "</span>");
 }
 

@@ -157,7 +157,10 @@ static void write_first(Text *text)
 {
     heading(text, say(text, "first"));
     if (write_actions(text, OKSE_STATUS_FAIL) == 0 && write_actions(text, OKSE_STATUS_INCONCLUSIVE) == 0)
-        paragraph(text, 2, say(text, "first.none"));
+        paragraph(text, 2,
+                  say(text, strcmp(okse_json_peek_text(text->findings, "verdict"), "compliant") == 0
+                                ? "first.none"
+                                : "first.unknown"));
 }
 
 static void write_evidence(Text *text, const json_t *evidence)
