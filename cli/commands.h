@@ -26,3 +26,4 @@ extern const OkseCommand okse_command_policy_show;
 extern const OkseCommand okse_command_policy_lint;
 extern const OkseCommand okse_command_policy_test;
 /* reports */
+extern const OkseCommand okse_command_report;

@@ -36,6 +36,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_lint,
     &okse_command_policy_test,
     /* reports */
+    &okse_command_report,
     NULL,
 };
 
