@@ -182,13 +182,13 @@ def test_model_signing_and_okse_agree(okse, model, tmp_path, kind):
         pytest.skip("model_signing is not installed (OKSE_MODEL_SIGNING)")
     key = Key(tmp_path, "k", kind)
     okse("sign", "--oms", model, "--key", key.path, status=0)
-    verify = [command, "verify", "key", str(model), "--signature", str(model / "model.sig"), "--public-key", str(key.public)]
+    verify = [command, "verify", "key", str(model), "--signature", str(model / "model.sig"), "--public_key", str(key.public)]
     done = subprocess.run(verify, capture_output=True, text=True)
     assert done.returncode == 0, done
     (model / "config.json").write_text("changed\n")
     assert subprocess.run(verify, capture_output=True).returncode != 0
     (model / "model.sig").unlink()
-    done = subprocess.run([command, "sign", "key", str(model), "--signature", str(model / "model.sig"), "--private-key",
+    done = subprocess.run([command, "sign", "key", str(model), "--signature", str(model / "model.sig"), "--private_key",
                            str(key.path)], capture_output=True, text=True)
     assert done.returncode == 0, done
     assert check(okse, model, key, 0)["files"] == 4
