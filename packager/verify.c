@@ -64,7 +64,8 @@ bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifyi
 
         statements = okse_bundle_statement_list(made.bundle);
         made.verification = okse_trust_judge(&facts, statements, verifying->trust, &verifying->terms);
-        if (!verifying->stream && !payload_check(made.bundle, verifying, made.verification, error))
+        if (!verifying->stream && !verifying->payload_later &&
+            !payload_check(made.bundle, verifying, made.verification, error))
             return false;
     } else {
         made.verification = okse_verification_new();

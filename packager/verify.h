@@ -10,6 +10,7 @@ typedef struct {
     OkseJudgeTerms terms;
     bool stream;            /* fd is a pipe */
     bool all;               /* report every damaged blob, not just the first */
+    bool payload_later;     /* not a stream, and the caller checks the payload itself: install, while it copies */
     unsigned threads;       /* 0: all */
     OkseProgress *progress; /* may be NULL */
 } OkseVerifying;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "packager/source.h"
+
+/* What the two kinds of source share: for source.c, source_directory.c and source_archive.c only. */
+typedef bool (*SourceCopy)(const OkseSource *source, const bool *wanted, OkseSourceSink sink, void *context,
+                           GError **error);
+
+struct OkseSource {
+    char *origin;
+    GPtrArray *entries; /* OkseEntry */
+    int fd;             /* directory, single file or archive */
+    bool single;        /* fd is the one file */
+    bool sequential;
+    uint64_t device, inode;
+    SourceCopy copy;
+};
+
+OkseSource *source_new(const char *origin, int fd, SourceCopy copy);
+
+/* Sort entries and refuse duplicates and a file that is also a directory of another. Errors: INVALID. */
+bool source_finish(OkseSource *source, GError **error);
+
+/* A link's target, seen from the link's own directory, stays inside the component whatever other links it meets:
+ * relative, UTF-8, ".." only at its start and not above the component. */
+bool source_link_stays(const char *path, const char *target);

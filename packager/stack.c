@@ -1,0 +1,325 @@
+/* Strict reading of stack.yaml: every complaint is collected with its place, and a key nobody knows is answered with
+ * the one that was probably meant. */
+#include "packager/stack.h"
+
+#include "core/limits.h"
+#include "core/text.h"
+#include "core/vocabulary.h"
+#include "core/yaml.h"
+
+#include <string.h>
+
+#define NAME_LIMIT 63
+#define VERSION_LIMIT 64
+
+const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "service", "driver", "infra",
+                                        "compliance", "evaluation", "source",  "docs",    NULL};
+
+typedef struct {
+    OkseIssues *issues;
+    const OkseVocabulary *countries, *classes;
+} Reader;
+
+static void component_free(gpointer data)
+{
+    OkseStackComponent *component = data;
+
+    g_free(component->name);
+    g_free(component->kind);
+    g_free(component->location);
+    g_free(component->reference);
+    g_free(component->platform);
+    g_free(component->spdx);
+    g_free(component->license_file);
+    g_free(component);
+}
+
+void okse_stack_free(OkseStack *stack)
+{
+    if (stack == NULL)
+        return;
+    g_free(stack->origin);
+    g_free(stack->name);
+    g_free(stack->version);
+    g_free(stack->vendor_name);
+    g_free(stack->vendor_country);
+    g_free(stack->vendor_contact);
+    g_clear_pointer(&stack->components, g_ptr_array_unref);
+    json_decref(stack->compliance);
+    g_free(stack);
+}
+
+/* [a-z0-9][a-z0-9-]{0,62}, and no "--" or final "-", because the name becomes part of an OCI reference. */
+bool okse_stack_name_is_good(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && length <= NAME_LIMIT && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length &&
+           name[0] != '-' && name[length - 1] != '-' && strstr(name, "--") == NULL;
+}
+
+/* Runs of letters and digits joined by one of ". _ + -": what OCI readers accept as a reference. */
+bool okse_stack_version_is_good(const char *version)
+{
+    bool joined = true;
+
+    if (strlen(version) > VERSION_LIMIT)
+        return false;
+    for (const char *p = version; *p != '\0'; p++) {
+        bool joint = strchr("._+-", *p) != NULL;
+
+        if ((joint && joined) || (!joint && !g_ascii_isalnum(*p)))
+            return false;
+        joined = joint;
+    }
+    return !joined;
+}
+
+static OksePlace member_place(const OkseNode *map, const char *key)
+{
+    const OkseNode *node = okse_node_get(map, key);
+
+    return okse_node_place(node != NULL ? node : map);
+}
+
+static char *take_copy(OkseMap *map, const char *key, OksePresence presence)
+{
+    const char *text = NULL;
+
+    return okse_map_take_text(map, key, presence, &text) ? g_strdup(text) : NULL;
+}
+
+static void check_country(const Reader *reader, const OkseNode *map, const char *key, const char *country)
+{
+    OksePlace at = member_place(map, key);
+
+    if (country != NULL && okse_vocabulary_find(reader->countries, country) == NULL)
+        okse_issue(reader->issues, &at, "unknown country '%s' (ISO 3166-1 alpha-2, such as KR)", country);
+}
+
+static void read_license(const Reader *reader, const OkseNode *node, OkseStackComponent *component)
+{
+    OkseMap *map = okse_map_open(node, "license", reader->issues);
+
+    component->spdx = take_copy(map, "spdx", OKSE_REQUIRED);
+    component->license_file = take_copy(map, "file", OKSE_OPTIONAL);
+    okse_map_end(map);
+}
+
+static void read_source(const Reader *reader, const OkseNode *node, OkseStackComponent *component)
+{
+    static const char *const keys[] = {"path", "archive", "oci"};
+    OkseMap *map = okse_map_open(node, "source", reader->issues);
+    OksePlace at = okse_node_place(node);
+    unsigned given = 0;
+
+    component->line = at.line;
+    component->column = at.column;
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_autofree char *location = take_copy(map, keys[i], OKSE_OPTIONAL);
+
+        if (location == NULL)
+            continue;
+        given++;
+        component->source = (OkseSourceKind)i;
+        g_free(component->location);
+        component->location = g_steal_pointer(&location);
+    }
+    if (given != 1)
+        okse_issue(reader->issues, &at, "source needs exactly one of 'path', 'archive' and 'oci'");
+    if (component->source == OKSE_SOURCE_OCI) {
+        component->reference = take_copy(map, "ref", OKSE_OPTIONAL);
+        component->platform = take_copy(map, "platform", OKSE_OPTIONAL);
+    }
+    okse_map_end(map);
+}
+
+static void check_component(const Reader *reader, const OkseNode *node, const OkseStackComponent *component,
+                            GPtrArray *before)
+{
+    OksePlace at = member_place(node, "name");
+
+    if (component->name != NULL && !okse_stack_name_is_good(component->name))
+        okse_issue(reader->issues, &at,
+                   "component name '%s' must be lower-case letters, digits and single '-', at most 63",
+                   component->name);
+    if (g_strcmp0(component->name, "stack") == 0)
+        okse_issue(reader->issues, &at, "component name 'stack' is reserved");
+    for (guint i = 0; component->name != NULL && i < before->len; i++)
+        if (g_strcmp0(((OkseStackComponent *)g_ptr_array_index(before, i))->name, component->name) == 0)
+            okse_issue(reader->issues, &at, "a second component named '%s'", component->name);
+    if (component->kind != NULL && !g_strv_contains(okse_stack_kinds, component->kind)) {
+        const char *near = okse_text_nearest(component->kind, okse_stack_kinds);
+
+        at = member_place(node, "kind");
+        okse_issue(reader->issues, &at, "unknown kind '%s'%s%s%s", component->kind,
+                   near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
+    }
+}
+
+static void read_component(const Reader *reader, const OkseNode *node, GPtrArray *components)
+{
+    OkseStackComponent *component = g_new0(OkseStackComponent, 1);
+    OkseMap *map = okse_map_open(node, "component", reader->issues);
+    const OkseNode *child = NULL;
+
+    component->name = take_copy(map, "name", OKSE_REQUIRED);
+    component->kind = take_copy(map, "kind", OKSE_REQUIRED);
+    if (okse_map_take_map(map, "source", OKSE_REQUIRED, &child))
+        read_source(reader, child, component);
+    if (okse_map_take_map(map, "license", OKSE_OPTIONAL, &child))
+        read_license(reader, child, component);
+    okse_map_end(map);
+    if (okse_node_kind(node) == OKSE_NODE_MAP)
+        check_component(reader, node, component, components);
+    g_ptr_array_add(components, component);
+}
+
+static void read_vendor(const Reader *reader, const OkseNode *node, OkseStack *stack)
+{
+    OkseMap *map = okse_map_open(node, "vendor", reader->issues);
+
+    stack->vendor_name = take_copy(map, "name", OKSE_REQUIRED);
+    stack->vendor_country = take_copy(map, "country", OKSE_REQUIRED);
+    stack->vendor_contact = take_copy(map, "contact", OKSE_OPTIONAL);
+    check_country(reader, node, "country", stack->vendor_country);
+    okse_map_end(map);
+}
+
+static void check_texts(const Reader *reader, const OkseNode *list, const char *what, const OkseVocabulary *known)
+{
+    for (unsigned i = 0; i < okse_node_count(list); i++) {
+        const OkseNode *item = okse_node_item(list, i);
+        const char *text = okse_node_kind(item) == OKSE_NODE_TEXT ? okse_node_text(item) : NULL;
+        OksePlace at = okse_node_place(item);
+        const char *near;
+
+        if (text == NULL) {
+            okse_issue(reader->issues, &at, "%s must be a text, not %s", what, okse_node_kind_name(item));
+            continue;
+        }
+        if (known == NULL || okse_vocabulary_find(known, text) != NULL)
+            continue;
+        near = okse_text_nearest(text, okse_vocabulary_words(known));
+        okse_issue(reader->issues, &at, "unknown %s '%s'%s%s%s", what, text, near != NULL ? " (did you mean '" : "",
+                   near != NULL ? near : "", near != NULL ? "'?)" : "");
+    }
+}
+
+static void check_flow(const Reader *reader, const OkseNode *node)
+{
+    OkseMap *map = okse_map_open(node, "flow", reader->issues);
+    const OkseNode *data = NULL;
+    const char *text = NULL;
+
+    okse_map_take_text(map, "name", OKSE_REQUIRED, &text);
+    okse_map_take_text(map, "to", OKSE_REQUIRED, &text);
+    if (okse_map_take_text(map, "country", OKSE_REQUIRED, &text))
+        check_country(reader, node, "country", text);
+    if (okse_map_take_list(map, "data", OKSE_OPTIONAL, &data))
+        check_texts(reader, data, "data", NULL);
+    okse_map_end(map);
+}
+
+static void check_export_control(const Reader *reader, const OkseNode *node)
+{
+    OkseMap *map = okse_map_open(node, "export_control", reader->issues);
+    const char *text = NULL;
+    gint64 day;
+
+    okse_map_take_text(map, "classification", OKSE_REQUIRED, &text);
+    okse_map_take_text(map, "decided_by", OKSE_REQUIRED, &text);
+    if (okse_map_take_text(map, "decided_on", OKSE_REQUIRED, &text) && !okse_text_time_parse(text, &day)) {
+        OksePlace at = member_place(node, "decided_on");
+
+        okse_issue(reader->issues, &at, "'decided_on' must be a date such as 2026-10-01");
+    }
+    okse_map_end(map);
+}
+
+static json_t *read_compliance(const Reader *reader, const OkseNode *node)
+{
+    OkseMap *map = okse_map_open(node, "compliance", reader->issues);
+    const OkseNode *child = NULL;
+    const char *text = NULL;
+
+    if (okse_map_take_list(map, "data_classes", OKSE_REQUIRED, &child))
+        check_texts(reader, child, "data class", reader->classes);
+    okse_map_take_text(map, "sector", OKSE_OPTIONAL, &text);
+    okse_map_take_text(map, "purpose", OKSE_OPTIONAL, &text);
+    if (okse_map_take_list(map, "flows", OKSE_OPTIONAL, &child))
+        for (unsigned i = 0; i < okse_node_count(child); i++)
+            check_flow(reader, okse_node_item(child, i));
+    if (okse_map_take_map(map, "export_control", OKSE_OPTIONAL, &child))
+        check_export_control(reader, child);
+    okse_map_end(map);
+    return okse_node_to_json(node);
+}
+
+static void check_header(const Reader *reader, const OkseNode *root, const OkseStack *stack, const char *schema)
+{
+    OksePlace at = member_place(root, "okse");
+
+    if (schema != NULL && strcmp(schema, "stack/v1") != 0)
+        okse_issue(reader->issues, &at, "this is '%s', and 'stack/v1' is what is read here", schema);
+    at = member_place(root, "name");
+    if (stack->name != NULL && !okse_stack_name_is_good(stack->name))
+        okse_issue(reader->issues, &at, "name '%s' must be lower-case letters, digits and single '-', at most 63",
+                   stack->name);
+    at = member_place(root, "version");
+    if (stack->version != NULL && !okse_stack_version_is_good(stack->version))
+        okse_issue(reader->issues, &at, "version '%s' must be letters and digits joined by single '.', '_', '+' or '-'",
+                   stack->version);
+}
+
+static void read_root(const Reader *reader, const OkseNode *root, OkseStack *stack)
+{
+    OkseMap *map = okse_map_open(root, "stack", reader->issues);
+    const OkseNode *child = NULL;
+    const char *schema = NULL;
+    OksePlace at;
+
+    okse_map_take_text(map, "okse", OKSE_REQUIRED, &schema);
+    stack->name = take_copy(map, "name", OKSE_REQUIRED);
+    stack->version = take_copy(map, "version", OKSE_REQUIRED);
+    if (okse_map_take_unsigned(map, "sequence", OKSE_REQUIRED, &stack->sequence) && stack->sequence == 0) {
+        at = member_place(root, "sequence");
+        okse_issue(reader->issues, &at, "'sequence' starts at 1");
+    }
+    if (okse_map_take_map(map, "vendor", OKSE_REQUIRED, &child))
+        read_vendor(reader, child, stack);
+    if (okse_map_take_list(map, "components", OKSE_REQUIRED, &child)) {
+        at = okse_node_place(child);
+        if (okse_node_count(child) == 0)
+            okse_issue(reader->issues, &at, "a stack needs at least one component");
+        for (unsigned i = 0; i < okse_node_count(child); i++)
+            read_component(reader, okse_node_item(child, i), stack->components);
+    }
+    if (okse_map_take_map(map, "compliance", OKSE_OPTIONAL, &child))
+        stack->compliance = read_compliance(reader, child);
+    okse_map_end(map);
+    if (okse_node_kind(root) == OKSE_NODE_MAP)
+        check_header(reader, root, stack, schema);
+}
+
+OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources *resources, GError **error)
+{
+    g_autoptr(OkseYaml) document = okse_yaml_read(yaml, origin, error);
+    g_autoptr(OkseVocabulary) countries = NULL;
+    g_autoptr(OkseVocabulary) classes = NULL;
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+    g_autoptr(OkseStack) stack = g_new0(OkseStack, 1);
+
+    if (document == NULL)
+        return NULL;
+    countries = okse_vocabulary_read(resources, "countries", error);
+    if (countries == NULL)
+        return NULL;
+    classes = okse_vocabulary_read(resources, "data-classes", error);
+    if (classes == NULL)
+        return NULL;
+    stack->origin = g_strdup(origin);
+    stack->components = g_ptr_array_new_with_free_func(component_free);
+    read_root(&(Reader){issues, countries, classes}, okse_yaml_root(document), stack);
+    return okse_issues_none(issues, error) ? g_steal_pointer(&stack) : NULL;
+}

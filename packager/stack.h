@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/json.h"
+#include "core/resource.h"
+
+/* stack.yaml as a typed struct: what goes into a bundle. Schema and meaning of every key: docs/stack.md. Immutable
+ * after reading. */
+typedef enum {
+    OKSE_SOURCE_PATH,    /* a file or a directory */
+    OKSE_SOURCE_ARCHIVE, /* tar, zip, wheel: its contents are the component */
+    OKSE_SOURCE_OCI,     /* an OCI layout directory, an oci-archive or a docker-archive */
+} OkseSourceKind;
+
+typedef struct {
+    char *name;
+    char *kind; /* one of okse_stack_kinds */
+    OkseSourceKind source;
+    char *location;  /* as written; relative to the stack's directory */
+    char *reference; /* OCI: tag or digest, or NULL */
+    char *platform;  /* OCI: "os/arch[/variant]", or NULL for all */
+    char *spdx;      /* license expression, or NULL */
+    char *license_file;
+    unsigned line, column; /* of the source, for messages */
+} OkseStackComponent;
+
+typedef struct {
+    char *origin; /* the file's name in messages */
+    char *name, *version;
+    uint64_t sequence;
+    char *vendor_name, *vendor_country, *vendor_contact;
+    GPtrArray *components; /* OkseStackComponent, in the stack's order */
+    json_t *compliance;    /* as written, checked; NULL when absent */
+} OkseStack;
+
+extern const char *const okse_stack_kinds[]; /* NULL-terminated */
+
+/* The grammars of names and versions, for everything that reads them back from a bundle. */
+bool okse_stack_name_is_good(const char *name);
+bool okse_stack_version_is_good(const char *version);
+
+/* yaml: at most OKSE_LIMIT_DOCUMENT bytes. origin: its name in messages; copied. resources: for countries and data
+ * classes. Errors: INVALID with every issue as origin:line:column. Source: docs/stack.md. */
+OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources *resources,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void okse_stack_free(OkseStack *stack);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseStack, okse_stack_free)
