@@ -259,6 +259,25 @@ def test_record_is_a_verification_summary(site):
     assert document["predicate"]["policy"]["digest"]["sha256"] == digest
 
 
+def test_countersigner_states_what_was_verified(site):
+    vendor, ministry = site.key("vendor"), site.key("ministry", "P-384")
+    trust = site.trust({"vendor": vendor, "ministry": ministry})
+    before = site.bundle.read_bytes()
+    refused = site.sign(ministry, "--trust", trust, role="ministry", status=1)
+    assert "role 'vendor': 0 of 1" in refused.err and site.bundle.read_bytes() == before
+    site.sign(vendor)
+    site.sign(ministry, "--trust", trust, role="ministry")
+    verdict = site.verify(trust, status=0)
+    assert [s["predicate_type"] for s in verdict["signatures"]] == [
+        "urn:okse:release:v1", "https://slsa.dev/verification_summary/v1"]
+    data = site.bundle.read_bytes()
+    texts = [data[at:data.index(b"\0", at)] for at in range(len(data)) if data.startswith(b'{"dsseEnvelope"', at)]
+    summary = json.loads(base64.b64decode(json.loads(texts[1])["dsseEnvelope"]["payload"]))["predicate"]
+    policy = subprocess.run(["sha256sum", trust], capture_output=True, text=True).stdout.split()[0]
+    assert summary["policy"]["digest"]["sha256"] == policy and summary["verificationResult"] == "PASSED"
+    assert len(summary["inputAttestations"]) == 1
+
+
 def test_signing_refuses_what_does_not_read(site):
     vendor = site.key("vendor")
     data = bytearray(site.bundle.read_bytes())
