@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import conftest
 import install_bundle
 import pytest
 from install_bundle import image, raw, run, tar, tree
@@ -100,6 +101,19 @@ def test_records_are_an_oci_layout_that_checks_by_hand(site):
     assert sha(run("skopeo", "inspect", "--raw", f"oci:{records}:1.0.0").stdout.encode()) == identity
     statements = [item for item in json.loads((records / "index.json").read_text())["manifests"] if "artifactType" in item]
     assert len(statements) == 1
+
+
+def test_the_commands_of_the_page_check_an_install(site):
+    """docs/install.md, "By hand": exactly those commands, on a good install and on a changed file."""
+    identity = site.make(*everything())
+    site.install()
+    page = (conftest.ROOT / "docs" / "install.md").read_text().split("## By hand")[1]
+    script = "set -e\n" + "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    script = script.replace("/srv/okse", str(site.root)).replace("VERSION", "1.0.0")
+    done = run("bash", "-c", script)
+    assert done.returncode == 0 and identity in done.stdout and "../serving/serving.conf: OK" in done.stdout, done
+    (site.root / "current" / "serving" / "serving.conf").write_text("x")
+    assert run("bash", "-c", script).returncode == 1
 
 
 def test_umask_does_not_matter(site):
