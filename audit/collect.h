@@ -4,7 +4,8 @@
 
 #include <jansson.h>
 
-/* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server. */
+/* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server.
+ */
 typedef struct {
     const char *root;    /* of the install, or NULL */
     const char *scope;   /* "install", "host" or "both" */

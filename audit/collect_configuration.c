@@ -1,5 +1,6 @@
-/* The files of the installed components (and of the host) that are configuration are scanned; those of kind compliance become
- * documents. A file that cannot be read, or is too large, makes the collector partial and is named: never silence. */
+/* The files of the installed components (and of the host) that are configuration are scanned; those of kind compliance
+ * become documents. A file that cannot be read, or is too large, makes the collector partial and is named: never
+ * silence. */
 #include "audit/collector.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -206,7 +207,11 @@ static void walk_host(OkseCollection *collection)
         g_autoptr(GError) error = NULL;
         okse_autofd fd = okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
         g_autofree char *name = g_path_get_basename(path);
-        Walk walk = {.collection = collection, .collector = "configuration", .shown = path, .file = scan_configuration, .all = true};
+        Walk walk = {.collection = collection,
+                     .collector = "configuration",
+                     .shown = path,
+                     .file = scan_configuration,
+                     .all = true};
         struct stat info;
 
         if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))

@@ -46,9 +46,11 @@ void okse_collect_host(OkseCollection *collection)
     g_autoptr(GBytes) release = okse_collect_read(collection, "/etc/os-release", SMALL, NULL);
     g_autoptr(GBytes) name = okse_collect_read(collection, "/etc/hostname", SMALL, NULL);
     g_autoptr(GBytes) zone = okse_collect_read(collection, "/etc/timezone", SMALL, NULL);
-    g_autofree char *os = assignment(release, "PRETTY_NAME"), *hostname = first_line(name), *timezone = first_line(zone);
+    g_autofree char *os = assignment(release, "PRETTY_NAME"), *hostname = first_line(name),
+                    *timezone = first_line(zone);
     struct utsname kernel = {0};
-    json_t *source = okse_facts_source(&(OkseSourceFact){.collector = "host", .path = "/etc/os-release", .via = "structured"});
+    json_t *source =
+        okse_facts_source(&(OkseSourceFact){.collector = "host", .path = "/etc/os-release", .via = "structured"});
 
     uname(&kernel);
     okse_facts_set(collection->facts, "host",
@@ -110,8 +112,8 @@ static void add_compiled_in_pool(OkseCollection *collection)
 
 void okse_collect_time(OkseCollection *collection)
 {
-    static const char *const paths[] = {"/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/ntp.conf", "/etc/ntpsec/ntp.conf",
-                                        "/etc/systemd/timesyncd.conf"};
+    static const char *const paths[] = {"/etc/chrony/chrony.conf", "/etc/chrony.conf", "/etc/ntp.conf",
+                                        "/etc/ntpsec/ntp.conf", "/etc/systemd/timesyncd.conf"};
     bool found = false, readable = true;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)

@@ -37,18 +37,17 @@ static void add_drift(OkseCollection *collection, const json_t *row)
 {
     const char *component = okse_json_peek_text(row, "component"), *path = okse_json_peek_text(row, "path");
     const char *status = okse_json_peek_text(row, "status");
-    g_autofree char *shown = g_strdup_printf("%s/current/%s%s%s", collection->root, component != NULL ? component : "",
-                                             component != NULL && *component != '\0' ? "/" : "", path != NULL ? path : "");
+    g_autofree char *shown =
+        g_strdup_printf("%s/current/%s%s%s", collection->root, component != NULL ? component : "",
+                        component != NULL && *component != '\0' ? "/" : "", path != NULL ? path : "");
     g_autofree char *key = g_strdup_printf("%s|%s", shown, status != NULL ? status : "");
     json_t *fact = json_deep_copy(row);
 
     json_object_set_new(fact, "state", json_string("observed"));
-    json_object_set_new(fact, "source",
-                        okse_facts_source(&(OkseSourceFact){.collector = "drift",
-                                                            .path = shown,
-                                                            .excerpt = status,
-                                                            .component = component,
-                                                            .via = "structured"}));
+    json_object_set_new(
+        fact, "source",
+        okse_facts_source(&(OkseSourceFact){
+            .collector = "drift", .path = shown, .excerpt = status, .component = component, .via = "structured"}));
     okse_facts_add(collection->facts, "drift", "dft", key, fact);
 }
 

@@ -1,5 +1,6 @@
-/* Mounts and what is under them: the device chain down to the disk says whether data at rest is encrypted, the source of a
- * network file system says where it really lies. Nothing is stat()ed on the mounts themselves (a dead server would block). */
+/* Mounts and what is under them: the device chain down to the disk says whether data at rest is encrypted, the source
+ * of a network file system says where it really lies. Nothing is stat()ed on the mounts themselves (a dead server would
+ * block). */
 #include "audit/collector.h"
 #include "core/fd.h"
 
@@ -11,11 +12,12 @@
 
 #define CHAIN_LIMIT 8
 
-static const char *const remote_types[] = {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "lustre", "fuse.sshfs",
-                                           "fuse.s3fs", "fuse.rclone", "fuse.goofys", "9p", NULL};
-static const char *const skipped[] = {"proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "debugfs", "tracefs",
-                                      "securityfs", "pstore", "bpf", "configfs", "fusectl", "hugetlbfs", "autofs", "devtmpfs",
-                                      "nsfs", "binfmt_misc", "rpc_pipefs", NULL};
+static const char *const remote_types[] = {"nfs",         "nfs4",   "cifs",       "smb3",      "ceph",
+                                           "glusterfs",   "lustre", "fuse.sshfs", "fuse.s3fs", "fuse.rclone",
+                                           "fuse.goofys", "9p",     NULL};
+static const char *const skipped[] = {
+    "proc", "sysfs",    "cgroup",  "cgroup2",   "devpts", "mqueue",   "debugfs", "tracefs",     "securityfs", "pstore",
+    "bpf",  "configfs", "fusectl", "hugetlbfs", "autofs", "devtmpfs", "nsfs",    "binfmt_misc", "rpc_pipefs", NULL};
 
 static char *read_small(const OkseCollection *collection, const char *path)
 {
@@ -25,7 +27,8 @@ static char *read_small(const OkseCollection *collection, const char *path)
     return text == NULL ? NULL : g_strstrip(text);
 }
 
-/* "yes" as soon as a layer is dm-crypt; "no" when the chain ends on a plain device; "unknown" when it cannot be followed. */
+/* "yes" as soon as a layer is dm-crypt; "no" when the chain ends on a plain device; "unknown" when it cannot be
+ * followed. */
 static const char *encryption_of(const OkseCollection *collection, dev_t device)
 {
     g_autofree char *path = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
@@ -99,15 +102,16 @@ static void add_mount(OkseCollection *collection, struct libmnt_fs *fs)
     g_autofree char *server = remote && source != NULL ? server_of(source) : NULL;
     g_autofree char *excerpt = g_strdup_printf("%s on %s type %s", source != NULL ? source : "none",
                                                target != NULL ? target : "?", type != NULL ? type : "?");
-    const char *encrypted = remote                                       ? "unknown"
-                            : type != NULL && strcmp(type, "tmpfs") == 0 ? "yes" /* never on a disk */
-                                                                         : encryption_of(collection, mnt_fs_get_devno(fs));
+    const char *encrypted = remote ? "unknown"
+                            : type != NULL && strcmp(type, "tmpfs") == 0
+                                ? "yes" /* never on a disk */
+                                : encryption_of(collection, mnt_fs_get_devno(fs));
 
     if (target == NULL || type == NULL || g_strv_contains(skipped, type))
         return;
     okse_facts_add(collection->facts, "mounts", "mnt", target,
-                   json_pack("{s:s,s:s,s:s?,s:s?,s:b,s:s,s:o,s:n,s:o,s:s}", "path", target, "fstype", type, "device", source,
-                             "source_host", server, "remote", (int)remote, "encrypted", encrypted, "holds",
+                   json_pack("{s:s,s:s,s:s?,s:s?,s:b,s:s,s:o,s:n,s:o,s:s}", "path", target, "fstype", type, "device",
+                             source, "source_host", server, "remote", (int)remote, "encrypted", encrypted, "holds",
                              what_it_holds(collection, target), "location", "source", mount_source(excerpt), "state",
                              "observed"));
     if (server != NULL)

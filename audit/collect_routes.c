@@ -51,11 +51,12 @@ static int on_route(const struct nlmsghdr *header, void *data)
     is_public = everywhere || strcmp(okse_atlas_scope(destination), "public") == 0;
     text = g_strdup_printf("%s/%u", destination, route->rtm_dst_len);
     key = g_strdup_printf("%s|%s|%s|%u", text, gateway, device, route->rtm_table);
-    okse_facts_add(collection->facts, "routes", "rt", key,
-                   json_pack("{s:s,s:s?,s:s?,s:b,s:o,s:s}", "destination", text, "gateway", *gateway != '\0' ? gateway : NULL,
-                             "device", *device != '\0' ? device : NULL, "public", (int)is_public, "source",
-                             okse_facts_source(&(OkseSourceFact){.collector = "routes", .excerpt = key, .via = "netlink"}),
-                             "state", "observed"));
+    okse_facts_add(
+        collection->facts, "routes", "rt", key,
+        json_pack("{s:s,s:s?,s:s?,s:b,s:o,s:s}", "destination", text, "gateway", *gateway != '\0' ? gateway : NULL,
+                  "device", *device != '\0' ? device : NULL, "public", (int)is_public, "source",
+                  okse_facts_source(&(OkseSourceFact){.collector = "routes", .excerpt = key, .via = "netlink"}),
+                  "state", "observed"));
     return MNL_CB_OK;
 }
 

@@ -30,7 +30,8 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
 /* -1 unknown, 0 plain text, 1 encrypted: only where the scheme says so. */
 static int tls_of(const char *scheme)
 {
-    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps", "wss", "grpcs", "mqtts", "tls", NULL};
+    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps",
+                                            "wss",   "grpcs", "mqtts",  "tls",   NULL};
     static const char *const plain[] = {"http", "ldap", "redis", "amqp", "smtp", "ws", "ftp", "mqtt", NULL};
 
     if (scheme == NULL)
@@ -47,7 +48,8 @@ static unsigned port_of(const OkseScanEndpoint *found)
 
 static void on_mention(Sink *sink, const OkseScanEndpoint *found)
 {
-    g_autofree char *key = g_strdup_printf("%s|%u|%u|%s", sink->file->path, found->line_number, found->column, found->host);
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%u|%s", sink->file->path, found->line_number, found->column, found->host);
 
     okse_facts_add(sink->collection->facts, "mentions", "men", key,
                    json_pack("{s:s,s:s,s:o}", "host", found->host, "noise", found->noise, "source",
@@ -62,16 +64,16 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
         on_mention(sink, found);
         return;
     }
-    okse_facts_endpoint(sink->collection->facts,
-                        &(OkseEndpointFact){.host = found->host,
-                                            .port = port_of(found),
-                                            .protocol = found->scheme,
-                                            .tls = tls_of(found->scheme),
-                                            .direction = found->direction,
-                                            .role = found->role,
-                                            .state = "configured",
-                                            .source = source_of(sink, found->line_number, found->column, found->key,
-                                                                found->line)});
+    okse_facts_endpoint(
+        sink->collection->facts,
+        &(OkseEndpointFact){.host = found->host,
+                            .port = port_of(found),
+                            .protocol = found->scheme,
+                            .tls = tls_of(found->scheme),
+                            .direction = found->direction,
+                            .role = found->role,
+                            .state = "configured",
+                            .source = source_of(sink, found->line_number, found->column, found->key, found->line)});
 }
 
 static void on_setting(void *context, const OkseScanSetting *found)
@@ -82,8 +84,9 @@ static void on_setting(void *context, const OkseScanSetting *found)
     const char *value = strchr(masked, '=');
 
     okse_facts_add(sink->collection->facts, "settings", "set", key,
-                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", value != NULL ? value + 1 : "", "source",
-                             source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured"));
+                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", value != NULL ? value + 1 : "",
+                             "source", source_of(sink, found->line_number, 0, found->name, found->line), "state",
+                             "configured"));
 }
 
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)

@@ -1,5 +1,5 @@
-/* Sockets by netlink sock_diag, joined with the processes that hold them through /proc/PID/fd. What cannot be joined (another
- * user's process) makes the collector partial: the address is still there, its owner is not. */
+/* Sockets by netlink sock_diag, joined with the processes that hold them through /proc/PID/fd. What cannot be joined
+ * (another user's process) makes the collector partial: the address is still there, its owner is not. */
 #include "audit/collector.h"
 #include "core/fd.h"
 
@@ -69,8 +69,8 @@ static void add_socket(Sockets *sockets, const struct inet_diag_msg *message, bo
     g_autofree char *remote = text_of(message->idiag_family, message->id.idiag_dst);
     g_autofree char *here = with_port(local, local_port), *there = listening ? NULL : with_port(remote, remote_port);
     g_autofree char *key = g_strdup_printf("%s|%s|%s", protocol, here, there != NULL ? there : "");
-    g_autofree char *excerpt = g_strdup_printf("%s %s %s %s", protocol, listening ? "listening on" : "connected from", here,
-                                               there != NULL ? there : "");
+    g_autofree char *excerpt = g_strdup_printf("%s %s %s %s", protocol, listening ? "listening on" : "connected from",
+                                               here, there != NULL ? there : "");
 
     okse_facts_add(sockets->collection->facts, "sockets", "sock", key,
                    json_pack("{s:s,s:s,s:s,s:s?,s:o,s:o,s:s}", "protocol", protocol, "direction",
@@ -177,7 +177,8 @@ static bool find_owners(GHashTable *owners)
     DIR *directory = opendir("/proc");
     bool all = directory != NULL;
 
-    for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
         guint64 pid;
         okse_autofd process = -1;
 
@@ -202,7 +203,8 @@ void okse_collect_sockets(OkseCollection *collection)
     bool good, all_owners;
 
     if (netlink == NULL || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
-        okse_facts_coverage(collection->facts, "sockets", OKSE_UNAVAILABLE, "the kernel does not tell its sockets (sock_diag)");
+        okse_facts_coverage(collection->facts, "sockets", OKSE_UNAVAILABLE,
+                            "the kernel does not tell its sockets (sock_diag)");
         if (netlink != NULL)
             mnl_socket_close(netlink);
         return;

@@ -1,5 +1,5 @@
-/* The document is a function of what was added, not of the order: ids are digests of natural keys, lists are sorted by id,
- * and endpoints with one natural key become one with several sources. */
+/* The document is a function of what was added, not of the order: ids are digests of natural keys, lists are sorted by
+ * id, and endpoints with one natural key become one with several sources. */
 #include "audit/facts.h"
 
 #include "core/digest.h"
@@ -12,12 +12,13 @@ struct OkseFacts {
     GHashTable *endpoints; /* natural key → json_t (borrowed from the document) */
 };
 
-static const char *const lists[] = {"mounts", "sockets", "routes", "settings", "documents", "drift", "endpoints", "mentions"};
+static const char *const lists[] = {"mounts",    "sockets", "routes",    "settings",
+                                    "documents", "drift",   "endpoints", "mentions"};
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 
 /* Collectors and the list in which their items are, for the count. */
-static const char *const counted[][2] = {{"mounts", "mounts"}, {"sockets", "sockets"}, {"routes", "routes"},
-                                         {"drift", "drift"},   {"documents", "documents"}};
+static const char *const counted[][2] = {
+    {"mounts", "mounts"}, {"sockets", "sockets"}, {"routes", "routes"}, {"drift", "drift"}, {"documents", "documents"}};
 
 OkseFacts *okse_facts_new(void)
 {
@@ -80,9 +81,9 @@ static json_t *endpoint_new(const OkseEndpointFact *endpoint, const char *id)
     json_t *fact;
 
     okse_atlas_address(endpoint->host, &address);
-    fact = json_pack("{s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:b,s:b,s:[]}", "id", id, "host", endpoint->host, "address", address,
-                     "protocol", endpoint->protocol, "direction", endpoint->direction, "role", endpoint->role, "state",
-                     endpoint->state, "observed", 0, "declared", 0, "sources");
+    fact = json_pack("{s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:b,s:b,s:[]}", "id", id, "host", endpoint->host, "address",
+                     address, "protocol", endpoint->protocol, "direction", endpoint->direction, "role", endpoint->role,
+                     "state", endpoint->state, "observed", 0, "declared", 0, "sources");
     json_object_set_new(fact, "port", endpoint->port > 0 ? json_integer(endpoint->port) : json_null());
     json_object_set_new(fact, "tls", endpoint->tls < 0 ? json_null() : json_boolean(endpoint->tls != 0));
     json_object_set_new(fact, "process", json_null());
@@ -91,9 +92,9 @@ static json_t *endpoint_new(const OkseEndpointFact *endpoint, const char *id)
 
 void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
 {
-    g_autofree char *key = g_strdup_printf("%s|%u|%s|%s|%s", endpoint->host, endpoint->port,
-                                           endpoint->protocol != NULL ? endpoint->protocol : "", endpoint->role,
-                                           endpoint->direction);
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%s|%s|%s", endpoint->host, endpoint->port,
+                        endpoint->protocol != NULL ? endpoint->protocol : "", endpoint->role, endpoint->direction);
     json_t *fact = g_hash_table_lookup(facts->endpoints, key);
 
     if (fact == NULL) {
@@ -148,10 +149,10 @@ static int compare_sources(gconstpointer a, gconstpointer b)
 {
     const json_t *first = *(const json_t *const *)a, *second = *(const json_t *const *)b;
     int order = compare_texts(first, second, "path");
-    json_int_t line = json_integer_value(json_object_get(first, "line")) -
-                      json_integer_value(json_object_get(second, "line"));
-    json_int_t column = json_integer_value(json_object_get(first, "column")) -
-                        json_integer_value(json_object_get(second, "column"));
+    json_int_t line =
+        json_integer_value(json_object_get(first, "line")) - json_integer_value(json_object_get(second, "line"));
+    json_int_t column =
+        json_integer_value(json_object_get(first, "column")) - json_integer_value(json_object_get(second, "column"));
 
     return order != 0 ? order : line != 0 ? (line < 0 ? -1 : 1) : column < 0 ? -1 : column > 0;
 }
@@ -189,8 +190,7 @@ static json_t *collectors(const OkseFacts *facts)
     const char *name;
     json_t *value;
 
-    json_object_foreach(facts->coverage, name, value)
-        g_ptr_array_add(names, (gpointer)(uintptr_t)name);
+    json_object_foreach(facts->coverage, name, value) g_ptr_array_add(names, (gpointer)(uintptr_t)name);
     g_ptr_array_sort(names, compare_names);
     for (guint i = 0; i < names->len; i++) {
         json_t *row = json_deep_copy(json_object_get(facts->coverage, g_ptr_array_index(names, i)));
@@ -215,16 +215,17 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
         json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), compare_sources));
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
-        json_object_set_new(facts->document, lists[i], sorted(json_object_get(facts->document, lists[i]), compare_facts));
+        json_object_set_new(facts->document, lists[i],
+                            sorted(json_object_get(facts->document, lists[i]), compare_facts));
     json_object_set_new(facts->document, "collectors", collectors(facts));
     return json_incref(facts->document);
 }
 
 json_t *okse_facts_source(const OkseSourceFact *source)
 {
-    json_t *value = json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?}", "collector", source->collector, "path", source->path,
-                              "key", source->key, "digest", source->digest, "excerpt", source->excerpt, "component",
-                              source->component, "via", source->via);
+    json_t *value = json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?}", "collector", source->collector, "path",
+                              source->path, "key", source->key, "digest", source->digest, "excerpt", source->excerpt,
+                              "component", source->component, "via", source->via);
 
     json_object_set_new(value, "line", source->line > 0 ? json_integer(source->line) : json_null());
     json_object_set_new(value, "column", source->column > 0 ? json_integer(source->column) : json_null());

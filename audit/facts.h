@@ -2,8 +2,8 @@
 
 #include "audit/place.h"
 
-/* Building an okse.facts.v1 document (docs/formats/facts.md): facts are added in any order and come out sorted by id, with
- * endpoints joined over all collectors. */
+/* Building an okse.facts.v1 document (docs/formats/facts.md): facts are added in any order and come out sorted by id,
+ * with endpoints joined over all collectors. */
 typedef struct OkseFacts OkseFacts;
 
 OkseFacts *okse_facts_new(void);
@@ -12,7 +12,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFacts, okse_facts_free)
 
 typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } OkseCoverage;
 
-/* What a collector could see. A second report of the same collector keeps the worse coverage. reason: NULL when complete. */
+/* What a collector could see. A second report of the same collector keeps the worse coverage. reason: NULL when
+ * complete. */
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
 
 /* Add to the list `list` ("mounts") an item (stolen) with the id PREFIX:16 hex of SHA-256 over list and natural key. */
@@ -23,20 +24,20 @@ void okse_facts_set(OkseFacts *facts, const char *member, json_t *value);
 
 typedef struct {
     const char *host;
-    unsigned port;        /* 0: none */
-    const char *protocol; /* or NULL */
-    int tls;              /* -1 unknown, 0 no, 1 yes */
+    unsigned port;         /* 0: none */
+    const char *protocol;  /* or NULL */
+    int tls;               /* -1 unknown, 0 no, 1 yes */
     const char *direction; /* "out" or "in" */
     const char *role;
-    const char *state;    /* "configured", … */
-    json_t *process;      /* stolen, or NULL */
-    json_t *source;       /* stolen */
+    const char *state; /* "configured", … */
+    json_t *process;   /* stolen, or NULL */
+    json_t *source;    /* stolen */
 } OkseEndpointFact;
 
 void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint);
 
-/* Give every endpoint its scope, location and whether it is declared, sort, and count. install and site: as in the document.
- * A new reference; the builder is empty afterwards. */
+/* Give every endpoint its scope, location and whether it is declared, sort, and count. install and site: as in the
+ * document. A new reference; the builder is empty afterwards. */
 json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site);
 
 /* A source (docs/formats/facts.md); line 0: none; NULL members become null. A new reference. */

@@ -34,12 +34,24 @@ typedef struct {
 
 /* RFC 6890 and its successors: the ranges whose addresses are not just any machine on the internet. */
 static const ScopeRow scopes[] = {
-    {"0.0.0.0/8", "loopback"},         {"127.0.0.0/8", "loopback"},     {"10.0.0.0/8", "private"},
-    {"172.16.0.0/12", "private"},      {"192.168.0.0/16", "private"},   {"169.254.0.0/16", "link-local"},
-    {"100.64.0.0/10", "cgnat"},        {"192.0.2.0/24", "documentation"}, {"198.51.100.0/24", "documentation"},
-    {"203.0.113.0/24", "documentation"}, {"224.0.0.0/4", "multicast"},  {"255.255.255.255/32", "multicast"},
-    {"::1/128", "loopback"},           {"::/128", "loopback"},          {"fc00::/7", "private"},
-    {"fe80::/10", "link-local"},       {"ff00::/8", "multicast"},       {"2001:db8::/32", "documentation"},
+    {"0.0.0.0/8", "loopback"},
+    {"127.0.0.0/8", "loopback"},
+    {"10.0.0.0/8", "private"},
+    {"172.16.0.0/12", "private"},
+    {"192.168.0.0/16", "private"},
+    {"169.254.0.0/16", "link-local"},
+    {"100.64.0.0/10", "cgnat"},
+    {"192.0.2.0/24", "documentation"},
+    {"198.51.100.0/24", "documentation"},
+    {"203.0.113.0/24", "documentation"},
+    {"224.0.0.0/4", "multicast"},
+    {"255.255.255.255/32", "multicast"},
+    {"::1/128", "loopback"},
+    {"::/128", "loopback"},
+    {"fc00::/7", "private"},
+    {"fe80::/10", "link-local"},
+    {"ff00::/8", "multicast"},
+    {"2001:db8::/32", "documentation"},
 };
 
 static void pattern_clear(gpointer data)
@@ -152,10 +164,11 @@ const char *okse_atlas_scope(const char *host)
     return "public";
 }
 
-static json_t *location(const char *country, const char *method, const char *confidence, const char *detail, bool anycast)
+static json_t *location(const char *country, const char *method, const char *confidence, const char *detail,
+                        bool anycast)
 {
-    return json_pack("{s:s?,s:s,s:s,s:s?,s:b}", "country", country, "method", method, "confidence", confidence, "detail",
-                     detail, "anycast", (int)anycast);
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:b}", "country", country, "method", method, "confidence", confidence,
+                     "detail", detail, "anycast", (int)anycast);
 }
 
 static json_t *from_site(const OkseAtlas *atlas, const char *host, const char *address)
@@ -220,7 +233,8 @@ static json_t *from_region(const OkseAtlas *atlas, const char *host)
 
 static json_t *from_suffix(const OkseAtlas *atlas, const char *host)
 {
-    const json_t *suffixes = json_object_get(atlas->table, "suffixes"), *anycast = json_object_get(atlas->table, "anycast");
+    const json_t *suffixes = json_object_get(atlas->table, "suffixes"),
+                 *anycast = json_object_get(atlas->table, "anycast");
 
     for (size_t i = 0; i < json_array_size(suffixes); i++) {
         const json_t *row = json_array_get(suffixes, i);

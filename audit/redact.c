@@ -14,8 +14,10 @@ static const GRegex *compiled(unsigned shape)
     static gsize once[SHAPES];
     static const char *const sources[SHAPES] = {
         /* key = value or key: value, quoted or not */
-        "(?i)([\\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credential|private[_-]?key|"
-        "dsn|sas|signature|authorization|bearer|cookie)[\\w.-]*[\"']?\\s*[:=]\\s*)(\"[^\"]*\"|'[^']*'|\\S+(?:\\s+\\S+)?)",
+        "(?i)([\\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credential|private[_-]?"
+        "key|"
+        "dsn|sas|signature|authorization|bearer|cookie)[\\w.-]*[\"']?\\s*[:=]\\s*)(\"[^\"]*\"|'[^']*'|\\S+(?:\\s+\\S+)?"
+        ")",
         "([a-zA-Z][a-zA-Z0-9+.-]*://)([^/\\s@\"']+)@",
         "([?&][\\w.-]+=)([^&\\s\"'#]+)",
         "[A-Za-z0-9+/_=-]{24,}",

@@ -1,6 +1,6 @@
-/* One pass over the lines of a text. Structure is kept as far as it decides a role: the keys above a line by indentation, the
- * directive at its start. Everything that looks like a destination is reported; what is surely none (a comment, a namespace)
- * is reported as such and not dropped. */
+/* One pass over the lines of a text. Structure is kept as far as it decides a role: the keys above a line by
+ * indentation, the directive at its start. Everything that looks like a destination is reported; what is surely none (a
+ * comment, a namespace) is reported as such and not dropped. */
 #include "audit/scan.h"
 
 #include "audit/place.h"
@@ -16,10 +16,13 @@ enum { URL, FORWARD, DIRECTIVE, IMAGE, HOST_PORT, ADDRESS, SHAPES };
 
 /* Groups: 1 the host; 2 the port; URL: 1 scheme, 2 host, 3 port. Tried in this order; a byte is claimed once. */
 static const char *const shapes[SHAPES] = {
-    "([a-zA-Z][a-zA-Z0-9+.-]{1,20})://(?:[^/\\s@\"'<>]*@)?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)"
+    "([a-zA-Z][a-zA-Z0-9+.-]{1,20})://(?:[^/"
+    "\\s@\"'<>]*@)?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)"
     "(?::(\\d{1,5}))?",
-    "(?:^|\\s)@@?(?:\\([a-z0-9]+\\))?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(\\d{1,5}))?",
-    "^\\s*(?:server|pool|peer|nameserver|target|remote)(?:\\s+|=)[\"']?(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9a-fA-F:]*:[0-9a-fA-F:.]+|"
+    "(?:^|\\s)@@?(?:\\([a-z0-9]+\\))?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(\\d{1,5}"
+    "))?",
+    "^\\s*(?:server|pool|peer|nameserver|target|remote)(?:\\s+|=)[\"']?(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9a-fA-F:]*:[0-9a-"
+    "fA-F:.]+|"
     "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)[\"']?(?::(\\d{1,5}))?",
     "[\"'\\s=]((?:[A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)(?::(\\d{1,5}))?/[a-z0-9][\\w./-]*(?::[\\w.-]+|@sha256:[0-9a-f]{64})",
     "(?<![\\w.@/-])(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9](?:[A-Za-z0-9-]*\\.)+[A-Za-z0-9-]+):(\\d{1,5})(?![\\w.])",
@@ -112,7 +115,8 @@ static bool compile_roles(OkseScanner *scanner, GError **error)
         RoleRow row = {.role = okse_json_text(json, "role", "manifests/endpoint-roles.yaml", error)};
         bool good = row.role != NULL && compile_member(json, "key", &row.key, error) &&
                     compile_member(json, "file", &row.file, error) &&
-                    compile_member(json, "scheme", &row.scheme, error) && compile_member(json, "host", &row.host, error);
+                    compile_member(json, "scheme", &row.scheme, error) &&
+                    compile_member(json, "host", &row.host, error);
 
         g_array_append_val(scanner->roles, row);
         if (!good)
@@ -129,9 +133,10 @@ OkseScanner *okse_scanner_new(const OkseResources *resources, GError **error)
         scanner->shapes[i] = g_regex_new(shapes[i], G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, NULL);
         g_assert(scanner->shapes[i] != NULL);
     }
-    scanner->yaml_key = g_regex_new("^(\\s*(?:-\\s+)*)[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?:\\s|$|[\"'\\[{]|(?=\\S))",
-                                    G_REGEX_RAW, 0, NULL);
-    scanner->variable = g_regex_new("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)", G_REGEX_RAW, 0, NULL);
+    scanner->yaml_key = g_regex_new(
+        "^(\\s*(?:-\\s+)*)[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?:\\s|$|[\"'\\[{]|(?=\\S))", G_REGEX_RAW, 0, NULL);
+    scanner->variable =
+        g_regex_new("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)", G_REGEX_RAW, 0, NULL);
     g_assert(scanner->yaml_key != NULL && scanner->variable != NULL);
     scanner->rules = read_table(resources, "manifests/scan.yaml", error);
     if (scanner->rules == NULL)
@@ -185,7 +190,8 @@ static bool plausible(const Scan *scan, const char *host, bool is_url)
     if (dot == NULL)
         return is_url && strcmp(host, "localhost") != 0; /* a service name inside a network of containers */
     last = g_ascii_strdown(dot + 1, -1);
-    return strlen(last) >= 2 && g_ascii_isalpha(*last) && !listed(json_object_get(scan->scanner->rules, "file_endings"), last);
+    return strlen(last) >= 2 && g_ascii_isalpha(*last) &&
+           !listed(json_object_get(scan->scanner->rules, "file_endings"), last);
 }
 
 static bool claim(Scan *scan, gint start, gint end)
@@ -228,20 +234,20 @@ static void report(Scan *scan, unsigned shape, const GMatchInfo *match)
         host = g_ascii_strdown(raw, -1);
     if (!plausible(scan, host, is_url) || !claim(scan, start, end))
         return;
-    scan->sink->endpoint(scan->sink->context,
-                         &(OkseScanEndpoint){.host = host,
-                                             .port = (unsigned)number,
-                                             .scheme = scheme,
-                                             .key = scan->key,
-                                             .role = role_of(scan, shape == IMAGE ? "oci" : scheme, host),
-                                             .direction = direction_of(scan),
-                                             .noise = scan->noise != NULL ? scan->noise
-                                                      : listed(json_object_get(scan->scanner->rules, "namespaces"), host)
-                                                          ? "namespace"
-                                                          : NULL,
-                                             .line = scan->line,
-                                             .line_number = scan->number,
-                                             .column = (unsigned)host_start + 1});
+    scan->sink->endpoint(
+        scan->sink->context,
+        &(OkseScanEndpoint){.host = host,
+                            .port = (unsigned)number,
+                            .scheme = scheme,
+                            .key = scan->key,
+                            .role = role_of(scan, shape == IMAGE ? "oci" : scheme, host),
+                            .direction = direction_of(scan),
+                            .noise = scan->noise != NULL                                                 ? scan->noise
+                                     : listed(json_object_get(scan->scanner->rules, "namespaces"), host) ? "namespace"
+                                                                                                         : NULL,
+                            .line = scan->line,
+                            .line_number = scan->number,
+                            .column = (unsigned)host_start + 1});
 }
 
 /* The path of keys: indentation closes what is not above this line any more. */

@@ -4,9 +4,10 @@
 
 #include <jansson.h>
 
-/* Finding every place in a text where data can go: URLs, host:port, addresses, forwarding directives, image references; with
- * the key that it stands under and the role that follows from key, file, scheme and host (manifests/endpoint-roles.yaml).
- * Works on any bytes; lines over 8 KiB are looked at in their first 8 KiB and reported as cut. */
+/* Finding every place in a text where data can go: URLs, host:port, addresses, forwarding directives, image references;
+ * with the key that it stands under and the role that follows from key, file, scheme and host
+ * (manifests/endpoint-roles.yaml). Works on any bytes; lines over 8 KiB are looked at in their first 8 KiB and reported
+ * as cut. */
 typedef struct OkseScanner OkseScanner;
 
 OkseScanner *okse_scanner_new(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -18,13 +19,13 @@ const json_t *okse_scanner_rules(const OkseScanner *scanner);
 
 typedef struct {
     const char *host;
-    unsigned port;         /* 0: none */
-    const char *scheme;    /* lower case, or NULL */
-    const char *key;       /* path of keys it stands under, or NULL */
+    unsigned port;      /* 0: none */
+    const char *scheme; /* lower case, or NULL */
+    const char *key;    /* path of keys it stands under, or NULL */
     const char *role;
-    const char *direction; /* "out" or "in" */
-    const char *noise;     /* NULL, "comment", "namespace" */
-    const char *line;      /* the whole line, without its end */
+    const char *direction;        /* "out" or "in" */
+    const char *noise;            /* NULL, "comment", "namespace" */
+    const char *line;             /* the whole line, without its end */
     unsigned line_number, column; /* from 1 */
 } OkseScanEndpoint;
 

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "core/fd.h"
+#include "core/json.h"
 
 typedef struct {
     char *root, *scope, *sysroot, *site, *geo, *at, *output;
@@ -12,7 +13,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "root", 0, "DIR", "the install root", offsetof(CollectOptions, root)},
     {OKSE_OPTION_TEXT, "scope", 0, "WHAT", "install, host or both (default: both with --root, else host)",
      offsetof(CollectOptions, scope)},
-    {OKSE_OPTION_PATH, "sysroot", 0, "DIR", "the file system to look at (default: /)", offsetof(CollectOptions, sysroot)},
+    {OKSE_OPTION_PATH, "sysroot", 0, "DIR", "the file system to look at (default: /)",
+     offsetof(CollectOptions, sysroot)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "the operator's site.yaml", offsetof(CollectOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
@@ -36,7 +38,8 @@ static void print_summary(const json_t *facts)
     const json_t *collectors = json_object_get(facts, "collectors");
 
     okse_print("%zu endpoints, %zu documents, %zu settings\n", json_array_size(json_object_get(facts, "endpoints")),
-               json_array_size(json_object_get(facts, "documents")), json_array_size(json_object_get(facts, "settings")));
+               json_array_size(json_object_get(facts, "documents")),
+               json_array_size(json_object_get(facts, "settings")));
     for (size_t i = 0; i < json_array_size(collectors); i++) {
         const json_t *row = json_array_get(collectors, i);
         const char *reason = okse_json_peek_text(row, "reason");
@@ -50,7 +53,9 @@ static int run(const OkseInvocation *invocation, GError **error)
 {
     const CollectOptions *given = invocation->options;
     OkseCollectRequest request = {.root = given->root,
-                                  .scope = given->scope != NULL ? given->scope : given->root != NULL ? "both" : "host",
+                                  .scope = given->scope != NULL  ? given->scope
+                                           : given->root != NULL ? "both"
+                                                                 : "host",
                                   .sysroot = given->sysroot != NULL ? given->sysroot : "/",
                                   .site = given->site,
                                   .geo = given->geo};
@@ -79,7 +84,8 @@ const OkseCommand okse_command_collect = {
     .name = "collect",
     .maximum = 0,
     .summary = "Collect what decides where data goes, changing nothing.",
-    .details = "Opens no connection and asks no name server. What could not be looked at is said, collector by collector.",
+    .details =
+        "Opens no connection and asks no name server. What could not be looked at is said, collector by collector.",
     .options = options,
     .options_size = sizeof(CollectOptions),
     .run = run,
