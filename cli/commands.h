@@ -11,6 +11,8 @@ extern const OkseCommand okse_command_build;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 /* statements and trust */
+extern const OkseCommand okse_command_verify;
+extern const OkseCommand okse_command_sign;
 extern const OkseCommand okse_command_key_new;
 extern const OkseCommand okse_command_trust_init;
 extern const OkseCommand okse_command_trust_show;

@@ -22,8 +22,10 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_diff,
     /* statements and trust */
     &okse_command_key_new,
+    &okse_command_sign,
     &okse_command_trust_init,
     &okse_command_trust_show,
+    &okse_command_verify,
     /* installing */
     &okse_command_install,
     &okse_command_rollback,

@@ -57,7 +57,8 @@ static void note_model_file(json_t *annotations, const OkseEntry *entry, gint64 
 static json_t *raw_layer(const OksePlan *plan, const OkseManifestPlan *manifest, const OkseBlobPlan *blob)
 {
     const OkseEntry *entry = okse_source_entry(blob->source, blob->entry);
-    const char *kind = is_weights(manifest) ? okse_json_peek_text(okse_patterns_find(plan->filetypes, entry->path), "kind") : NULL;
+    const char *kind =
+        is_weights(manifest) ? okse_json_peek_text(okse_patterns_find(plan->filetypes, entry->path), "kind") : NULL;
     g_autofree char *type = kind != NULL ? g_strdup_printf(OKSE_TYPE_MODEL_RAW_FORMAT, kind) : g_strdup(OKSE_TYPE_FILE);
     json_t *annotations = json_object(), *layer = descriptor(type, blob);
     char verity[OKSE_SHA256_TEXT];
