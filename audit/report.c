@@ -25,11 +25,20 @@ static const Format formats[] = {
     {"text", okse_report_text, false},
     {"json", render_json, false},
     {"html", okse_report_html, true},
+    {"markdown", okse_report_markdown, false},
+    {"csv", okse_report_csv, false},
+    {"junit", okse_report_junit, false},
+    {"xccdf", okse_report_xccdf, false},
+    {"sarif", okse_report_sarif, false},
+    {"sarif-full", okse_report_sarif_full, false},
+    {"oscal", okse_report_oscal, false},
+    {"prometheus", okse_report_prometheus, false},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text", "json", "html", NULL};
+    static const char *const names[] = {"text",  "json",  "html",       "markdown", "csv",        "junit",
+                                        "xccdf", "sarif", "sarif-full", "oscal",    "prometheus", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;

@@ -12,3 +12,4 @@
 /* law */
 /* reports */
 extern const OkseCommand okse_command_report;
+extern const OkseCommand okse_command_report_diff;

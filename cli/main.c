@@ -22,6 +22,7 @@ const OkseCommand *const okse_commands[] = {
     /* law */
     /* reports */
     &okse_command_report,
+    &okse_command_report_diff,
     NULL,
 };
 
