@@ -342,7 +342,7 @@ static OkseYaml *read_yaml(GBytes *bytes, const char *origin, bool foreign, GErr
     if (yaml_parser_initialize(&loader.parser) != 1)
         g_error("libyaml: out of memory");
     yaml_parser_set_encoding(&loader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&loader.parser, data, length);
+    yaml_parser_set_input_string(&loader.parser, data != NULL ? data : (const unsigned char *)"", length);
     loaded = load_stream(&loader);
     yaml_parser_delete(&loader.parser);
     if (!loaded)

@@ -76,21 +76,24 @@ bool source_finish(OkseSource *source, GError **error)
     return refuse_prefixes(source, error);
 }
 
+/* A target may climb only at its start, where the directories are known to be real ones: behind a name that is itself a
+ * link, ".." would lead somewhere else than the text says. */
 bool source_link_stays(const char *path, const char *target)
 {
     g_auto(GStrv) elements = g_strsplit(target, "/", -1);
-    int depth = 0;
+    unsigned depth = 0, climbed = 0;
+    bool descended = false;
 
-    if (*target == '\0' || *target == '/' || strlen(target) > OKSE_LIMIT_PATH)
+    if (*target == '\0' || *target == '/' || strlen(target) > OKSE_LIMIT_PATH || !g_utf8_validate(target, -1, NULL))
         return false;
     for (const char *p = path; *p != '\0'; p++)
         depth += *p == '/';
     for (char **element = elements; *element != NULL; element++) {
-        if (strcmp(*element, "..") == 0)
-            depth--;
-        else if (**element != '\0' && strcmp(*element, ".") != 0)
-            depth++;
-        if (depth < 0)
+        if (strcmp(*element, "..") != 0) {
+            descended = descended || (**element != '\0' && strcmp(*element, ".") != 0);
+            continue;
+        }
+        if (descended || ++climbed > depth)
             return false;
     }
     return true;

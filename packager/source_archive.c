@@ -7,6 +7,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,12 +20,50 @@ static void archive_close(Archive *archive)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_close)
 
+/* libarchive converts names through the thread's locale; what an archive is called inside must not depend on who packs
+ * it, so both passes see names as UTF-8. */
+typedef struct {
+    locale_t utf8, before;
+} Names;
+
+static bool names_enter(Names *names, GError **error)
+{
+    names->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (names->utf8 == (locale_t)0)
+        return okse_fail_errno(error, "the locale C.UTF-8 is not installed");
+    names->before = uselocale(names->utf8);
+    return true;
+}
+
+static void names_leave(Names *names)
+{
+    if (names->utf8 == (locale_t)0)
+        return;
+    uselocale(names->before);
+    freelocale(names->utf8);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Names, names_leave)
+
 static bool fail_archive(const OkseSource *source, Archive *archive, GError **error)
 {
     const char *text = archive_error_string(archive);
 
     return okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", source->origin,
                      text != NULL ? text : "not a readable archive");
+}
+
+/* Every compression libarchive does itself; "all" would also run grzip, lrzip and lzop from PATH over a stranger's
+ * bytes. */
+static void support_filters(Archive *archive)
+{
+    archive_read_support_filter_bzip2(archive);
+    archive_read_support_filter_compress(archive);
+    archive_read_support_filter_gzip(archive);
+    archive_read_support_filter_lz4(archive);
+    archive_read_support_filter_lzip(archive);
+    archive_read_support_filter_lzma(archive);
+    archive_read_support_filter_xz(archive);
+    archive_read_support_filter_zstd(archive);
 }
 
 /* A descriptor of its own, at the start, so that two passes never disturb each other. */
@@ -36,7 +75,7 @@ static Archive *open_pass(const OkseSource *source, int *fd, GError **error)
     *fd = okse_open(self, O_RDONLY, 0, error);
     if (*fd < 0)
         return NULL;
-    archive_read_support_filter_all(archive);
+    support_filters(archive);
     archive_read_support_format_tar(archive);
     archive_read_support_format_zip(archive);
     if (archive_read_open_fd(archive, *fd, CHUNK) != ARCHIVE_OK) {
@@ -100,7 +139,7 @@ static bool classify(const OkseSource *source, struct archive_entry *member, Oks
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is a device, socket or FIFO", source->origin,
                          entry->path);
     if (entry->kind == OKSE_ENTRY_LINK) {
-        entry->target = g_strdup(archive_entry_symlink(member));
+        entry->target = g_strdup(archive_entry_symlink_utf8(member));
         if (entry->target == NULL || !source_link_stays(entry->path, entry->target))
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is a symbolic link that leaves the archive",
                              source->origin, entry->path);
@@ -121,7 +160,7 @@ static bool list_member(OkseSource *source, Archive *archive, struct archive_ent
     if (path == NULL)
         return true;
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s: ", source->origin);
+        g_prefix_error(error, "%s: '%s': ", source->origin, path);
         return false;
     }
     if (source->entries->len >= OKSE_LIMIT_FILES)
@@ -158,7 +197,8 @@ static void drop_full_directories(OkseSource *source)
 static bool list_members(OkseSource *source, GError **error)
 {
     okse_autofd fd = -1;
-    g_autoptr(Archive) archive = open_pass(source, &fd, error);
+    g_auto(Names) names = {0};
+    g_autoptr(Archive) archive = names_enter(&names, error) ? open_pass(source, &fd, error) : NULL;
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
     struct archive_entry *member = NULL;
 
@@ -213,7 +253,8 @@ static bool deliver(const OkseSource *source, Archive *archive, unsigned index, 
 static bool copy(const OkseSource *source, const bool *wanted, OkseSourceSink sink, void *context, GError **error)
 {
     okse_autofd fd = -1;
-    g_autoptr(Archive) archive = open_pass(source, &fd, error);
+    g_auto(Names) names = {0};
+    g_autoptr(Archive) archive = names_enter(&names, error) ? open_pass(source, &fd, error) : NULL;
     struct archive_entry *member = NULL;
     unsigned left = 0;
 

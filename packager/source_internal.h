@@ -21,5 +21,6 @@ OkseSource *source_new(const char *origin, int fd, SourceCopy copy);
 /* Sort entries and refuse duplicates and a file that is also a directory of another. Errors: INVALID. */
 bool source_finish(OkseSource *source, GError **error);
 
-/* A link's target, seen from the link's own directory, stays inside the component. */
+/* A link's target, seen from the link's own directory, stays inside the component whatever other links it meets:
+ * relative, UTF-8, ".." only at its start and not above the component. */
 bool source_link_stays(const char *path, const char *target);

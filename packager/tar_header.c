@@ -22,6 +22,7 @@ enum {
     CHECKSUM_AT = 148,
     CHECKSUM_LENGTH = 8,
     TYPE_AT = 156,
+    LINK_AT = 157,
     MAGIC_AT = 257,
     DEVMAJOR_AT = 329,
     DEVMINOR_AT = 337,
@@ -51,13 +52,20 @@ static void put_size(uint8_t *field, uint64_t size)
         field[SIZE_LENGTH - 1 - i] = (uint8_t)(size >> (8 * i));
 }
 
-static void put_header(uint8_t block[OKSE_TAR_BLOCK], const char *name, char type, uint64_t size)
+static void put_checksum(uint8_t block[OKSE_TAR_BLOCK])
 {
     char digits[CHECKSUM_LENGTH + 1];
 
-    g_return_if_fail(strlen(name) < NAME_LENGTH);
+    g_snprintf(digits, sizeof digits, "%06o", checksum(block));
+    memcpy(block + CHECKSUM_AT, digits, 6);
+    block[CHECKSUM_AT + 6] = 0;
+    block[CHECKSUM_AT + 7] = ' ';
+}
+
+static void put_header(uint8_t block[OKSE_TAR_BLOCK], const char *name, char type, uint64_t size)
+{
     memset(block, 0, OKSE_TAR_BLOCK);
-    memcpy(block + NAME_AT, name, strlen(name));
+    memcpy(block + NAME_AT, name, MIN(strlen(name), NAME_LENGTH));
     memcpy(block + MODE_AT, "0000644", 7);
     memcpy(block + UID_AT, "0000000", 7);
     memcpy(block + GID_AT, "0000000", 7);
@@ -70,9 +78,7 @@ static void put_header(uint8_t block[OKSE_TAR_BLOCK], const char *name, char typ
            8);
     memcpy(block + DEVMAJOR_AT, "0000000", 7);
     memcpy(block + DEVMINOR_AT, "0000000", 7);
-    g_snprintf(digits, sizeof digits, "%06o", checksum(block));
-    memcpy(block + CHECKSUM_AT, digits, 6);
-    block[CHECKSUM_AT + 7] = ' ';
+    put_checksum(block);
 }
 
 void okse_tar_header(uint8_t block[OKSE_TAR_BLOCK], const char *name, uint64_t size)
@@ -158,6 +164,34 @@ GBytes *okse_tar_prefix(uint64_t offset, const char *name, uint64_t size, bool a
         g_byte_array_append(bytes, (const guint8 *)records->str, (guint)records->len);
     }
     put_header(block, name, '0', size);
+    g_byte_array_append(bytes, block, sizeof block);
+    return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}
+
+GBytes *okse_tar_entry(const char *path, char type, unsigned mode, uint64_t size, const char *target)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GString) records = size_record(size);
+    g_autofree char *name = type == '5' ? g_strconcat(path, "/", NULL) : g_strdup(path);
+    uint8_t block[OKSE_TAR_BLOCK], zeros[OKSE_TAR_BLOCK] = {0};
+    char digits[8];
+
+    if (strlen(name) > NAME_LENGTH)
+        append_record(records, "path", name);
+    if (target != NULL && strlen(target) > NAME_LENGTH)
+        append_record(records, "linkpath", target);
+    if (records->len > 0) {
+        put_header(block, "PaxHeaders/entry", 'x', records->len);
+        g_byte_array_append(bytes, block, sizeof block);
+        g_byte_array_append(bytes, (const guint8 *)records->str, (guint)records->len);
+        g_byte_array_append(bytes, zeros, (guint)(okse_tar_padded(records->len) - records->len));
+    }
+    put_header(block, name, type, size);
+    g_snprintf(digits, sizeof digits, "%07o", mode);
+    memcpy(block + MODE_AT, digits, 7);
+    if (target != NULL)
+        memcpy(block + LINK_AT, target, MIN(strlen(target), NAME_LENGTH));
+    put_checksum(block);
     g_byte_array_append(bytes, block, sizeof block);
     return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }

@@ -1,0 +1,208 @@
+/* okse sign: put a statement about a bundle into it. */
+#include "packager/sign.h"
+#include "cli/commands.h"
+#include "cli/edge.h"
+#include "core/fd.h"
+#include "core/text.h"
+#include "packager/oms.h"
+#include "packager/timestamp.h"
+
+#include <unistd.h>
+
+#define CHAIN_LIMIT (1u << 20)
+
+typedef struct {
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *model, *output;
+    gboolean check;
+} SignOptions;
+
+static const OkseOption sign_options[] = {
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "private key: a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(SignOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
+     offsetof(SignOptions, certificate)},
+    {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), ministry, operator, …",
+     offsetof(SignOptions, role)},
+    {OKSE_OPTION_TEXT, "expires", 0, "DATE", "the signature ends then", offsetof(SignOptions, expires)},
+    {OKSE_OPTION_TEXT, "not-before", 0, "DATE", "the signature counts from then on", offsetof(SignOptions, not_before)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(SignOptions, passphrase_fd)},
+    {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
+    {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
+    {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
+    {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
+     offsetof(SignOptions, model)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "with --oms: the signature (DIR/model.sig)",
+     offsetof(SignOptions, output)},
+    {0},
+};
+
+static bool date_read(const char *name, const char *text, gint64 *seconds, GError **error)
+{
+    *seconds = OKSE_TIME_NONE;
+    return text == NULL || okse_text_time_parse(text, seconds) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "--%s '%s' is no date (2027-12-31 or 2027-12-31T00:00:00Z)", name,
+                     text);
+}
+
+static bool terms_read(const SignOptions *options, OkseSigning *signing, GError **error)
+{
+    if (!okse_edge_signing_time(&signing->signed_at, error) ||
+        !date_read("expires", options->expires, &signing->expires, error) ||
+        !date_read("not-before", options->not_before, &signing->not_before, error))
+        return false;
+    if (signing->expires != OKSE_TIME_NONE && signing->expires <= signing->signed_at)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--expires %s is in the past", options->expires);
+    return true;
+}
+
+static OkseCertificates *chain_read(const char *path, GError **error)
+{
+    g_autoptr(GBytes) pem = okse_read_path(path, CHAIN_LIMIT, error);
+
+    return pem != NULL ? okse_certificates_read_pem(pem, path, error) : NULL;
+}
+
+static OkseKey *key_open(const SignOptions *options, GError **error)
+{
+    g_auto(OksePassphrase) passphrase = {NULL};
+    OkseKeyAccess access = {NULL, isatty(STDIN_FILENO) == 1};
+
+    if (!okse_edge_passphrase(options->passphrase_fd, &passphrase, error))
+        return NULL;
+    access.passphrase = passphrase.text;
+    return okse_key_open(options->key, &access, error);
+}
+
+static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
+{
+    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
+    g_autoptr(OkseCertificates) chain = NULL;
+    g_autoptr(OkseProgress) progress = NULL;
+    g_autoptr(OkseKey) key = NULL;
+
+    if (!terms_read(options, &signing, error) || (key = key_open(options, error)) == NULL)
+        return false;
+    if (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL)
+        return false;
+    signing.key = key;
+    signing.chain = chain;
+    if (options->check)
+        signing.progress = progress = okse_progress_new("checking", 0);
+    return okse_sign_bundle(path, &signing, made, error);
+}
+
+static bool stamp(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
+{
+    g_autoptr(GBytes) response = okse_read_path(options->response, CHAIN_LIMIT, error);
+
+    return response != NULL && okse_sign_timestamp(path, response, made, error);
+}
+
+static bool request_write(const SignOptions *options, const OkseSigned *made, GError **error)
+{
+    g_autoptr(GBytes) request = NULL;
+
+    if (options->request == NULL)
+        return true;
+    request = okse_timestamp_request(made->signature, error);
+    return request != NULL && okse_write_path(options->request, request, error);
+}
+
+static bool result_print(const OkseInvocation *invocation, const SignOptions *options, const OkseSigned *made,
+                         GError **error)
+{
+    const char *role = options->role != NULL ? options->role : "vendor";
+    char identity[OKSE_SHA256_TEXT], statement[OKSE_SHA256_TEXT];
+    g_autoptr(json_t) document = NULL;
+
+    okse_sha256_text(&made->identity, identity);
+    okse_sha256_text(&made->statement, statement);
+    if (made->restored)
+        okse_note("note: an earlier signing was interrupted and has been undone first");
+    if (made->present)
+        okse_note("note: this very statement was there already; nothing was changed");
+    if (!options->check && options->response == NULL)
+        okse_note("note: the payload was not checked before signing (--check does)");
+    if (invocation->json) {
+        document = json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "okse.signed.v1", "identity", identity, "statement",
+                             statement, "role", role, "payload_checked", options->check);
+        return okse_print_json(document, error);
+    }
+    if (options->response != NULL)
+        okse_print("timestamped %s\n", identity);
+    else
+        okse_print("signed %s as %s\n", identity, role);
+    return true;
+}
+
+static bool model_sign(const SignOptions *options, const char *output, GError **error)
+{
+    g_autoptr(OkseKey) key = key_open(options, error);
+    g_autoptr(OkseCertificates) chain = NULL;
+    g_autoptr(GBytes) signature = NULL;
+
+    if (key == NULL || (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL))
+        return false;
+    signature = okse_oms_sign_path(options->model, "model.sig", key, chain, error);
+    return signature != NULL && okse_write_path(output, signature, error);
+}
+
+static int model_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_autofree char *beside =
+        options->output != NULL ? g_strdup(options->output) : g_build_filename(options->model, "model.sig", NULL);
+    g_autoptr(json_t) document = NULL;
+
+    if (invocation->count > 0 || options->key == NULL || options->response != NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign --oms DIR needs --key URI and no bundle");
+        return 2;
+    }
+    if (!model_sign(options, beside, error))
+        return 2;
+    if (!invocation->json) {
+        okse_print("signed %s: %s\n", options->model, beside);
+        return 0;
+    }
+    document = json_pack("{s:s, s:s, s:s}", "schema", "okse.signed.v1", "model", options->model, "signature", beside);
+    return okse_print_json(document, error) ? 0 : 2;
+}
+
+static int sign_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_auto(OkseSigned) made = {0};
+    const char *path = invocation->arguments[0];
+    bool good;
+
+    if (options->model != NULL)
+        return model_run(invocation, error);
+    if (path == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, or --oms DIR");
+        return 2;
+    }
+    if ((options->key == NULL) == (options->response == NULL)) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "sign needs --key URI, or --tsa-response FILE (make a key with: okse key new -o key.pem)");
+        return 2;
+    }
+    good = options->response != NULL ? stamp(path, options, &made, error)
+                                     : sign(path, options, &made, error) && request_write(options, &made, error);
+    if (!good || !result_print(invocation, options, &made, error))
+        return 2;
+    return 0;
+}
+
+const OkseCommand okse_command_sign = {
+    .name = "sign",
+    .arguments = "BUNDLE",
+    .minimum = 0,
+    .maximum = 1,
+    .summary = "Sign or countersign a bundle; its identity stays the same.",
+    .details = "The statement goes into the bundle's own file; the payload is never touched. An interrupted\n"
+               "signing is undone by the next one. The time of signing is SOURCE_DATE_EPOCH when set.",
+    .options = sign_options,
+    .options_size = sizeof(SignOptions),
+    .run = sign_run,
+};

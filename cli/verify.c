@@ -1,0 +1,233 @@
+/* okse verify: is this bundle what trusted people say it is? */
+#include "cli/commands.h"
+#include "cli/edge.h"
+#include "cli/verify_oms.h"
+#include "core/fd.h"
+#include "core/sandbox.h"
+#include "packager/sign_journal.h"
+#include "packager/verification.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct {
+    char *trust, *at, *state, *expect, *country, *record;
+    gboolean all;
+    OmsOptions oms;
+} VerifyOptions;
+
+static const OkseOption verify_options[] = {
+    {OKSE_OPTION_PATH, "trust", 't', "FILE", "the trust policy (okse trust init writes one)",
+     offsetof(VerifyOptions, trust)},
+    {OKSE_OPTION_TEXT, "at", 0, "TIME", "judge as of this time instead of now", offsetof(VerifyOptions, at)},
+    {OKSE_OPTION_PATH, "state", 0, "DIR", "remember here what was accepted; refuse older",
+     offsetof(VerifyOptions, state)},
+    {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "accept only this identity", offsetof(VerifyOptions, expect)},
+    {OKSE_OPTION_TEXT, "country", 0, "ISO2", "accept only bundles for this country", offsetof(VerifyOptions, country)},
+    {OKSE_OPTION_PATH, "record", 0, "FILE", "write what was checked, as a verification summary",
+     offsetof(VerifyOptions, record)},
+    {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
+    {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
+     offsetof(VerifyOptions, oms.model)},
+    {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
+     offsetof(VerifyOptions, oms.signature)},
+    {OKSE_OPTION_PATH, "key", 0, "PEM", "with --oms: the signer's public key", offsetof(VerifyOptions, oms.key)},
+    {OKSE_OPTION_PATH, "ca", 0, "PEM", "with --oms: the roots of the signer's certificate",
+     offsetof(VerifyOptions, oms.roots)},
+    {OKSE_OPTION_LIST, "ignore", 0, "PATH", "with --oms: a path that was not signed",
+     offsetof(VerifyOptions, oms.ignored)},
+    {OKSE_OPTION_FLAG, "allow-legacy-oms", 0, NULL, "with --oms: take envelopes of model_signing 0.2",
+     offsetof(VerifyOptions, oms.legacy)},
+    {0},
+};
+
+/* Everything that is opened by name is opened here, before the sandbox closes. */
+typedef struct {
+    OkseTrust *trust;
+    OkseTrustState *state;
+    OkseSha256 expect;
+    OkseOutput record;
+    const char *origin;
+    const char *clock;
+    char *journal; /* of an interrupted signing, when there is one */
+    int state_fd, fd;
+    uint64_t size;
+    OkseVerifying verifying;
+} Session;
+
+static void session_clear(Session *session)
+{
+    okse_output_clear(&session->record);
+    g_clear_pointer(&session->trust, okse_trust_free);
+    g_clear_pointer(&session->state, okse_trust_state_free);
+    g_clear_pointer(&session->journal, g_free);
+    g_clear_pointer(&session->verifying.progress, okse_progress_free);
+    okse_fd_clear(&session->state_fd);
+    if (session->fd != STDIN_FILENO)
+        okse_fd_clear(&session->fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+
+static bool input_open(Session *session, const char *path, GError **error)
+{
+    struct stat status;
+
+    session->origin = strcmp(path, "-") == 0 ? "(standard input)" : path;
+    session->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : okse_open(path, O_RDONLY | O_NOCTTY, 0, error);
+    if (session->fd < 0)
+        return false;
+    if (fstat(session->fd, &status) < 0)
+        return okse_fail_errno(error, "%s", session->origin);
+    if (S_ISDIR(status.st_mode))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a bundle belongs", path);
+    session->verifying.stream = strcmp(path, "-") == 0 || !S_ISREG(status.st_mode);
+    session->size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    session->journal = okse_journal_path(path);
+    if (session->verifying.stream || access(session->journal, F_OK) != 0)
+        g_clear_pointer(&session->journal, g_free);
+    return true;
+}
+
+static bool state_open(Session *session, const char *directory, GError **error)
+{
+    if (directory == NULL)
+        return true;
+    if (g_mkdir_with_parents(directory, 0755) < 0)
+        return okse_fail_errno(error, "make directory %s", directory);
+    session->state_fd = okse_open_directory(directory, error);
+    session->state = session->state_fd >= 0 ? okse_trust_state_open(session->state_fd, error) : NULL;
+    if (session->state == NULL)
+        g_prefix_error(error, "%s: ", directory);
+    return session->state != NULL;
+}
+
+static bool country_check(const char *country, GError **error)
+{
+    return country == NULL || (strlen(country) == 2 && g_ascii_isalpha(country[0]) && g_ascii_isalpha(country[1])) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "--country '%s' is no ISO 3166-1 alpha-2 code", country);
+}
+
+static bool session_open(Session *session, const OkseInvocation *invocation, GError **error)
+{
+    const VerifyOptions *options = invocation->options;
+    OkseJudgeTerms *terms = &session->verifying.terms;
+
+    if (options->trust == NULL)
+        return okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "verify needs --trust trust.yaml: who must have signed (write one with: okse trust init -o trust.yaml)");
+    if (options->expect != NULL && !okse_sha256_parse(options->expect, &session->expect, error)) {
+        g_prefix_error(error, "--expect: ");
+        return false;
+    }
+    if (!country_check(options->country, error) ||
+        !okse_edge_verification_time(options->at, &terms->now, &session->clock, error))
+        return false;
+    session->trust = okse_trust_open(options->trust, error);
+    if (session->trust == NULL || !state_open(session, options->state, error) ||
+        !input_open(session, invocation->arguments[0], error) ||
+        (options->record != NULL && !okse_output_open(&session->record, options->record, error)))
+        return false;
+    terms->expect = options->expect != NULL ? &session->expect : NULL;
+    terms->country = options->country;
+    terms->state = session->state;
+    terms->shown = invocation->arguments[0];
+    session->verifying.trust = session->trust;
+    session->verifying.all = options->all;
+    session->verifying.progress = okse_progress_new("verifying", session->size);
+    return true;
+}
+
+static bool sandbox_enter(const VerifyOptions *options, GError **error)
+{
+    g_autofree char *record = options->record != NULL ? g_path_get_dirname(options->record) : NULL;
+    const char *writable[3] = {NULL, NULL, NULL};
+    unsigned count = 0;
+
+    if (record != NULL)
+        writable[count++] = record;
+    if (options->state != NULL)
+        writable[count++] = options->state;
+    return okse_sandbox_enter(NULL, writable, NULL, error);
+}
+
+static bool remember(Session *session, const OkseVerified *verified, GError **error)
+{
+    OkseBundleFacts facts;
+
+    if (session->state == NULL || !verified->verification->verified)
+        return true;
+    facts = okse_bundle_facts(verified->bundle);
+    okse_trust_state_record(session->state, facts.name, facts.sequence, facts.identity, verified->verification->newest);
+    return okse_trust_state_save(session->state, session->state_fd, error);
+}
+
+static bool record_write(Session *session, const OkseVerified *verified, GError **error)
+{
+    g_autoptr(GBytes) record = NULL;
+    gsize length;
+    const void *data;
+
+    if (session->record.path == NULL)
+        return true;
+    record = okse_verification_record(verified, &session->verifying, session->clock);
+    data = g_bytes_get_data(record, &length);
+    return okse_write_all(session->record.fd, data, length, session->record.path, error) &&
+           okse_output_finish(&session->record, error);
+}
+
+static bool verdict_print(const OkseInvocation *invocation, const Session *session, const OkseVerified *verified,
+                          GError **error)
+{
+    if (invocation->json) {
+        g_autoptr(json_t) document = okse_verification_json(verified, &session->verifying, session->clock);
+
+        return okse_print_json(document, error);
+    }
+    g_autofree char *words = okse_verification_words(verified, &session->verifying, session->clock);
+
+    okse_print("%s", words);
+    return true;
+}
+
+static int verify_run(const OkseInvocation *invocation, GError **error)
+{
+    const VerifyOptions *options = invocation->options;
+    g_auto(Session) session = {.state_fd = -1, .fd = -1, .record = OKSE_OUTPUT_INIT};
+    g_auto(OkseVerified) verified = {NULL, NULL};
+
+    if (options->oms.model != NULL)
+        return okse_verify_oms(invocation, &options->oms, options->at, error);
+    if (invocation->count != 1) {
+        okse_fail(error, OKSE_ERROR_INVALID, "verify needs a bundle (or - for standard input), or --oms DIR");
+        return 2;
+    }
+    if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
+        !okse_verify_bundle(session.fd, session.origin, &session.verifying, &verified, error))
+        return 2;
+    g_clear_pointer(&session.verifying.progress, okse_progress_free);
+    if (session.journal != NULL && !verified.verification->verified)
+        okse_verification_refuse(verified.verification,
+                                 "a signing was interrupted (%s is there): the next okse sign undoes it",
+                                 session.journal);
+    if (!remember(&session, &verified, error) || !record_write(&session, &verified, error) ||
+        !verdict_print(invocation, &session, &verified, error))
+        return 2;
+    if (verified.verification->verified)
+        return 0;
+    return verified.verification->malformed ? 2 : 1;
+}
+
+const OkseCommand okse_command_verify = {
+    .name = "verify",
+    .arguments = "BUNDLE|-",
+    .minimum = 0,
+    .maximum = 1,
+    .summary = "Check every byte and every signature of a bundle, offline.",
+    .details =
+        "Opens no connection: the process gives up its right to. With --state, what was accepted is remembered,\n"
+        "and an older bundle of the same stack is refused afterwards.",
+    .options = verify_options,
+    .options_size = sizeof(VerifyOptions),
+    .run = verify_run,
+};

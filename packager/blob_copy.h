@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/digest.h"
+#include "core/progress.h"
+#include "core/worker.h"
+
+/* A run of bytes in a file, and what they must hash to. */
+typedef struct {
+    int fd; /* borrowed; only pread() */
+    uint64_t offset, size;
+    OkseSha256 digest;
+} OkseBlobRange;
+
+/* Read the blob once, front to back: each chunk is hashed and given to `put` (which may be NULL). At the end the digest
+ * is compared, so what put has seen must not be used before this returned true. name: the blob or file in messages;
+ * jobs: looked at for a stop; may be NULL. Errors: REFUSED (another digest), CANCELLED, what reading and put report. */
+typedef bool (*OkseBlobPut)(const void *data, size_t length, void *context, GError **error);
+typedef struct {
+    OkseBlobPut put;
+    void *context; /* of put */
+    const OkseJobs *jobs;
+    OkseProgress *progress;
+} OkseBlobSink;
+bool okse_blob_stream(const OkseBlobRange *blob, const OkseBlobSink *sink, const char *name, GError **error);
+
+/* Copy the blob into `fd`, an empty file opened for writing. Errors: as okse_blob_stream(), and those of writing. */
+bool okse_blob_copy(const OkseBlobRange *blob, int fd, const OkseBlobSink *sink, const char *name, GError **error);
+
+/* The bytes of a blob of at most `limit`. Errors: as okse_blob_stream(); INVALID over the limit. */
+GBytes *okse_blob_read(const OkseBlobRange *blob, uint64_t limit, const char *name,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "packager/statement.h"
+#include "packager/trust.h"
+#include "packager/trust_judge.h"
+
+/* One statement, looked at by itself: who signed what, and does it hold? Counting towards roles is trust_judge.c. */
+typedef struct {
+    OkseSignatureVerdict *verdict; /* borrowed from the verification */
+    OkseRelease release;           /* when `valid` */
+    OkseSha256 key_id;             /* when `valid` */
+    OkseCertificates *chain;       /* when certificates signed; NULL for a bare key */
+    bool chain_trusted;            /* it leads to a root of the policy, so that its names mean something */
+    bool valid;                    /* signature, algorithm, chain, subject, content and time all hold */
+    bool fatal;                    /* the bundle is refused whatever else it carries */
+    bool malformed;                /* fatal, and no valid format at all */
+    gint64 newest;                 /* the newest time it proves; G_MININT64 if none */
+} OkseJudged;
+
+void okse_judge_statement(GBytes *bytes, const OkseBundleFacts *facts, const OkseTrust *trust,
+                          const OkseJudgeTerms *terms, OkseJudged *judged);
+void okse_judged_clear(OkseJudged *judged);
+
+/* The signer entry of `role` that this signature fits, or NULL. Borrowed. */
+const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judged);

@@ -1,0 +1,40 @@
+#pragma once
+
+/* Every media type, artifact type and annotation that a bundle uses, named once. Source: docs/formats/bundle.md; OCI
+ * image-spec 1.1; CNCF model-spec; sigstore bundle v0.3. */
+#define OKSE_TYPE_INDEX "application/vnd.oci.image.index.v1+json"
+#define OKSE_TYPE_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define OKSE_TYPE_EMPTY "application/vnd.oci.empty.v1+json"
+#define OKSE_TYPE_FILE "application/octet-stream"
+#define OKSE_TYPE_TAR "application/vnd.oci.image.layer.v1.tar"
+#define OKSE_TYPE_LISTING "application/vnd.okse.mtree.v1"
+#define OKSE_TYPE_STACK "application/vnd.okse.stack.v1+json"
+#define OKSE_TYPE_LOCK "application/vnd.okse.lock.v1+json"
+#define OKSE_TYPE_COMPONENT "application/vnd.okse.component.v1+json"
+#define OKSE_TYPE_ARTIFACT_FORMAT "application/vnd.okse.%s.v1"
+#define OKSE_TYPE_MODEL "application/vnd.cncf.model.manifest.v1+json"
+#define OKSE_TYPE_MODEL_CONFIG "application/vnd.cncf.model.config.v1+json"
+#define OKSE_TYPE_MODEL_TAR "application/vnd.cncf.model.weight.v1.tar"
+#define OKSE_TYPE_MODEL_RAW_FORMAT "application/vnd.cncf.model.%s.v1.raw"
+#define OKSE_TYPE_SIGSTORE "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+#define OKSE_NOTE_TYPE "dev.okse.type"
+#define OKSE_NOTE_NAME "dev.okse.name"
+#define OKSE_NOTE_VERSION "dev.okse.version"
+#define OKSE_NOTE_SEQUENCE "dev.okse.sequence"
+#define OKSE_NOTE_COUNTRY "dev.okse.country"
+#define OKSE_NOTE_VENDOR "dev.okse.vendor"
+#define OKSE_NOTE_VENDOR_COUNTRY "dev.okse.vendor.country"
+#define OKSE_NOTE_COMPONENT "dev.okse.component"
+#define OKSE_NOTE_KIND "dev.okse.kind"
+#define OKSE_NOTE_MODE "dev.okse.mode"
+#define OKSE_NOTE_VERITY "dev.okse.fsverity"
+#define OKSE_NOTE_TITLE "org.opencontainers.image.title"
+#define OKSE_NOTE_CREATED "org.opencontainers.image.created"
+#define OKSE_NOTE_REFERENCE "org.opencontainers.image.ref.name"
+#define OKSE_NOTE_MODEL_PATH "org.cncf.model.filepath"
+#define OKSE_NOTE_MODEL_FILE "org.cncf.model.file.metadata+json"
+#define OKSE_NOTE_MODEL_UNTESTED "org.cncf.model.file.mediatype.untested"
+
+#define OKSE_BUNDLE_TYPE "bundle.v1"
+#define OKSE_STACK_COMPONENT "stack" /* name and kind of the stack manifest */

@@ -1,0 +1,215 @@
+#include "packager/sign.h"
+
+#include "core/fd.h"
+#include "packager/sign_journal.h"
+#include "packager/sign_layout.h"
+#include "packager/sigstore_bundle.h"
+#include "packager/timestamp.h"
+
+#include <sys/file.h>
+
+/* A bundle's file opened for signing. */
+typedef struct {
+    const char *path;
+    char *journal;
+    int fd;
+    OkseBundle *bundle;
+} Target;
+
+static void target_clear(Target *target)
+{
+    g_clear_pointer(&target->bundle, okse_bundle_free);
+    g_clear_pointer(&target->journal, g_free);
+    okse_fd_clear(&target->fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Target, target_clear)
+
+static bool undo_interrupted(Target *target, bool *restored, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseJournal) journal = okse_journal_open(target->journal, &cause);
+
+    if (g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return true;
+    if (journal == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return false;
+    }
+    *restored = true;
+    return okse_journal_restore(journal, target->fd, target->path, error) &&
+           okse_journal_remove(target->journal, error);
+}
+
+static bool target_open(Target *target, const char *path, bool *restored, GError **error)
+{
+    target->path = path;
+    target->journal = okse_journal_path(path);
+    target->fd = okse_open(path, O_RDWR | O_NOCTTY, 0, error);
+    if (target->fd < 0)
+        return false;
+    if (flock(target->fd, LOCK_EX | LOCK_NB) < 0)
+        return okse_fail_errno(error, "%s: another okse sign is at work on it", path);
+    if (!undo_interrupted(target, restored, error))
+        return false;
+    target->bundle = okse_bundle_open(target->fd, path, error);
+    return target->bundle != NULL;
+}
+
+static bool writes_apply(const Target *target, const GPtrArray *writes, GError **error)
+{
+    for (guint i = 0; i < writes->len; i++) {
+        const OkseWrite *write = g_ptr_array_index(writes, i);
+        gsize length;
+        const void *data = g_bytes_get_data(write->bytes, &length);
+
+        if (!okse_pwrite_all(target->fd, data, length, write->offset, target->path, error))
+            return false;
+        /* the blobs must be on the disk before index.json names them */
+        if (fdatasync(target->fd) < 0)
+            return okse_fail_errno(error, "write %s", target->path);
+    }
+    return true;
+}
+
+/* The new file must read cleanly and still be the same bundle, before the way back is thrown away. */
+static bool result_check(const Target *target, GError **error)
+{
+    g_autoptr(OkseBundle) again = okse_bundle_open(target->fd, target->path, error);
+
+    if (again == NULL)
+        return false;
+    g_assert(okse_sha256_equal(okse_bundle_identity(again), okse_bundle_identity(target->bundle)));
+    return true;
+}
+
+static bool statement_put(const Target *target, GBytes *sigstore, const char *predicate_type, OkseSigned *made,
+                          GError **error)
+{
+    OkseBundleSlots slots = okse_bundle_slots(target->bundle);
+    g_autoptr(GPtrArray) writes = okse_sign_plan(target->bundle, sigstore, predicate_type, &made->present, error);
+    g_autoptr(OkseJournal) journal = NULL;
+
+    if (writes == NULL)
+        return false;
+    made->identity = *okse_bundle_identity(target->bundle);
+    made->statement = okse_sha256_of_bytes(sigstore);
+    if (made->present)
+        return true;
+    journal = okse_journal_new(target->fd, slots.file_size, writes, error);
+    if (journal == NULL || !okse_journal_save(journal, target->journal, error))
+        return false;
+    if (!writes_apply(target, writes, error) || !result_check(target, error)) {
+        if (okse_journal_restore(journal, target->fd, target->path, NULL))
+            okse_journal_remove(target->journal, NULL);
+        return false;
+    }
+    return okse_journal_remove(target->journal, error);
+}
+
+static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing)
+{
+    g_auto(OkseRelease) release = {
+        .name = g_strdup(okse_bundle_name(bundle)),
+        .version = g_strdup(okse_bundle_version(bundle)),
+        .sequence = okse_bundle_sequence(bundle),
+        .destination = g_strdup(okse_bundle_country(bundle)),
+        .role = g_strdup(signing->role),
+        .signed_at = signing->signed_at,
+        .not_before = signing->not_before != OKSE_TIME_NONE ? signing->not_before : signing->signed_at,
+        .expires = signing->expires,
+    };
+    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", okse_bundle_country(bundle));
+    GBytes *law = okse_bundle_document(bundle, title);
+
+    if (law != NULL) {
+        OkseSha256 digest = okse_sha256_of_bytes(law);
+        char text[OKSE_SHA256_TEXT];
+
+        release.jurisdiction_digest = g_strdup(okse_sha256_text(&digest, text));
+    }
+    return signing->summary != NULL ? okse_summary_write(&release, okse_bundle_identity(bundle), signing->summary)
+                                    : okse_release_write(&release, okse_bundle_identity(bundle));
+}
+
+static bool chain_fits(const OkseSigning *signing, GError **error)
+{
+    g_autoptr(OkseKey) leaf = NULL;
+
+    if (signing->chain == NULL)
+        return true;
+    leaf = okse_certificate_key(signing->chain, 0, error);
+    if (leaf == NULL)
+        return false;
+    return okse_sha256_equal(okse_key_id(leaf), okse_key_id(signing->key)) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "the first certificate of the chain is not that of the key");
+}
+
+bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *made, GError **error)
+{
+    g_auto(Target) target = {.fd = -1};
+    g_auto(OkseSigned) result = {0};
+    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL;
+    g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
+    char hint[OKSE_SHA256_HEX];
+    OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
+
+    if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error))
+        return false;
+    if (signing->check && !okse_bundle_check(target.bundle, 0, false, signing->progress, NULL, error))
+        return false;
+    payload = payload_make(target.bundle, signing);
+    message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
+    result.signature = okse_key_sign(signing->key, message, error);
+    if (result.signature == NULL)
+        return false;
+    sigstore = okse_sigstore_write(payload, result.signature, &material);
+    if (!statement_put(&target, sigstore, signing->summary != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
+                       &result, error))
+        return false;
+    *made = result;
+    result = (OkseSigned){0};
+    return true;
+}
+
+/* The statement whose signature the response's imprint names. */
+static OkseSigstoreBundle *statement_stamped(const OkseBundle *bundle, GBytes *response, const char **predicate_type)
+{
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
+        const OkseBundleStatement *statement = okse_bundle_statement(bundle, i);
+        g_autoptr(OkseSigstoreBundle) read = okse_sigstore_read(statement->bytes, "statement", NULL);
+
+        if (read != NULL && read->timestamps->len == 0 && okse_timestamp_over(response, read->envelope.signature)) {
+            *predicate_type = statement->predicate_type;
+            return g_steal_pointer(&read);
+        }
+    }
+    return NULL;
+}
+
+bool okse_sign_timestamp(const char *path, GBytes *response, OkseSigned *made, GError **error)
+{
+    g_auto(Target) target = {.fd = -1};
+    g_auto(OkseSigned) result = {0};
+    g_autoptr(OkseSigstoreBundle) stamped = NULL;
+    g_autoptr(GBytes) sigstore = NULL;
+    const char *predicate_type = NULL;
+    OkseSigstoreMaterial material;
+
+    if (!target_open(&target, path, &result.restored, error))
+        return false;
+    stamped = statement_stamped(target.bundle, response, &predicate_type);
+    if (stamped == NULL)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the timestamp is over none of its signatures", path);
+    material = (OkseSigstoreMaterial){stamped->hint != NULL ? stamped->hint : "", stamped->certificates, response};
+    sigstore = okse_sigstore_write(stamped->envelope.payload, stamped->envelope.signature, &material);
+    if (!statement_put(&target, sigstore, predicate_type, &result, error))
+        return false;
+    *made = result;
+    result = (OkseSigned){0};
+    return true;
+}
+
+void okse_signed_clear(OkseSigned *made)
+{
+    g_clear_pointer(&made->signature, g_bytes_unref);
+}

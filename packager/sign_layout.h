@@ -1,0 +1,15 @@
+#pragma once
+
+#include "packager/bundle_reader.h"
+
+/* Where a new statement goes inside a bundle's file, as writes. Pure: nothing is written here. */
+typedef struct {
+    uint64_t offset;
+    GBytes *bytes;
+} OkseWrite;
+
+/* The writes (OkseWrite) that add one sigstore bundle, in the order in which they are made: the blobs first, index.json
+ * last. predicate_type: for the manifest's annotation. *present: it is there already and the list is empty. Errors:
+ * REFUSED when there is no room for another statement. */
+GPtrArray *okse_sign_plan(const OkseBundle *bundle, GBytes *sigstore, const char *predicate_type, bool *present,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/progress.h"
+#include "packager/source.h"
+
+/* A component with many files, links or empty directories as one deterministic tar (docs/formats/bundle.md, "Tar
+ * form"). Its size follows from the listing of the source, so its place in the bundle is known before it is written. */
+typedef struct OkseTarLayer OkseTarLayer;
+
+/* source: borrowed, must outlive the layer. */
+OkseTarLayer *okse_tar_layer_new(const OkseSource *source);
+void okse_tar_layer_free(OkseTarLayer *layer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTarLayer, okse_tar_layer_free)
+
+uint64_t okse_tar_layer_size(const OkseTarLayer *layer);
+
+/* Write the tar at `offset` of fd (a file opened for reading and writing) and give its digest.
+ * Errors: those of the source (INVALID when a file changed) and of writing. */
+bool okse_tar_layer_write(OkseTarLayer *layer, int fd, uint64_t offset, OkseProgress *progress, OkseSha256 *digest,
+                          GError **error);
+
+/* The listing in mtree(5) form. Before okse_tar_layer_write() the digests in it are zeros; its length is final. */
+GBytes *okse_tar_layer_listing(const OkseTarLayer *layer) G_GNUC_WARN_UNUSED_RESULT;
