@@ -30,3 +30,4 @@ extern const OkseCommand okse_command_policy_lint;
 extern const OkseCommand okse_command_policy_test;
 /* reports */
 extern const OkseCommand okse_command_report;
+extern const OkseCommand okse_command_report_diff;

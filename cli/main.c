@@ -40,6 +40,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_test,
     /* reports */
     &okse_command_report,
+    &okse_command_report_diff,
     NULL,
 };
 
