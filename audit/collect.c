@@ -8,17 +8,15 @@
 
 #include <string.h>
 
-static const char *const host_collectors[] = {"host", "mounts", "sockets", "routes", "resolvers", "time"};
+static const char *const host_collectors[] = {"mounts", "sockets", "routes", "resolvers", "time"};
 
 static void collect_host_scope(OkseCollection *collection, bool wanted)
 {
     if (!wanted) {
         for (unsigned i = 0; i < G_N_ELEMENTS(host_collectors); i++)
             okse_facts_coverage(collection->facts, host_collectors[i], OKSE_UNAVAILABLE, "not in scope");
-        okse_facts_set(collection->facts, "host", json_null());
         return;
     }
-    okse_collect_host(collection);
     okse_collect_mounts(collection);
     okse_collect_sockets(collection);
     okse_collect_routes(collection);
@@ -74,6 +72,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     collection->install = install;
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(installed, host));
+    okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
     okse_collect_configuration(collection, installed, host);

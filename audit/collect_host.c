@@ -53,6 +53,10 @@ void okse_collect_host(OkseCollection *collection)
         okse_facts_source(&(OkseSourceFact){.collector = "host", .path = "/etc/os-release", .via = "structured"});
 
     uname(&kernel);
+    if (hostname == NULL || *hostname == '\0') {
+        g_free(hostname);
+        hostname = g_strdup(kernel.nodename);
+    }
     okse_facts_set(collection->facts, "host",
                    json_pack("{s:s?,s:s?,s:s,s:s,s:s?,s:o}", "hostname", hostname, "os", os, "kernel", kernel.release,
                              "machine", kernel.machine, "timezone", timezone, "source", source));
