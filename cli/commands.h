@@ -5,8 +5,14 @@
 /* One file per subcommand, one table entry per file. */
 
 /* stack, sources, building */
+extern const OkseCommand okse_command_init;
+extern const OkseCommand okse_command_build;
 /* reading */
+extern const OkseCommand okse_command_diff;
+extern const OkseCommand okse_command_inspect;
 /* statements and trust */
+extern const OkseCommand okse_command_verify;
+extern const OkseCommand okse_command_sign;
 extern const OkseCommand okse_command_key_new;
 extern const OkseCommand okse_command_trust_init;
 extern const OkseCommand okse_command_trust_show;
@@ -16,4 +22,10 @@ extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
 /* facts */
 /* law */
+extern const OkseCommand okse_command_audit;
+extern const OkseCommand okse_command_policy_list;
+extern const OkseCommand okse_command_policy_show;
+extern const OkseCommand okse_command_policy_lint;
+extern const OkseCommand okse_command_policy_test;
 /* reports */
+extern const OkseCommand okse_command_report;

@@ -9,24 +9,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"build",    "inspect", "diff",    "sign",      "verify", "install",
-                                           "rollback", "status",  "collect", "audit",     "report", "policy",
-                                           "trust",    "key",     "--help",  "--version", NULL};
+static const char *const known_topics[] = {"init",    "build",    "inspect", "diff",    "sign",      "verify",
+                                           "install", "rollback", "status",  "collect", "audit",     "report",
+                                           "policy",  "trust",    "key",     "--help",  "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
+    &okse_command_init,
+    &okse_command_build,
     /* reading */
+    &okse_command_inspect,
+    &okse_command_diff,
     /* statements and trust */
     &okse_command_key_new,
+    &okse_command_sign,
     &okse_command_trust_init,
     &okse_command_trust_show,
+    &okse_command_verify,
     /* installing */
     &okse_command_install,
     &okse_command_rollback,
     &okse_command_status,
     /* facts */
     /* law */
+    &okse_command_audit,
+    &okse_command_policy_list,
+    &okse_command_policy_show,
+    &okse_command_policy_lint,
+    &okse_command_policy_test,
     /* reports */
+    &okse_command_report,
     NULL,
 };
 

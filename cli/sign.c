@@ -1,17 +1,18 @@
 /* okse sign: put a statement about a bundle into it. */
 #include "packager/sign.h"
-#include "packager/timestamp.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "core/fd.h"
 #include "core/text.h"
+#include "packager/oms.h"
+#include "packager/timestamp.h"
 
 #include <unistd.h>
 
 #define CHAIN_LIMIT (1u << 20)
 
 typedef struct {
-    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response;
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *model, *output;
     gboolean check;
 } SignOptions;
 
@@ -29,6 +30,10 @@ static const OkseOption sign_options[] = {
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
+    {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
+     offsetof(SignOptions, model)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "with --oms: the signature (DIR/model.sig)",
+     offsetof(SignOptions, output)},
     {0},
 };
 
@@ -58,20 +63,25 @@ static OkseCertificates *chain_read(const char *path, GError **error)
     return pem != NULL ? okse_certificates_read_pem(pem, path, error) : NULL;
 }
 
-static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
+static OkseKey *key_open(const SignOptions *options, GError **error)
 {
     g_auto(OksePassphrase) passphrase = {NULL};
-    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
     OkseKeyAccess access = {NULL, isatty(STDIN_FILENO) == 1};
+
+    if (!okse_edge_passphrase(options->passphrase_fd, &passphrase, error))
+        return NULL;
+    access.passphrase = passphrase.text;
+    return okse_key_open(options->key, &access, error);
+}
+
+static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
+{
+    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
     g_autoptr(OkseCertificates) chain = NULL;
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseKey) key = NULL;
 
-    if (!terms_read(options, &signing, error) || !okse_edge_passphrase(options->passphrase_fd, &passphrase, error))
-        return false;
-    access.passphrase = passphrase.text;
-    key = okse_key_open(options->key, &access, error);
-    if (key == NULL)
+    if (!terms_read(options, &signing, error) || (key = key_open(options, error)) == NULL)
         return false;
     if (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL)
         return false;
@@ -126,6 +136,39 @@ static bool result_print(const OkseInvocation *invocation, const SignOptions *op
     return true;
 }
 
+static bool model_sign(const SignOptions *options, const char *output, GError **error)
+{
+    g_autoptr(OkseKey) key = key_open(options, error);
+    g_autoptr(OkseCertificates) chain = NULL;
+    g_autoptr(GBytes) signature = NULL;
+
+    if (key == NULL || (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL))
+        return false;
+    signature = okse_oms_sign_path(options->model, "model.sig", key, chain, error);
+    return signature != NULL && okse_write_path(output, signature, error);
+}
+
+static int model_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_autofree char *beside =
+        options->output != NULL ? g_strdup(options->output) : g_build_filename(options->model, "model.sig", NULL);
+    g_autoptr(json_t) document = NULL;
+
+    if (invocation->count > 0 || options->key == NULL || options->response != NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign --oms DIR needs --key URI and no bundle");
+        return 2;
+    }
+    if (!model_sign(options, beside, error))
+        return 2;
+    if (!invocation->json) {
+        okse_print("signed %s: %s\n", options->model, beside);
+        return 0;
+    }
+    document = json_pack("{s:s, s:s, s:s}", "schema", "okse.signed.v1", "model", options->model, "signature", beside);
+    return okse_print_json(document, error) ? 0 : 2;
+}
+
 static int sign_run(const OkseInvocation *invocation, GError **error)
 {
     const SignOptions *options = invocation->options;
@@ -133,6 +176,12 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     bool good;
 
+    if (options->model != NULL)
+        return model_run(invocation, error);
+    if (path == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, or --oms DIR");
+        return 2;
+    }
     if ((options->key == NULL) == (options->response == NULL)) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "sign needs --key URI, or --tsa-response FILE (make a key with: okse key new -o key.pem)");
@@ -148,7 +197,7 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
 const OkseCommand okse_command_sign = {
     .name = "sign",
     .arguments = "BUNDLE",
-    .minimum = 1,
+    .minimum = 0,
     .maximum = 1,
     .summary = "Sign or countersign a bundle; its identity stays the same.",
     .details = "The statement goes into the bundle's own file; the payload is never touched. An interrupted\n"

@@ -1,6 +1,7 @@
 /* okse verify: is this bundle what trusted people say it is? */
 #include "cli/commands.h"
 #include "cli/edge.h"
+#include "cli/verify_oms.h"
 #include "core/fd.h"
 #include "core/sandbox.h"
 #include "packager/sign_journal.h"
@@ -12,6 +13,7 @@
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
     gboolean all;
+    OmsOptions oms;
 } VerifyOptions;
 
 static const OkseOption verify_options[] = {
@@ -25,6 +27,17 @@ static const OkseOption verify_options[] = {
     {OKSE_OPTION_PATH, "record", 0, "FILE", "write what was checked, as a verification summary",
      offsetof(VerifyOptions, record)},
     {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
+    {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
+     offsetof(VerifyOptions, oms.model)},
+    {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
+     offsetof(VerifyOptions, oms.signature)},
+    {OKSE_OPTION_PATH, "key", 0, "PEM", "with --oms: the signer's public key", offsetof(VerifyOptions, oms.key)},
+    {OKSE_OPTION_PATH, "ca", 0, "PEM", "with --oms: the roots of the signer's certificate",
+     offsetof(VerifyOptions, oms.roots)},
+    {OKSE_OPTION_LIST, "ignore", 0, "PATH", "with --oms: a path that was not signed",
+     offsetof(VerifyOptions, oms.ignored)},
+    {OKSE_OPTION_FLAG, "allow-legacy-oms", 0, NULL, "with --oms: take envelopes of model_signing 0.2",
+     offsetof(VerifyOptions, oms.legacy)},
     {0},
 };
 
@@ -135,7 +148,7 @@ static bool sandbox_enter(const VerifyOptions *options, GError **error)
         writable[count++] = record;
     if (options->state != NULL)
         writable[count++] = options->state;
-    return okse_sandbox_enter(writable, NULL, error);
+    return okse_sandbox_enter(NULL, writable, NULL, error);
 }
 
 static bool remember(Session *session, const OkseVerified *verified, GError **error)
@@ -179,10 +192,17 @@ static bool verdict_print(const OkseInvocation *invocation, const Session *sessi
 
 static int verify_run(const OkseInvocation *invocation, GError **error)
 {
+    const VerifyOptions *options = invocation->options;
     g_auto(Session) session = {.state_fd = -1, .fd = -1, .record = OKSE_OUTPUT_INIT};
     g_auto(OkseVerified) verified = {NULL, NULL};
 
-    if (!session_open(&session, invocation, error) || !sandbox_enter(invocation->options, error) ||
+    if (options->oms.model != NULL)
+        return okse_verify_oms(invocation, &options->oms, options->at, error);
+    if (invocation->count != 1) {
+        okse_fail(error, OKSE_ERROR_INVALID, "verify needs a bundle (or - for standard input), or --oms DIR");
+        return 2;
+    }
+    if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
         !okse_verify_bundle(session.fd, session.origin, &session.verifying, &verified, error))
         return 2;
     g_clear_pointer(&session.verifying.progress, okse_progress_free);
@@ -201,7 +221,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
 const OkseCommand okse_command_verify = {
     .name = "verify",
     .arguments = "BUNDLE|-",
-    .minimum = 1,
+    .minimum = 0,
     .maximum = 1,
     .summary = "Check every byte and every signature of a bundle, offline.",
     .details =

@@ -76,45 +76,103 @@ static GStrv sorted(GPtrArray *names)
     return (GStrv)g_ptr_array_free(names, FALSE);
 }
 
-static GStrv list_directory(int dir_fd, const char *path, GError **error)
+/* What lies directly in a directory outside: regular files, or directories. Links are neither. */
+static bool list_directory(int dir_fd, const char *path, bool directories, GPtrArray *names, GError **error)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) missing = NULL;
     int fd = okse_open_beneath(dir_fd, *path != '\0' ? path : ".", O_RDONLY | O_DIRECTORY, 0, &missing);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     struct stat info;
 
     if (g_error_matches(missing, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
-        return sorted(g_steal_pointer(&names));
+        return true;
     if (directory == NULL) {
-        if (missing != NULL)
-            g_propagate_error(error, g_steal_pointer(&missing));
-        else
-            okse_fail_errno(error, "%s", path);
-        return NULL;
+        if (missing == NULL)
+            return okse_fail_errno(error, "%s", path);
+        g_propagate_error(error, g_steal_pointer(&missing));
+        return false;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        if (fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (directories ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode))
             g_ptr_array_add(names, g_strdup(entry->d_name));
+    }
     closedir(directory);
+    return true;
+}
+
+static void list_embedded(const char *directory, bool directories, GPtrArray *names)
+{
+    g_autofree char *inside = g_strconcat("/okse/", directory, NULL);
+    g_auto(GStrv) children = g_resources_enumerate_children(inside, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+
+    for (char **child = children; child != NULL && *child != NULL; child++) {
+        size_t length = strlen(*child);
+        bool is_directory = g_str_has_suffix(*child, "/");
+
+        if (is_directory == directories)
+            g_ptr_array_add(names, g_strndup(*child, length - is_directory));
+    }
+}
+
+static GStrv list_names(const OkseResources *resources, const char *directory, bool directories, GError **error)
+{
+    const char *outside = replaced(resources, directory);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+    if (outside == NULL)
+        list_embedded(directory, directories, names);
+    else if (!list_directory(resources->fd, outside, directories, names, error))
+        return NULL;
     return sorted(g_steal_pointer(&names));
 }
 
 GStrv okse_resources_list(const OkseResources *resources, const char *directory, GError **error)
 {
-    const char *outside = replaced(resources, directory);
-    g_autofree char *inside = g_strconcat("/okse/", directory, NULL);
-    g_autoptr(GPtrArray) names = NULL;
-    g_auto(GStrv) children = NULL;
+    return list_names(resources, directory, false, error);
+}
 
-    if (outside != NULL)
-        return list_directory(resources->fd, outside, error);
-    names = g_ptr_array_new_with_free_func(g_free);
-    children = g_resources_enumerate_children(inside, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
-    for (char **child = children; child != NULL && *child != NULL; child++)
-        if (!g_str_has_suffix(*child, "/"))
-            g_ptr_array_add(names, g_strdup(*child));
-    return sorted(g_steal_pointer(&names));
+GStrv okse_resources_directories(const OkseResources *resources, const char *directory, GError **error)
+{
+    return list_names(resources, directory, true, error);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by OKSE_LIMIT_DEPTH */
+static bool add_tree(const OkseResources *resources, const char *root, const char *below, GPtrArray *paths,
+                     GError **error)
+{
+    g_autofree char *directory = *below == '\0' ? g_strdup(root) : g_strconcat(root, "/", below, NULL);
+    const char *joint = *below == '\0' ? "" : "/";
+    g_auto(GStrv) files = okse_resources_list(resources, directory, error);
+    g_auto(GStrv) children = files == NULL ? NULL : okse_resources_directories(resources, directory, error);
+    unsigned depth = 0;
+
+    if (children == NULL)
+        return false;
+    for (const char *p = below; *p != '\0'; p++)
+        depth += *p == '/';
+    if (depth >= OKSE_LIMIT_DEPTH)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: nested deeper than %u levels", root, OKSE_LIMIT_DEPTH);
+    for (char **file = files; *file != NULL; file++)
+        g_ptr_array_add(paths, g_strconcat(below, joint, *file, NULL));
+    for (char **child = children; *child != NULL; child++) {
+        g_autofree char *path = g_strconcat(below, joint, *child, NULL);
+
+        if (!add_tree(resources, root, path, paths, error))
+            return false;
+    }
+    return true;
+}
+
+GStrv okse_resources_tree(const OkseResources *resources, const char *directory, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+
+    if (!add_tree(resources, directory, "", paths, error))
+        return NULL;
+    return sorted(g_steal_pointer(&paths));
 }
 
 char *okse_resources_name(const OkseResources *resources, const char *path)

@@ -19,5 +19,14 @@ GBytes *okse_resources_read(const OkseResources *resources, const char *path, GE
 GStrv okse_resources_list(const OkseResources *resources, const char *directory,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Paths of all regular files below `directory`, relative to it, sorted by bytes; at most OKSE_LIMIT_DEPTH levels. Never
+ * NULL on success. A directory that is not there is an empty list. */
+GStrv okse_resources_tree(const OkseResources *resources, const char *directory,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Names of the directories directly in `directory`, sorted by bytes. */
+GStrv okse_resources_directories(const OkseResources *resources, const char *directory,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* How messages call a file: the real path, or "(built in)/manifests/…". */
 char *okse_resources_name(const OkseResources *resources, const char *path) G_GNUC_WARN_UNUSED_RESULT;

@@ -82,7 +82,8 @@ static bool add_layer(const OkseSource *source, const json_t *descriptor, GArray
     if (entry < 0)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: layer %s is missing", origin, text);
     if (okse_source_entry(source, (unsigned)entry)->size != layer.size)
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: layer %s has another size than its manifest says", origin, text);
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: layer %s has another size than its manifest says", origin,
+                         text);
     layer.entry = (unsigned)entry;
     g_array_append_val(layers, layer);
     return true;
@@ -214,7 +215,8 @@ static const json_t *choose(const json_t *manifests, const char *reference)
     if (reference == NULL)
         return json_array_size(manifests) == 1 ? json_array_get(manifests, 0) : NULL;
     for (size_t i = 0; i < json_array_size(manifests); i++) {
-        const json_t *descriptor = json_array_get(manifests, i), *annotations = json_object_get(descriptor, "annotations");
+        const json_t *descriptor = json_array_get(manifests, i),
+                     *annotations = json_object_get(descriptor, "annotations");
 
         if (g_strcmp0(okse_json_peek_text(annotations, "org.opencontainers.image.ref.name"), reference) == 0 ||
             g_strcmp0(okse_json_peek_text(descriptor, "digest"), reference) == 0)

@@ -3,9 +3,9 @@
 #include "core/json.h"
 #include "packager/source.h"
 
-/* An OCI image inside a source (OCI layout directory, oci-archive, docker-archive): manifests and configs as bytes, layers as
- * entries of the source. Everything keeps its bytes; of a docker-archive, which has no OCI manifest, one is made as
- * `skopeo copy docker-archive:… oci:…` would. Source: OCI image-spec 1.1. */
+/* An OCI image inside a source (OCI layout directory, oci-archive, docker-archive): manifests and configs as bytes,
+ * layers as entries of the source. Everything keeps its bytes; of a docker-archive, which has no OCI manifest, one is
+ * made as `skopeo copy docker-archive:… oci:…` would. Source: OCI image-spec 1.1. */
 typedef struct {
     OkseSha256 digest; /* as the manifest says; the copy must agree */
     uint64_t size;
@@ -15,9 +15,9 @@ typedef struct {
 typedef struct {
     GBytes *manifest, *config;
     OkseSha256 manifest_digest, config_digest;
-    char *media_type;  /* of the manifest */
-    json_t *platform;  /* {"architecture","os","variant"?} */
-    GArray *layers;    /* OkseImageLayer */
+    char *media_type; /* of the manifest */
+    json_t *platform; /* {"architecture","os","variant"?} */
+    GArray *layers;   /* OkseImageLayer */
 } OkseImageManifest;
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
 
 /* reference: tag or digest, or NULL when there is only one; platform: "os/arch[/variant]" or NULL for all.
  * Errors: NOT_FOUND (no such tag or platform; names what there is), INVALID, SYSTEM. */
-OkseImage *okse_image_read(const OkseSource *source, const char *reference, const char *platform, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+OkseImage *okse_image_read(const OkseSource *source, const char *reference, const char *platform,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_image_free(OkseImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseImage, okse_image_free)

@@ -40,19 +40,17 @@ json_t *okse_layout_index(const json_t *bundle_index, const OkseSha256 *identity
     json_t *manifests = json_array();
     char text[OKSE_SHA256_TEXT];
 
-    json_array_append_new(manifests,
-                          json_pack("{s:s,s:s,s:I,s:{s:s}}", "mediaType", OKSE_TYPE_INDEX, "digest",
-                                    okse_sha256_text(identity, text), "size", (json_int_t)size, "annotations",
-                                    OKSE_NOTE_REFERENCE, version));
+    json_array_append_new(manifests, json_pack("{s:s,s:s,s:I,s:{s:s}}", "mediaType", OKSE_TYPE_INDEX, "digest",
+                                               okse_sha256_text(identity, text), "size", (json_int_t)size,
+                                               "annotations", OKSE_NOTE_REFERENCE, version));
     for (size_t i = 0; i < json_array_size(from); i++) {
         const json_t *descriptor = json_array_get(from, i);
         g_autofree char *reference = reference_for(from, descriptor, version);
 
-        json_array_append_new(manifests,
-                              json_pack("{s:O,s:O,s:O,s:{s:s}}", "mediaType", json_object_get(descriptor, "mediaType"),
-                                        "digest", json_object_get(descriptor, "digest"), "size",
-                                        json_object_get(descriptor, "size"), "annotations", OKSE_NOTE_REFERENCE,
-                                        reference));
+        json_array_append_new(
+            manifests, json_pack("{s:O,s:O,s:O,s:{s:s}}", "mediaType", json_object_get(descriptor, "mediaType"),
+                                 "digest", json_object_get(descriptor, "digest"), "size",
+                                 json_object_get(descriptor, "size"), "annotations", OKSE_NOTE_REFERENCE, reference));
     }
     for (size_t i = 0; i < json_array_size(statements); i++)
         json_array_append(manifests, json_array_get(statements, i));

@@ -3,10 +3,10 @@
 #include "core/digest.h"
 #include "core/json.h"
 
-/* index.json of a bundle (docs/formats/bundle.md, "Index slot"): everything but the statements follows from the bundle index,
- * so that writer, signer and reader derive the same one.
- * bundle_index: as parsed and well-formed (its manifests have digest, size, mediaType and the component annotation); identity
- * and size: of its bytes; statements: array of descriptors of statement manifests, or NULL. Returns a new object. */
+/* index.json of a bundle (docs/formats/bundle.md, "Index slot"): everything but the statements follows from the bundle
+ * index, so that writer, signer and reader derive the same one. bundle_index: as parsed and well-formed (its manifests
+ * have digest, size, mediaType and the component annotation); identity and size: of its bytes; statements: array of
+ * descriptors of statement manifests, or NULL. Returns a new object. */
 json_t *okse_layout_index(const json_t *bundle_index, const OkseSha256 *identity, uint64_t size,
                           const json_t *statements) G_GNUC_WARN_UNUSED_RESULT;
 

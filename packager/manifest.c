@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "packager/media_types.h"
+#include "packager/patterns.h"
 
 #include <string.h>
 
@@ -28,25 +29,10 @@ static bool set_json(OkseBlobPlan *blob, const json_t *value, const char *what, 
     blob->digest = okse_sha256_of_bytes(blob->bytes);
     blob->has_digest = true;
     if (blob->size > OKSE_LIMIT_METADATA)
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: its metadata is %" G_GUINT64_FORMAT " bytes, over the limit of %u",
-                         what, blob->size, OKSE_LIMIT_METADATA);
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: its metadata is %" G_GUINT64_FORMAT " bytes, over the limit of %u", what, blob->size,
+                         OKSE_LIMIT_METADATA);
     return true;
-}
-
-/* The filetypes row for a path: its base name, lower-cased, against the patterns in order. */
-static const json_t *filetype(const OksePlan *plan, const char *path)
-{
-    g_autofree char *base = g_path_get_basename(path);
-    g_autofree char *name = g_ascii_strdown(base, -1);
-
-    for (size_t i = 0; i < json_array_size(plan->filetypes); i++) {
-        const json_t *row = json_array_get(plan->filetypes, i);
-        const char *pattern = okse_json_peek_text(row, "pattern");
-
-        if (pattern != NULL && g_pattern_match_simple(pattern, name))
-            return row;
-    }
-    return NULL;
 }
 
 static bool is_weights(const OkseManifestPlan *manifest)
@@ -57,9 +43,9 @@ static bool is_weights(const OkseManifestPlan *manifest)
 static void note_model_file(json_t *annotations, const OkseEntry *entry, gint64 epoch)
 {
     g_autofree char *time = okse_text_time(epoch);
-    g_autoptr(json_t) file = json_pack("{s:s,s:i,s:i,s:i,s:I,s:s,s:i}", "name", entry->path, "mode",
-                                       entry->executable ? 0755 : 0644, "uid", 0, "gid", 0, "size",
-                                       (json_int_t)entry->size, "mtime", time, "typeflag", 0);
+    g_autoptr(json_t) file =
+        json_pack("{s:s,s:i,s:i,s:i,s:I,s:s,s:i}", "name", entry->path, "mode", entry->executable ? 0755 : 0644, "uid",
+                  0, "gid", 0, "size", (json_int_t)entry->size, "mtime", time, "typeflag", 0);
     g_autoptr(GBytes) text = okse_json_write(file);
 
     json_object_set_new(annotations, OKSE_NOTE_MODEL_FILE,
@@ -71,7 +57,8 @@ static void note_model_file(json_t *annotations, const OkseEntry *entry, gint64 
 static json_t *raw_layer(const OksePlan *plan, const OkseManifestPlan *manifest, const OkseBlobPlan *blob)
 {
     const OkseEntry *entry = okse_source_entry(blob->source, blob->entry);
-    const char *kind = is_weights(manifest) ? okse_json_peek_text(filetype(plan, entry->path), "kind") : NULL;
+    const char *kind =
+        is_weights(manifest) ? okse_json_peek_text(okse_patterns_find(plan->filetypes, entry->path), "kind") : NULL;
     g_autofree char *type = kind != NULL ? g_strdup_printf(OKSE_TYPE_MODEL_RAW_FORMAT, kind) : g_strdup(OKSE_TYPE_FILE);
     json_t *annotations = json_object(), *layer = descriptor(type, blob);
     char verity[OKSE_SHA256_TEXT];
@@ -121,7 +108,7 @@ static json_t *manifest_json(const char *artifact_type, const char *config_type,
 static const char *weights_format(const OksePlan *plan, const OkseManifestPlan *manifest)
 {
     for (unsigned i = 0; i < okse_source_count(manifest->source); i++) {
-        const json_t *row = filetype(plan, okse_source_entry(manifest->source, i)->path);
+        const json_t *row = okse_patterns_find(plan->filetypes, okse_source_entry(manifest->source, i)->path);
         const char *format = okse_json_peek_text(row, "format");
 
         if (format != NULL)
@@ -155,9 +142,9 @@ static json_t *model_config(const OksePlan *plan, const OkseManifestPlan *manife
 
 static json_t *component_config(const OkseManifestPlan *manifest)
 {
-    json_t *config = json_pack("{s:s,s:s,s:s,s:s}", "schema", "okse.component.v1", "name", manifest->component->name,
-                               "kind", manifest->component->kind, "form",
-                               manifest->form == OKSE_PLAN_TAR ? "tar" : "raw");
+    json_t *config =
+        json_pack("{s:s,s:s,s:s,s:s}", "schema", "okse.component.v1", "name", manifest->component->name, "kind",
+                  manifest->component->kind, "form", manifest->form == OKSE_PLAN_TAR ? "tar" : "raw");
 
     if (manifest->component->spdx != NULL)
         json_object_set_new(config, "license", json_string(manifest->component->spdx));
@@ -168,8 +155,8 @@ static bool render_component(const OksePlan *plan, OkseManifestPlan *manifest, G
 {
     bool weights = is_weights(manifest);
     const char *name = manifest->component->name;
-    g_autofree char *artifact = weights ? g_strdup(OKSE_TYPE_MODEL)
-                                        : g_strdup_printf(OKSE_TYPE_ARTIFACT_FORMAT, manifest->component->kind);
+    g_autofree char *artifact =
+        weights ? g_strdup(OKSE_TYPE_MODEL) : g_strdup_printf(OKSE_TYPE_ARTIFACT_FORMAT, manifest->component->kind);
     g_autoptr(json_t) config = weights ? model_config(plan, manifest) : component_config(manifest);
     g_autoptr(json_t) rendered = NULL;
 
@@ -190,9 +177,9 @@ static json_t *lock_files(const OkseManifestPlan *manifest)
     for (guint i = 0; i < manifest->layers->len; i++) {
         const OkseBlobPlan *blob = g_ptr_array_index(manifest->layers, i);
 
-        json_array_append_new(files, json_pack("{s:s,s:s,s:I}", "path", okse_source_entry(blob->source, blob->entry)->path,
-                                               "digest", okse_sha256_text(&blob->digest, text), "size",
-                                               (json_int_t)blob->size));
+        json_array_append_new(files, json_pack("{s:s,s:s,s:I}", "path",
+                                               okse_source_entry(blob->source, blob->entry)->path, "digest",
+                                               okse_sha256_text(&blob->digest, text), "size", (json_int_t)blob->size));
     }
     return files;
 }
@@ -209,7 +196,8 @@ static json_t *lock_component(const OkseManifestPlan *manifest)
     if (manifest->form == OKSE_PLAN_RAW) {
         json_object_set_new(lock, "files", lock_files(manifest));
     } else if (manifest->form == OKSE_PLAN_TAR) {
-        const OkseBlobPlan *listing = g_ptr_array_index(manifest->layers, 0), *tar = g_ptr_array_index(manifest->layers, 1);
+        const OkseBlobPlan *listing = g_ptr_array_index(manifest->layers, 0),
+                           *tar = g_ptr_array_index(manifest->layers, 1);
 
         json_object_set_new(lock, "listing", json_string(okse_sha256_text(&listing->digest, text)));
         json_object_set_new(lock, "archive", json_string(okse_sha256_text(&tar->digest, text)));
@@ -250,8 +238,8 @@ static json_t *stack_config(const OksePlan *plan)
         json_array_append_new(components, row);
     }
     config = json_pack("{s:s,s:s,s:s,s:I,s:s,s:o,s:o}", "schema", "okse.stack.v1", "name", stack->name, "version",
-                       stack->version, "sequence", (json_int_t)stack->sequence, "country", plan->country, "vendor", vendor,
-                       "components", components);
+                       stack->version, "sequence", (json_int_t)stack->sequence, "country", plan->country, "vendor",
+                       vendor, "components", components);
     if (stack->compliance != NULL)
         json_object_set(config, "compliance", stack->compliance);
     return config;
@@ -270,8 +258,9 @@ static bool render_stack(const OksePlan *plan, GError **error)
     }
     json_array_append_new(layers, titled_layer(OKSE_TYPE_LOCK, lock, "lock.json"));
     for (unsigned i = 0; i < plan->document_count; i++)
-        json_array_append_new(layers, titled_layer(plan->documents[i].media_type, g_ptr_array_index(manifest->layers, i + 1),
-                                                   plan->documents[i].title));
+        json_array_append_new(layers,
+                              titled_layer(plan->documents[i].media_type, g_ptr_array_index(manifest->layers, i + 1),
+                                           plan->documents[i].title));
     rendered = manifest_json(OKSE_TYPE_STACK, OKSE_TYPE_STACK, manifest->config, layers);
     return set_json(manifest->manifest, rendered, "stack", error);
 }
@@ -279,8 +268,8 @@ static bool render_stack(const OksePlan *plan, GError **error)
 static json_t *index_entry(const OkseManifestPlan *manifest)
 {
     const OkseStackComponent *component = manifest->component;
-    json_t *entry = descriptor(manifest->image != NULL ? manifest->image->media_type : OKSE_TYPE_MANIFEST,
-                               manifest->manifest);
+    json_t *entry =
+        descriptor(manifest->image != NULL ? manifest->image->media_type : OKSE_TYPE_MANIFEST, manifest->manifest);
 
     json_object_set_new(entry, "annotations",
                         json_pack("{s:s,s:s}", OKSE_NOTE_COMPONENT,
@@ -296,9 +285,9 @@ static bool render_index(const OksePlan *plan, GError **error)
     const OkseStack *stack = plan->stack;
     g_autofree char *sequence = g_strdup_printf("%" G_GUINT64_FORMAT, stack->sequence);
     g_autofree char *created = okse_text_time(plan->epoch);
-    json_t *annotations = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", OKSE_NOTE_TYPE, OKSE_BUNDLE_TYPE, OKSE_NOTE_NAME,
-                                    stack->name, OKSE_NOTE_VERSION, stack->version, OKSE_NOTE_SEQUENCE, sequence,
-                                    OKSE_NOTE_COUNTRY, plan->country, OKSE_NOTE_VENDOR, stack->vendor_name,
+    json_t *annotations = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", OKSE_NOTE_TYPE, OKSE_BUNDLE_TYPE,
+                                    OKSE_NOTE_NAME, stack->name, OKSE_NOTE_VERSION, stack->version, OKSE_NOTE_SEQUENCE,
+                                    sequence, OKSE_NOTE_COUNTRY, plan->country, OKSE_NOTE_VENDOR, stack->vendor_name,
                                     OKSE_NOTE_VENDOR_COUNTRY, stack->vendor_country, OKSE_NOTE_CREATED, created);
     json_t *manifests = json_array();
     g_autoptr(json_t) index = NULL;

@@ -3,7 +3,7 @@
 
 #include "core/fd.h"
 #include "core/limits.h"
-#include "core/yaml.h"
+#include "packager/patterns.h"
 
 #include <string.h>
 
@@ -181,8 +181,8 @@ static bool refuse_links_in_weights(const OkseSource *source, GError **error)
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
 {
     g_autofree char *base = g_path_get_dirname(plan->stack->origin);
-    g_autofree char *origin = strcmp(base, ".") == 0 ? g_strdup(component->location)
-                                                     : g_build_filename(base, component->location, NULL);
+    g_autofree char *origin =
+        strcmp(base, ".") == 0 ? g_strdup(component->location) : g_build_filename(base, component->location, NULL);
     OkseSource *source = open_source(component, dir_fd, origin, error);
     OkseManifestPlan *manifest;
 
@@ -202,16 +202,6 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     return true;
 }
 
-static json_t *read_filetypes(const OkseResources *resources, GError **error)
-{
-    static const char path[] = "manifests/modelpack-filetypes.yaml";
-    g_autofree char *name = okse_resources_name(resources, path);
-    g_autoptr(GBytes) bytes = okse_resources_read(resources, path, error);
-    g_autoptr(OkseYaml) yaml = bytes == NULL ? NULL : okse_yaml_read(bytes, name, error);
-
-    return yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
-}
-
 OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)
 {
     g_autoptr(OksePlan) plan = g_new0(OksePlan, 1);
@@ -222,7 +212,7 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     plan->tars = g_ptr_array_new_with_free_func(tar_free);
     plan->blobs = g_ptr_array_new_with_free_func(blob_free);
     plan->manifests = g_ptr_array_new_with_free_func(manifest_free);
-    plan->filetypes = read_filetypes(resources, error);
+    plan->filetypes = okse_patterns_read(resources, "manifests/modelpack-filetypes.yaml", error);
     if (plan->filetypes == NULL)
         return NULL;
     plan->index = okse_plan_blob(plan, 0);

@@ -5,20 +5,20 @@
 #include "packager/stack.h"
 #include "packager/tar_layer.h"
 
-/* What a bundle will hold, before anything is written: components with their blobs, sizes known, digests not yet. Shared by
- * plan.c (from sources), manifest.c (as JSON), layout.c (where it goes) and build.c (writing it). */
+/* What a bundle will hold, before anything is written: components with their blobs, sizes known, digests not yet.
+ * Shared by plan.c (from sources), manifest.c (as JSON), layout.c (where it goes) and build.c (writing it). */
 typedef struct OkseBlobPlan {
     uint64_t size;
-    OkseSha256 digest;        /* valid with has_digest, from the start or when written */
+    OkseSha256 digest; /* valid with has_digest, from the start or when written */
     bool has_digest;
-    bool wants_verity;        /* a raw file: fs-verity digest too */
+    bool wants_verity; /* a raw file: fs-verity digest too */
     OkseSha256 verity;
     bool metadata;
     const OkseSource *source; /* bytes come from this entry … */
     unsigned entry;
-    OkseTarLayer *tar;        /* … or are this tar … */
-    OkseTarLayer *listing;    /* … or the listing of this one … */
-    GBytes *bytes;            /* … or are these; generated ones once digests are known; owned */
+    OkseTarLayer *tar;            /* … or are this tar … */
+    OkseTarLayer *listing;        /* … or the listing of this one … */
+    GBytes *bytes;                /* … or are these; generated ones once digests are known; owned */
     struct OkseBlobPlan *same_as; /* stored there already; only digests are copied */
     uint64_t prefix_at, data_at;  /* offsets in the bundle, from layout.c */
 } OkseBlobPlan;
@@ -31,9 +31,9 @@ typedef struct {
     OksePlanForm form;
     OkseSource *source; /* borrowed from the plan */
     OkseBlobPlan *manifest, *config;
-    GPtrArray *layers;                 /* OkseBlobPlan, borrowed, in the manifest's order */
-    const OkseImageManifest *image;    /* IMAGE */
-    const OkseImage *of_image;         /* IMAGE: with the upstream index */
+    GPtrArray *layers;              /* OkseBlobPlan, borrowed, in the manifest's order */
+    const OkseImageManifest *image; /* IMAGE */
+    const OkseImage *of_image;      /* IMAGE: with the upstream index */
 } OkseManifestPlan;
 
 /* A generated document that goes into the stack manifest. */
@@ -45,20 +45,20 @@ typedef struct {
 typedef struct {
     const OkseStack *stack;
     const char *country;
-    gint64 epoch; /* seconds: the only time in the bundle */
+    gint64 epoch;                       /* seconds: the only time in the bundle */
     GPtrArray *sources, *images, *tars; /* owned */
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
     const OkseDocument *documents;      /* borrowed */
     unsigned document_count;
-    json_t *filetypes;                  /* manifests/modelpack-filetypes.yaml */
-    OkseBlobPlan *index;                /* the bundle index */
+    json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */
+    OkseBlobPlan *index; /* the bundle index */
 } OksePlan;
 
 /* Open every source beneath dir_fd (the stack's directory) and plan every component.
  * Errors: INVALID with the stack's line for a source that cannot be used; NOT_FOUND; SYSTEM. */
-OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_plan_free(OksePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OksePlan, okse_plan_free)
 

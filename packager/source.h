@@ -61,6 +61,10 @@ bool okse_source_copy(const OkseSource *source, const bool *wanted, OkseSourceSi
 /* The same for one entry. */
 bool okse_source_copy_one(const OkseSource *source, unsigned entry, OkseSourceSink sink, void *context, GError **error);
 
+/* Some bytes of a directory's file, to tell files apart (not for sequential sources). Errors: as okse_source_copy(). */
+bool okse_source_peek(const OkseSource *source, unsigned entry, uint64_t offset, void *buffer, size_t length,
+                      GError **error);
+
 /* A small file as bytes. Errors: NOT_FOUND; INVALID over the limit. */
 GBytes *okse_source_read(const OkseSource *source, const char *path, uint64_t limit,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;

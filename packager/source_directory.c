@@ -148,21 +148,25 @@ static bool check_unchanged(const OkseSource *source, const OkseEntry *entry, in
     return true;
 }
 
+static int open_entry(const OkseSource *source, const OkseEntry *entry, GError **error)
+{
+    int fd = source->single ? fcntl(source->fd, F_DUPFD_CLOEXEC, 0)
+                            : okse_open_beneath(source->fd, entry->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+
+    if (fd < 0)
+        g_prefix_error(error, "%s/", source->origin);
+    return fd;
+}
+
 static bool copy_file(const OkseSource *source, unsigned index, void *buffer, OkseSourceSink sink, void *context,
                       GError **error)
 {
     const OkseEntry *entry = okse_source_entry(source, index);
     g_autofree char *name =
         g_strdup_printf("%s%s%s", source->origin, source->single ? "" : "/", source->single ? "" : entry->path);
-    okse_autofd fd = source->single
-                         ? fcntl(source->fd, F_DUPFD_CLOEXEC, 0)
-                         : okse_open_beneath(source->fd, entry->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    okse_autofd fd = open_entry(source, entry, error);
 
-    if (fd < 0) {
-        g_prefix_error(error, "%s/", source->origin);
-        return false;
-    }
-    if (!check_unchanged(source, entry, fd, error))
+    if (fd < 0 || !check_unchanged(source, entry, fd, error))
         return false;
     if (entry->size > CHUNK)
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -174,6 +178,16 @@ static bool copy_file(const OkseSource *source, unsigned index, void *buffer, Ok
         at += length;
     }
     return check_unchanged(source, entry, fd, error);
+}
+
+bool okse_source_peek(const OkseSource *source, unsigned entry, uint64_t offset, void *buffer, size_t length,
+                      GError **error)
+{
+    okse_autofd fd = -1;
+
+    g_return_val_if_fail(!source->sequential, false);
+    fd = open_entry(source, okse_source_entry(source, entry), error);
+    return fd >= 0 && okse_pread_exact(fd, buffer, length, offset, source->origin, error);
 }
 
 static bool copy(const OkseSource *source, const bool *wanted, OkseSourceSink sink, void *context, GError **error)

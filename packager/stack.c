@@ -50,7 +50,7 @@ void okse_stack_free(OkseStack *stack)
 }
 
 /* [a-z0-9][a-z0-9-]{0,62}, and no "--" or final "-", because the name becomes part of an OCI reference. */
-static bool name_is_good(const char *name)
+bool okse_stack_name_is_good(const char *name)
 {
     size_t length = strlen(name);
 
@@ -59,7 +59,7 @@ static bool name_is_good(const char *name)
 }
 
 /* Runs of letters and digits joined by one of ". _ + -": what OCI readers accept as a reference. */
-static bool version_is_good(const char *version)
+bool okse_stack_version_is_good(const char *version)
 {
     bool joined = true;
 
@@ -139,7 +139,7 @@ static void check_component(const Reader *reader, const OkseNode *node, const Ok
 {
     OksePlace at = member_place(node, "name");
 
-    if (component->name != NULL && !name_is_good(component->name))
+    if (component->name != NULL && !okse_stack_name_is_good(component->name))
         okse_issue(reader->issues, &at,
                    "component name '%s' must be lower-case letters, digits and single '-', at most 63",
                    component->name);
@@ -263,11 +263,11 @@ static void check_header(const Reader *reader, const OkseNode *root, const OkseS
     if (schema != NULL && strcmp(schema, "stack/v1") != 0)
         okse_issue(reader->issues, &at, "this is '%s', and 'stack/v1' is what is read here", schema);
     at = member_place(root, "name");
-    if (stack->name != NULL && !name_is_good(stack->name))
+    if (stack->name != NULL && !okse_stack_name_is_good(stack->name))
         okse_issue(reader->issues, &at, "name '%s' must be lower-case letters, digits and single '-', at most 63",
                    stack->name);
     at = member_place(root, "version");
-    if (stack->version != NULL && !version_is_good(stack->version))
+    if (stack->version != NULL && !okse_stack_version_is_good(stack->version))
         okse_issue(reader->issues, &at, "version '%s' must be letters and digits joined by single '.', '_', '+' or '-'",
                    stack->version);
 }

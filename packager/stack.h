@@ -34,6 +34,10 @@ typedef struct {
 
 extern const char *const okse_stack_kinds[]; /* NULL-terminated */
 
+/* The grammars of names and versions, for everything that reads them back from a bundle. */
+bool okse_stack_name_is_good(const char *name);
+bool okse_stack_version_is_good(const char *version);
+
 /* yaml: at most OKSE_LIMIT_DOCUMENT bytes. origin: its name in messages; copied. resources: for countries and data
  * classes. Errors: INVALID with every issue as origin:line:column. Source: docs/stack.md. */
 OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources *resources,

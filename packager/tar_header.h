@@ -26,9 +26,9 @@ GBytes *okse_tar_prefix(uint64_t offset, const char *name, uint64_t size, bool a
 /* The length of the same, without writing it. */
 uint64_t okse_tar_prefix_length(uint64_t offset, uint64_t size, bool align, uint64_t fill_to);
 
-/* The headers of one member of a component's tar layer: path as given ('/' appended for directories), type '0' file, '2'
- * symbolic link or '5' directory, owner and time 0. Names over 100 bytes and sizes from 8 GiB on bring a pax header.
- * target: of a link, or NULL. */
+/* The headers of one member of a component's tar layer: path as given ('/' appended for directories), type '0' file,
+ * '2' symbolic link or '5' directory, owner and time 0. Names over 100 bytes and sizes from 8 GiB on bring a pax
+ * header. target: of a link, or NULL. */
 GBytes *okse_tar_entry(const char *path, char type, unsigned mode, uint64_t size, const char *target);
 
 /* What a reader learns from one header block without trusting it: typeflag, name and size.

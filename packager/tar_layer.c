@@ -1,5 +1,6 @@
-/* Members are sorted by path, every directory is there, and each file's bytes go to an offset known beforehand; so a source
- * may deliver its files in any order. The digest is taken from what was written, while it is still in the page cache. */
+/* Members are sorted by path, every directory is there, and each file's bytes go to an offset known beforehand; so a
+ * source may deliver its files in any order. The digest is taken from what was written, while it is still in the page
+ * cache. */
 #include "packager/tar_layer.h"
 
 #include "core/fd.h"
@@ -19,8 +20,8 @@ typedef struct {
 
 struct OkseTarLayer {
     const OkseSource *source;
-    GArray *members;       /* Member, sorted by path */
-    unsigned *by_entry;    /* source entry → member */
+    GArray *members;    /* Member, sorted by path */
+    unsigned *by_entry; /* source entry → member */
     uint64_t size;
 };
 
@@ -121,8 +122,8 @@ typedef struct {
     uint64_t offset;
     OkseProgress *progress;
     OkseSha256Stream *stream;
-    unsigned entry; /* being written */
-    uint64_t done;  /* of it */
+    unsigned entry;    /* being written */
+    uint64_t done;     /* of it */
     GByteArray *small; /* header, data and padding of a file that fits one write */
 } Writing;
 
@@ -198,7 +199,8 @@ static bool write_rest(const Writing *writing, GError **error)
                              writing->offset + member->data_at - g_bytes_get_size(header), "tar layer", error))
             return false;
     }
-    return okse_pwrite_all(writing->fd, end, sizeof end, writing->offset + layer->size - sizeof end, "tar layer", error);
+    return okse_pwrite_all(writing->fd, end, sizeof end, writing->offset + layer->size - sizeof end, "tar layer",
+                           error);
 }
 
 static bool hash_back(const Writing *writing, OkseSha256 *digest, GError **error)

@@ -3,8 +3,8 @@
 #include "core/progress.h"
 #include "packager/source.h"
 
-/* A component with many files, links or empty directories as one deterministic tar (docs/formats/bundle.md, "Tar form").
- * Its size follows from the listing of the source, so its place in the bundle is known before it is written. */
+/* A component with many files, links or empty directories as one deterministic tar (docs/formats/bundle.md, "Tar
+ * form"). Its size follows from the listing of the source, so its place in the bundle is known before it is written. */
 typedef struct OkseTarLayer OkseTarLayer;
 
 /* source: borrowed, must outlive the layer. */

@@ -39,6 +39,7 @@ static void look_at_material(const OkseSigstoreBundle *bundle)
         OkseConstraints constraints = {.san = (char *)(uintptr_t) "x", .eku = (char *)(uintptr_t) "codeSigning"};
 
         g_assert_null(path); /* without anchors nothing is trusted */
+        g_assert(key == NULL || okse_key_algorithm(key) != NULL);
         okse_certificate_matches(okse_certificates_get(chain, 0), &constraints);
     }
     for (guint i = 0; i < bundle->timestamps->len; i++) {

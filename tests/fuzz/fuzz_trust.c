@@ -32,6 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(OkseCertificates) certificates = okse_certificates_read_pem(bytes, "fuzz", NULL);
 
     g_assert((trust == NULL) == (error != NULL));
+    g_assert(certificates == NULL || okse_certificates_count(certificates) > 0);
+    if (crl != NULL) {
+        g_autofree char *issuer = okse_crl_issuer(crl);
+
+        g_assert_nonnull(issuer);
+        okse_crl_fresh(crl, 1790000000, NULL);
+    }
     if (trust != NULL) {
         g_autofree char *words = okse_trust_describe(trust);
 

@@ -16,7 +16,7 @@ static int attempt(Attempt what)
 
     g_assert_cmpint(child, >=, 0);
     if (child == 0)
-        _exit(okse_sandbox_enter(NULL, NULL, NULL) ? what() : 99);
+        _exit(okse_sandbox_enter(NULL, NULL, NULL, NULL) ? what() : 99);
     g_assert_cmpint(waitpid(child, &status, 0), ==, child);
     return status;
 }
@@ -41,7 +41,7 @@ static int try_open(void)
 {
     OkseSandbox sandbox = {false, false};
 
-    if (!okse_sandbox_enter(NULL, &sandbox, NULL))
+    if (!okse_sandbox_enter(NULL, NULL, &sandbox, NULL))
         return 98;
     return !sandbox.landlock ? 3 : open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 1 : 0;
 }

@@ -1,0 +1,203 @@
+/* A provision that does not apply needs a reason that somebody stated: the stack's own declaration, or the law's date.
+ * A target that declares nothing is taken to hold personal data, because almost everything does; what depends on more
+ * than that stays open. */
+#include "audit/applicability.h"
+
+#include "audit/law_read.h"
+#include "audit/verdict.h"
+#include "core/json.h"
+
+#include <string.h>
+
+static void words_free(gpointer data)
+{
+    g_ptr_array_unref(data);
+}
+
+void okse_data_classes_free(OkseDataClasses *classes)
+{
+    if (classes == NULL)
+        return;
+    g_hash_table_unref(classes->implies);
+    g_ptr_array_unref(classes->always);
+    g_ptr_array_unref(classes->weights_classes);
+    g_ptr_array_unref(classes->weights_sectors);
+    g_free(classes);
+}
+
+static void read_implies(OkseDataClasses *classes, const OkseNode *node, const char *origin, OkseIssues *issues)
+{
+    OkseMap *map = okse_map_open(node, "implies", issues);
+
+    for (unsigned i = 0; i < okse_node_count(node); i++) {
+        const char *name = okse_node_key(node, i);
+
+        g_hash_table_insert(classes->implies, g_strdup(name),
+                            okse_law_take_words(map, name, OKSE_REQUIRED, origin, issues));
+    }
+    okse_map_end(map);
+}
+
+OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError **error)
+{
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "data-class-rules/v1", issues);
+    g_autoptr(OkseDataClasses) classes = g_new0(OkseDataClasses, 1);
+    const OkseNode *implies = NULL;
+    const char *kind = NULL;
+    OkseMap *map;
+
+    if (document == NULL) {
+        okse_issues_none(issues, error);
+        g_free(g_steal_pointer(&classes));
+        return NULL;
+    }
+    classes->implies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, words_free);
+    map = okse_map_open(okse_yaml_root(document), "data classes", issues);
+    okse_map_take_text(map, "okse", OKSE_REQUIRED, &kind);
+    classes->always = okse_law_take_words(map, "always", OKSE_REQUIRED, origin, issues);
+    classes->weights_classes = okse_law_take_words(map, "with_weights", OKSE_REQUIRED, origin, issues);
+    classes->weights_sectors = okse_law_take_words(map, "sectors_with_weights", OKSE_REQUIRED, origin, issues);
+    if (okse_map_take_map(map, "implies", OKSE_REQUIRED, &implies))
+        read_implies(classes, implies, origin, issues);
+    okse_map_end(map);
+    if (!okse_issues_none(issues, error))
+        return NULL;
+    return g_steal_pointer(&classes);
+}
+
+static GHashTable *set_new(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+/* Add a class and what follows from it; the set itself ends circles. */
+static void add_class(GHashTable *set, const OkseDataClasses *classes, const char *name)
+{
+    const GPtrArray *implied = g_hash_table_lookup(classes->implies, name);
+
+    if (!g_hash_table_add(set, g_strdup(name)))
+        return;
+    for (guint i = 0; implied != NULL && i < implied->len; i++)
+        add_class(set, classes, g_ptr_array_index(implied, i));
+}
+
+static void add_classes(GHashTable *set, const OkseDataClasses *classes, const GPtrArray *names)
+{
+    for (guint i = 0; i < names->len; i++)
+        add_class(set, classes, g_ptr_array_index(names, i));
+}
+
+static bool has_weights(const json_t *install)
+{
+    const json_t *component;
+    size_t i;
+
+    json_array_foreach(json_object_get(install, "components"), i,
+                       component) if (g_strcmp0(okse_json_peek_text(component, "kind"), "weights") == 0) return true;
+    return false;
+}
+
+static void read_sectors(OkseTarget *target, const json_t *compliance, const OkseDataClasses *classes, bool weights)
+{
+    const char *sector = okse_json_peek_text(compliance, "sector");
+
+    if (sector == NULL)
+        return;
+    target->sectors = set_new();
+    g_hash_table_add(target->sectors, g_strdup(sector));
+    for (guint i = 0; weights && i < classes->weights_sectors->len; i++)
+        g_hash_table_add(target->sectors, g_strdup(g_ptr_array_index(classes->weights_sectors, i)));
+}
+
+OkseTarget *okse_target_new(const json_t *facts, const OkseDataClasses *classes)
+{
+    OkseTarget *target = g_new0(OkseTarget, 1);
+    const json_t *install = json_object_get(facts, "install");
+    const json_t *compliance = json_object_get(install, "compliance");
+    const json_t *declared = json_object_get(compliance, "data_classes"), *name;
+    bool weights = has_weights(install);
+    size_t i;
+
+    read_sectors(target, compliance, classes, weights);
+    if (!json_is_array(declared))
+        return target;
+    target->data = set_new();
+    add_classes(target->data, classes, classes->always);
+    if (weights)
+        add_classes(target->data, classes, classes->weights_classes);
+    json_array_foreach(declared, i, name) if (json_is_string(name))
+        add_class(target->data, classes, json_string_value(name));
+    return target;
+}
+
+void okse_target_free(OkseTarget *target)
+{
+    if (target == NULL)
+        return;
+    g_clear_pointer(&target->data, g_hash_table_unref);
+    g_clear_pointer(&target->sectors, g_hash_table_unref);
+    g_free(target);
+}
+
+static bool has_word(const GPtrArray *words, const char *word)
+{
+    for (guint i = 0; i < words->len; i++)
+        if (strcmp(g_ptr_array_index(words, i), word) == 0)
+            return true;
+    return false;
+}
+
+static bool meets(const GPtrArray *words, GHashTable *set)
+{
+    for (guint i = 0; i < words->len; i++)
+        if (g_hash_table_contains(set, g_ptr_array_index(words, i)))
+            return true;
+    return has_word(words, "all");
+}
+
+static char *listed(const GPtrArray *words)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < words->len; i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", (const char *)g_ptr_array_index(words, i));
+    return g_string_free(text, FALSE);
+}
+
+static OkseApplies undeclared(const char *what, json_t **reason)
+{
+    *reason = okse_reason("whether this applies depends on the %s, and the target declares none",
+                          "적용 여부가 '%s'에 달려 있으나 대상이 선언하지 않았습니다", what);
+    return OKSE_APPLIES_UNDECLARED;
+}
+
+OkseApplies okse_applies(const OkseProvision *provision, const OkseTarget *target, gint64 at, json_t **reason)
+{
+    g_autofree char *data = listed(provision->data);
+    g_autofree char *sectors = listed(provision->sectors);
+
+    *reason = NULL;
+    if (!provision->dated) {
+        *reason = okse_reason("coming: the date it takes effect is not known", "예정: 시행일이 알려지지 않았습니다");
+        return OKSE_APPLIES_NOT;
+    }
+    if (provision->effective_time > at) {
+        *reason = okse_reason("coming: in force from %s", "예정: %s 시행", provision->effective);
+        return OKSE_APPLIES_NOT;
+    }
+    if (target->data != NULL && !meets(provision->data, target->data)) {
+        *reason = okse_reason("no such data is declared (%s)", "해당 데이터가 선언되지 않았습니다 (%s)", data);
+        return OKSE_APPLIES_NOT;
+    }
+    if (target->sectors != NULL && !meets(provision->sectors, target->sectors)) {
+        *reason = okse_reason("another sector is declared (this one is for: %s)",
+                              "다른 부문이 선언되었습니다 (적용 부문: %s)", sectors);
+        return OKSE_APPLIES_NOT;
+    }
+    if (target->data == NULL && !has_word(provision->data, "all") && !has_word(provision->data, "personal"))
+        return undeclared("data classes", reason);
+    if (target->sectors == NULL && !has_word(provision->sectors, "all"))
+        return undeclared("sector", reason);
+    return OKSE_APPLIES;
+}

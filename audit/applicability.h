@@ -1,0 +1,34 @@
+#pragma once
+
+#include "audit/jurisdiction.h"
+
+/* Which provisions apply to what was audited: by data class, sector and date. */
+typedef enum {
+    OKSE_APPLIES,
+    OKSE_APPLIES_NOT,        /* the reason says why */
+    OKSE_APPLIES_UNDECLARED, /* it depends on a class or sector, and the target declares none */
+} OkseApplies;
+
+/* How data classes follow from each other: manifests/data-class-rules.yaml. */
+typedef struct {
+    GHashTable *implies;        /* char * → GPtrArray of char * */
+    GPtrArray *always;          /* classes every install has */
+    GPtrArray *weights_classes; /* classes an install with model weights has */
+    GPtrArray *weights_sectors; /* sectors it belongs to */
+} OkseDataClasses;
+
+OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void okse_data_classes_free(OkseDataClasses *classes);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseDataClasses, okse_data_classes_free)
+
+/* What the target says of itself. */
+typedef struct {
+    GHashTable *data, *sectors; /* sets of char *; NULL when nothing is declared */
+} OkseTarget;
+
+OkseTarget *okse_target_new(const json_t *facts, const OkseDataClasses *classes) G_GNUC_WARN_UNUSED_RESULT;
+void okse_target_free(OkseTarget *target);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTarget, okse_target_free)
+
+/* at: the moment of the audit, seconds since 1970. *reason (language → text, new) is set unless it simply applies. */
+OkseApplies okse_applies(const OkseProvision *provision, const OkseTarget *target, gint64 at, json_t **reason);

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "core/json.h"
+
+/* From the ids of an evaluation back to facts, and from facts to the evidence of a finding. */
+typedef struct OkseFactIndex OkseFactIndex;
+
+/* facts: borrowed, must outlive the index. */
+OkseFactIndex *okse_fact_index_new(const json_t *facts);
+void okse_fact_index_free(OkseFactIndex *index);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFactIndex, okse_fact_index_free)
+
+#define OKSE_EVIDENCE_LISTED 100u /* evidences listed for one finding; its counts tell how many there are */
+
+/* The evidence of a result of okse_evaluate(): one entry for each place of each fact, sorted by file, line and fact.
+ * A new list. */
+json_t *okse_finding_evidence(const OkseFactIndex *index, const json_t *result) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,283 @@
+/* Two passes: first every (control, parameters, country) that some provision in force needs is collected once and
+ * evaluated in one go; then the provisions are walked in order and each finding is put together from its result. */
+#include "audit/findings.h"
+
+#include "audit/facts_read.h"
+#include "audit/finding_evidence.h"
+#include "audit/findings_inventory.h"
+#include "audit/findings_summary.h"
+#include "audit/verdict.h"
+#include "core/text.h"
+
+#include <string.h>
+
+typedef struct {
+    const OkseAuditRequest *request;
+    OkseTarget *target;
+    OkseFactIndex *index;
+    GArray *tasks;       /* OkseTask; owns the parameters */
+    GHashTable *task_of; /* owned key → index + 1 */
+    json_t *results;     /* of the tasks */
+    json_t *findings;
+    json_t *controls; /* id → description of each control used */
+} Audit;
+
+static char *task_key(const OkseMapping *mapping, const json_t *bound, const char *country)
+{
+    g_autoptr(GBytes) text = okse_json_write(bound);
+
+    return g_strdup_printf("%s\n%s\n%.*s", country, mapping->control, (int)g_bytes_get_size(text),
+                           (const char *)g_bytes_get_data(text, NULL));
+}
+
+static json_t *bind(const Audit *audit, const OkseMapping *mapping, const OkseControl **control)
+{
+    g_autoptr(OkseIssues) linked = okse_issues_new(); /* okse_law_load() has reported them */
+
+    *control = okse_law_control(audit->request->law, mapping->control);
+    return okse_control_bind(*control, mapping->parameters, &mapping->place, linked);
+}
+
+static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision)
+{
+    g_autoptr(json_t) reason = NULL;
+
+    if (okse_applies(provision, audit->target, audit->request->at, &reason) == OKSE_APPLIES_NOT)
+        return;
+    for (guint i = 0; i < provision->mappings->len; i++) {
+        const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
+        OkseTask task = {.country = jurisdiction->iso};
+        char *key;
+
+        task.parameters = bind(audit, mapping, &task.control);
+        key = task_key(mapping, task.parameters, jurisdiction->iso);
+        if (g_hash_table_contains(audit->task_of, key)) {
+            json_decref(task.parameters);
+            g_free(key);
+            continue;
+        }
+        g_array_append_val(audit->tasks, task);
+        g_hash_table_insert(audit->task_of, key, GUINT_TO_POINTER(audit->tasks->len));
+    }
+}
+
+static char *finding_id(const OkseJurisdiction *jurisdiction, const OkseProvision *provision, const char *key)
+{
+    g_autofree char *text = g_strdup_printf("%s\n%s\n%s", jurisdiction->iso, provision->id, key);
+    OkseSha256 digest = okse_sha256_of(text, strlen(text));
+    char hex[OKSE_SHA256_HEX];
+
+    return g_strdup_printf("fnd:%.16s", okse_sha256_hex(&digest, hex));
+}
+
+/* A doubtful provision fails nothing by itself, and one that may not apply decides nothing. */
+static void soften(OkseVerdict *verdict, const OkseProvision *provision, OkseApplies applies, json_t *reason,
+                   bool *lawyer)
+{
+    if (verdict->status == OKSE_STATUS_NOT_APPLICABLE)
+        return;
+    if (applies == OKSE_APPLIES_UNDECLARED) {
+        okse_verdict_clear(verdict);
+        verdict->status = OKSE_STATUS_INCONCLUSIVE;
+        verdict->reason = json_incref(reason);
+    } else if (okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_FAIL) {
+        verdict->status = OKSE_STATUS_INCONCLUSIVE;
+        verdict->reason = okse_reason("what the law says is uncertain here: a lawyer must check",
+                                      "이 조항의 내용은 확실하지 않습니다: 변호사의 확인이 필요합니다");
+    }
+    *lawyer = okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_INCONCLUSIVE;
+}
+
+static void describe_control(Audit *audit, const OkseControl *control)
+{
+    json_t *needs;
+
+    if (json_object_get(audit->controls, control->id) != NULL)
+        return;
+    needs = json_array();
+    for (guint i = 0; i < control->needs->len; i++)
+        json_array_append_new(needs, json_string(g_ptr_array_index(control->needs, i)));
+    json_object_set_new(audit->controls, control->id,
+                        json_pack("{s:O, s:O, s:O, s:s, s:o}", "title", control->title, "description",
+                                  control->description, "remediation", control->remediation, "family", control->family,
+                                  "needs", needs));
+}
+
+static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision,
+                          const OkseMapping *mapping)
+{
+    const OkseControl *control;
+    g_autoptr(json_t) bound = bind(audit, mapping, &control);
+    g_autofree char *key = task_key(mapping, bound, jurisdiction->iso);
+    guint index = GPOINTER_TO_UINT(g_hash_table_lookup(audit->task_of, key));
+    const json_t *result = index > 0 ? json_array_get(audit->results, index - 1) : NULL;
+    g_autofree char *id = finding_id(jurisdiction, provision, key);
+    g_autoptr(json_t) reason = NULL;
+    OkseApplies applies = okse_applies(provision, audit->target, audit->request->at, &reason);
+    g_auto(OkseVerdict) verdict = {OKSE_STATUS_NOT_APPLICABLE, NULL, false};
+    bool lawyer = false;
+    json_t *finding;
+
+    if (applies == OKSE_APPLIES_NOT) {
+        verdict.reason = json_incref(reason);
+    } else {
+        verdict = okse_verdict_of(control, audit->request->facts, result);
+        soften(&verdict, provision, applies, reason, &lawyer);
+    }
+    describe_control(audit, control);
+    finding = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O, s:O?, s:s?}", "id", id, "control", control->id,
+                        "provision", provision->id, "instrument", provision->instrument, "jurisdiction",
+                        jurisdiction->iso, "severity", provision->severity, "confidence", provision->confidence,
+                        "status", okse_status_name(verdict.status), "parameters", bound, "reason", verdict.reason,
+                        "warning", lawyer ? "lawyer" : NULL);
+    json_object_set_new(finding, "out_of_scope", json_boolean(verdict.out_of_scope));
+    json_object_set_new(finding, "violations",
+                        json_integer((json_int_t)json_array_size(json_object_get(result, "violations"))));
+    json_object_set_new(finding, "unknown",
+                        json_integer((json_int_t)json_array_size(json_object_get(result, "unknown"))));
+    json_object_set_new(finding, "evidence",
+                        verdict.status == OKSE_STATUS_NOT_APPLICABLE ? json_array()
+                                                                     : okse_finding_evidence(audit->index, result));
+    return finding;
+}
+
+static int compare_mappings(gconstpointer a, gconstpointer b)
+{
+    const OkseMapping *first = *(OkseMapping *const *)a, *second = *(OkseMapping *const *)b;
+    int order = strcmp(first->control, second->control);
+
+    return order != 0 ? order : (first->place.line > second->place.line) - (first->place.line < second->place.line);
+}
+
+static void add_findings(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision)
+{
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+
+    for (guint i = 0; i < provision->mappings->len; i++)
+        g_ptr_array_add(sorted, g_ptr_array_index(provision->mappings, i));
+    g_ptr_array_sort(sorted, compare_mappings);
+    for (guint i = 0; i < sorted->len; i++)
+        json_array_append_new(audit->findings,
+                              finding_of(audit, jurisdiction, provision, g_ptr_array_index(sorted, i)));
+}
+
+/* In the order of the instruments, and of the provisions within each. */
+static void walk(Audit *audit, const OkseJurisdiction *jurisdiction)
+{
+    const json_t *instrument;
+    size_t i;
+
+    json_array_foreach(jurisdiction->instruments, i, instrument)
+    {
+        for (guint j = 0; j < jurisdiction->provisions->len; j++) {
+            const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, j);
+
+            if (g_strcmp0(provision->instrument, okse_json_peek_text(instrument, "id")) == 0)
+                add_findings(audit, jurisdiction, provision);
+        }
+    }
+}
+
+static json_t *inputs_of(const OkseAuditRequest *request)
+{
+    g_autoptr(GBytes) facts = okse_json_write(request->facts);
+    json_t *site = json_object_get(request->facts, "site");
+    OkseSha256 digest = okse_sha256_of_bytes(facts);
+    char text[OKSE_SHA256_TEXT];
+    json_t *inputs = json_pack("{s:s, s:s, s:n, s:O?, s:{s:s, s:s}}", "facts", okse_sha256_text(&digest, text),
+                               "manifests", request->law->digest, "site", "geo", (json_t *)(uintptr_t)request->geo,
+                               "tool", "name", "okse", "version", OKSE_VERSION);
+
+    if (json_is_object(site)) {
+        g_autoptr(GBytes) written = okse_json_write(site);
+
+        digest = okse_sha256_of_bytes(written);
+        json_object_set_new(inputs, "site", json_string(okse_sha256_text(&digest, text)));
+    }
+    return inputs;
+}
+
+/* The country's own languages first, each once, English last where it is nobody's first. */
+static json_t *languages_of(const OkseLaw *law)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    json_t *languages = json_array(), *language;
+    size_t k;
+
+    for (guint i = 0; i < law->jurisdictions->len; i++)
+        json_array_foreach(((OkseJurisdiction *)g_ptr_array_index(law->jurisdictions, i))->languages, k,
+                           language) if (g_hash_table_add(seen, (gpointer)(uintptr_t)json_string_value(language)))
+            json_array_append(languages, language);
+    if (g_hash_table_add(seen, (gpointer)(uintptr_t) "en"))
+        json_array_append_new(languages, json_string("en"));
+    return languages;
+}
+
+static json_t *document_of(Audit *audit)
+{
+    const OkseAuditRequest *request = audit->request;
+    g_autofree char *at = okse_text_time(request->at);
+    json_t *document =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:O}", "schema", "okse.findings.v1", "audited_at", at, "target",
+                  okse_findings_target(request->facts), "inputs", inputs_of(request), "languages",
+                  languages_of(request->law), "controls", audit->controls, "findings", audit->findings);
+
+    json_object_set(document, "collectors", json_object_get(request->facts, "collectors"));
+    json_object_set(document, "scope", json_object_get(request->facts, "scope"));
+    json_object_set_new(document, "inventory", okse_findings_inventory(request->facts, audit->results));
+    json_object_set_new(document, "conflicts", json_array());
+    okse_findings_summarize(document, request->law, audit->target, request->at);
+    return document;
+}
+
+static bool evaluate(Audit *audit, GError **error)
+{
+    const OkseLaw *law = audit->request->law;
+
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
+
+        for (guint j = 0; j < jurisdiction->provisions->len; j++)
+            collect_provision(audit, jurisdiction, g_ptr_array_index(jurisdiction->provisions, j));
+    }
+    audit->results = okse_evaluate(audit->request->facts, (const OkseTask *)(void *)audit->tasks->data,
+                                   audit->tasks->len, audit->request->limits, error);
+    return audit->results != NULL;
+}
+
+json_t *okse_findings(const OkseAuditRequest *request, GError **error)
+{
+    g_autoptr(OkseTarget) target = okse_target_new(request->facts, request->law->classes);
+    g_autoptr(OkseFactIndex) index = okse_fact_index_new(request->facts);
+    g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(OkseTask));
+    g_autoptr(GHashTable) task_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(json_t) findings = json_array();
+    g_autoptr(json_t) controls = json_object();
+    Audit audit = {.request = request,
+                   .target = target,
+                   .index = index,
+                   .tasks = tasks,
+                   .task_of = task_of,
+                   .findings = findings,
+                   .controls = controls};
+    json_t *document = NULL;
+
+    if (evaluate(&audit, error)) {
+        for (guint i = 0; i < request->law->jurisdictions->len; i++)
+            walk(&audit, g_ptr_array_index(request->law->jurisdictions, i));
+        document = document_of(&audit);
+    }
+    for (guint i = 0; i < tasks->len; i++)
+        json_decref(g_array_index(tasks, OkseTask, i).parameters);
+    json_decref(audit.results);
+    return document;
+}
+
+int okse_findings_exit_status(const json_t *findings)
+{
+    const char *verdict = okse_json_peek_text(findings, "verdict");
+
+    if (g_strcmp0(verdict, "compliant") == 0)
+        return 0;
+    return g_strcmp0(verdict, "non-compliant") == 0 ? 1 : 4;
+}

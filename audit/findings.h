@@ -1,0 +1,21 @@
+#pragma once
+
+#include "audit/evaluate.h"
+#include "audit/law.h"
+
+/* Everything that an audit's findings are a function of. */
+typedef struct {
+    const json_t *facts; /* okse.facts.v1, checked */
+    const OkseLaw *law;  /* the jurisdictions asked for, in that order */
+    gint64 at;           /* the law of this moment: seconds since 1970 */
+    const json_t *geo;   /* {"digest","description"} of the address database, or NULL */
+    const OkseEvaluateLimits *limits;
+} OkseAuditRequest;
+
+/* Evaluate, and build the okse.findings.v1 document; a new value. Same request, same bytes when written by
+ * okse_json_write(), unless a control had to be stopped. Errors: SYSTEM.
+ * Source: docs/formats/findings.md. */
+json_t *okse_findings(const OkseAuditRequest *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Exit status of a findings document: 0 compliant, 1 non-compliant, 4 inconclusive. */
+int okse_findings_exit_status(const json_t *findings);

@@ -1,0 +1,349 @@
+/* Jurisdiction files, from YAML to a struct that outlives them. */
+#include "audit/jurisdiction.h"
+
+#include "audit/law_read.h"
+#include "core/text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static const char *const confidences[] = {"high", "medium", "low", NULL};
+static const char *const severities[] = {"mandatory", "recommended", NULL};
+
+static void mapping_free(gpointer data)
+{
+    OkseMapping *mapping = data;
+
+    g_free(mapping->control);
+    json_decref(mapping->parameters);
+    g_free(mapping);
+}
+
+static void provision_free(gpointer data)
+{
+    OkseProvision *provision = data;
+
+    g_free(provision->id);
+    g_free(provision->instrument);
+    g_free(provision->article);
+    json_decref(provision->title);
+    json_decref(provision->summary);
+    json_decref(provision->who);
+    g_ptr_array_unref(provision->data);
+    g_ptr_array_unref(provision->sectors);
+    g_free(provision->effective);
+    g_free(provision->severity);
+    g_free(provision->confidence);
+    g_ptr_array_unref(provision->mappings);
+    json_decref(provision->not_checkable);
+    g_free(provision);
+}
+
+void okse_jurisdiction_free(OkseJurisdiction *jurisdiction)
+{
+    if (jurisdiction == NULL)
+        return;
+    g_free(jurisdiction->iso);
+    json_decref(jurisdiction->name);
+    json_decref(jurisdiction->languages);
+    g_free(jurisdiction->as_of);
+    g_free(jurisdiction->confidence);
+    json_decref(jurisdiction->regime);
+    json_decref(jurisdiction->instruments);
+    g_ptr_array_unref(jurisdiction->provisions);
+    json_decref(jurisdiction->uncertain);
+    g_free(jurisdiction->origin);
+    g_free(jurisdiction);
+}
+
+bool okse_provision_is_mandatory(const OkseProvision *provision)
+{
+    return strcmp(provision->severity, "mandatory") == 0;
+}
+
+bool okse_provision_is_doubtful(const OkseProvision *provision)
+{
+    return strcmp(provision->confidence, "low") == 0;
+}
+
+/* A text that is one of a few words; "" on an issue. */
+static char *take_word(OkseMap *map, const char *key, const char *const *words, const OksePlace *at, OkseIssues *issues)
+{
+    const char *text = NULL;
+
+    if (!okse_map_take_text(map, key, OKSE_REQUIRED, &text))
+        return g_strdup("");
+    if (okse_law_word(text, words) < 0) {
+        g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)words);
+
+        okse_issue(issues, at, "%s: '%s' is none of: %s", key, text, all);
+    }
+    return g_strdup(text);
+}
+
+static char *take_required(OkseMap *map, const char *key)
+{
+    const char *text = "";
+
+    okse_map_take_text(map, key, OKSE_REQUIRED, &text);
+    return g_strdup(text);
+}
+
+static bool is_date(const char *text, gint64 *time)
+{
+    return strlen(text) == strlen("2026-01-01") && okse_text_time_parse(text, time);
+}
+
+static void take_date(OkseMap *map, const char *key, json_t *object, const OksePlace *at, OkseIssues *issues)
+{
+    const char *text = NULL;
+    gint64 time;
+
+    if (!okse_map_take_text(map, key, OKSE_REQUIRED, &text))
+        return;
+    if (strcmp(text, "unknown") != 0 && !is_date(text, &time))
+        okse_issue(issues, at, "%s: '%s' is neither a date (2026-01-31) nor 'unknown'", key, text);
+    json_object_set_new(object, key, json_string(text));
+}
+
+static void take_into(OkseMap *map, const char *key, json_t *object)
+{
+    const char *text = NULL;
+
+    if (okse_map_take_text(map, key, OKSE_REQUIRED, &text))
+        json_object_set_new(object, key, json_string(text));
+}
+
+static void read_instrument(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    static const char *const statuses[] = {"in-force", "partly", "pending", "repealed", NULL};
+    OksePlace at = okse_law_place(okse_node_place(node), jurisdiction->origin);
+    OkseMap *map = okse_map_open(node, "an instrument", issues);
+    json_t *instrument = json_object();
+    json_t *title;
+
+    take_into(map, "id", instrument);
+    title = okse_law_take_texts(map, "title", OKSE_REQUIRED, jurisdiction->origin, issues);
+    if (title != NULL)
+        json_object_set_new(instrument, "title", title);
+    take_into(map, "citation", instrument);
+    take_into(map, "kind", instrument);
+    take_into(map, "authority", instrument);
+    take_into(map, "url", instrument);
+    take_date(map, "in_force", instrument, &at, issues);
+    g_autofree char *status = take_word(map, "status", statuses, &at, issues);
+    json_object_set_new(instrument, "status", json_string(status));
+    g_autofree char *confidence = take_word(map, "confidence", confidences, &at, issues);
+    json_object_set_new(instrument, "confidence", json_string(confidence));
+    take_into(map, "source", instrument);
+    okse_map_end(map);
+    json_array_append_new(jurisdiction->instruments, instrument);
+}
+
+static void read_mapping(OkseProvision *provision, const OkseNode *node, const char *origin, OkseIssues *issues)
+{
+    OkseMapping *mapping = g_new0(OkseMapping, 1);
+    OkseMap *map = okse_map_open(node, "a mapping", issues);
+    const OkseNode *parameters = NULL;
+
+    mapping->place = okse_law_place(okse_node_place(node), origin);
+    mapping->control = take_required(map, "control");
+    if (okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &parameters))
+        mapping->parameters = okse_node_to_json(parameters);
+    else
+        mapping->parameters = json_object();
+    okse_map_end(map);
+    g_ptr_array_add(provision->mappings, mapping);
+}
+
+static void read_applicability(OkseProvision *provision, OkseMap *map, const char *origin, OkseIssues *issues)
+{
+    const OkseNode *node = NULL;
+    const char *who = NULL;
+    OkseMap *applies;
+
+    if (!okse_map_take_map(map, "applies_to", OKSE_REQUIRED, &node)) {
+        provision->data = g_ptr_array_new_with_free_func(g_free);
+        provision->sectors = g_ptr_array_new_with_free_func(g_free);
+        return;
+    }
+    applies = okse_map_open(node, "applies_to", issues);
+    provision->data = okse_law_take_words(applies, "data", OKSE_REQUIRED, origin, issues);
+    provision->sectors = okse_law_take_words(applies, "sectors", OKSE_REQUIRED, origin, issues);
+    if (okse_map_take_text(applies, "who", OKSE_OPTIONAL, &who))
+        provision->who = json_string(who);
+    okse_map_end(applies);
+    if (provision->data->len == 0 || provision->sectors->len == 0)
+        okse_issue(issues, &provision->place, "applies_to: no data class or no sector (use 'all')");
+}
+
+static void check_provision(const OkseProvision *provision, OkseIssues *issues)
+{
+    if (!okse_law_is_id(provision->id))
+        okse_issue(issues, &provision->place, "'%s' cannot be a provision's id", provision->id);
+    if (!provision->dated && strcmp(provision->effective, "unknown") != 0)
+        okse_issue(issues, &provision->place, "effective: '%s' is neither a date (2026-01-31) nor 'unknown'",
+                   provision->effective);
+    if (provision->mappings->len == 0 && provision->not_checkable == NULL)
+        okse_issue(issues, &provision->place, "provision %s has no control and no 'not_checkable'", provision->id);
+    if (provision->mappings->len > 0 && provision->not_checkable != NULL)
+        okse_issue(issues, &provision->place, "provision %s has controls and 'not_checkable'", provision->id);
+}
+
+static void read_provision(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    OkseProvision *provision = g_new0(OkseProvision, 1);
+    const char *origin = jurisdiction->origin;
+    OkseMap *map = okse_map_open(node, "a provision", issues);
+    const OkseNode *mappings = NULL;
+
+    provision->place = okse_law_place(okse_node_place(node), origin);
+    provision->mappings = g_ptr_array_new_with_free_func(mapping_free);
+    provision->id = take_required(map, "id");
+    provision->instrument = take_required(map, "instrument");
+    provision->article = take_required(map, "article");
+    provision->title = okse_law_take_texts(map, "title", OKSE_REQUIRED, origin, issues);
+    provision->summary = okse_law_take_texts(map, "summary", OKSE_REQUIRED, origin, issues);
+    read_applicability(provision, map, origin, issues);
+    provision->effective = take_required(map, "effective");
+    provision->dated = is_date(provision->effective, &provision->effective_time);
+    provision->severity = take_word(map, "severity", severities, &provision->place, issues);
+    provision->confidence = take_word(map, "confidence", confidences, &provision->place, issues);
+    if (okse_map_take_list(map, "controls", OKSE_OPTIONAL, &mappings))
+        for (unsigned i = 0; i < okse_node_count(mappings); i++)
+            read_mapping(provision, okse_node_item(mappings, i), origin, issues);
+    provision->not_checkable = okse_law_take_texts(map, "not_checkable", OKSE_OPTIONAL, origin, issues);
+    okse_map_end(map);
+    check_provision(provision, issues);
+    g_ptr_array_add(jurisdiction->provisions, provision);
+}
+
+static void read_head(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    OkseMap *map = okse_map_open(node, "jurisdiction", issues);
+    GPtrArray *languages;
+    gint64 time;
+
+    jurisdiction->iso = take_required(map, "iso");
+    jurisdiction->name = okse_law_take_texts(map, "name", OKSE_REQUIRED, jurisdiction->origin, issues);
+    languages = okse_law_take_words(map, "languages", OKSE_REQUIRED, jurisdiction->origin, issues);
+    for (guint i = 0; i < languages->len; i++)
+        json_array_append_new(jurisdiction->languages, json_string(g_ptr_array_index(languages, i)));
+    g_ptr_array_unref(languages);
+    jurisdiction->as_of = take_required(map, "as_of");
+    jurisdiction->confidence = take_word(map, "confidence", confidences, &jurisdiction->place, issues);
+    okse_map_end(map);
+    if (!okse_law_is_country(jurisdiction->iso))
+        okse_issue(issues, &jurisdiction->place, "iso: '%s' is no country code (ISO 3166-1 alpha-2)",
+                   jurisdiction->iso);
+    if (!is_date(jurisdiction->as_of, &time))
+        okse_issue(issues, &jurisdiction->place, "as_of: '%s' is no date (2026-01-31)", jurisdiction->as_of);
+}
+
+static void read_regime(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    OkseMap *map = okse_map_open(node, "regime", issues);
+    json_t *reason;
+
+    take_into(map, "class", jurisdiction->regime);
+    reason = okse_law_take_texts(map, "reason", OKSE_REQUIRED, jurisdiction->origin, issues);
+    if (reason != NULL)
+        json_object_set_new(jurisdiction->regime, "reason", reason);
+    g_autofree char *confidence = take_word(map, "confidence", confidences, &jurisdiction->place, issues);
+    json_object_set_new(jurisdiction->regime, "confidence", json_string(confidence));
+    okse_map_end(map);
+}
+
+static void read_uncertain(OkseJurisdiction *jurisdiction, const OkseNode *list, OkseIssues *issues)
+{
+    for (unsigned i = 0; i < okse_node_count(list); i++) {
+        const OkseNode *entry = okse_node_item(list, i);
+        OksePlace at = okse_law_place(okse_node_place(entry), jurisdiction->origin);
+        const OkseNode *english = okse_node_get(entry, "en");
+
+        if (english == NULL || okse_node_kind(english) != OKSE_NODE_TEXT)
+            okse_issue(issues, &at, "'uncertain' must hold texts by language, with 'en'");
+        else
+            json_array_append_new(jurisdiction->uncertain, okse_node_to_json(entry));
+    }
+}
+
+static bool has_instrument(const OkseJurisdiction *jurisdiction, const char *id)
+{
+    const json_t *instrument;
+    size_t i;
+
+    json_array_foreach(jurisdiction->instruments, i,
+                       instrument) if (g_strcmp0(json_string_value(json_object_get(instrument, "id")), id) ==
+                                       0) return true;
+    return false;
+}
+
+static void check_whole(const OkseJurisdiction *jurisdiction, OkseIssues *issues)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree char *base = g_path_get_basename(jurisdiction->origin);
+    g_autofree char *lower = g_ascii_strdown(jurisdiction->iso, -1);
+    g_autofree char *expected = g_strconcat(lower, ".yaml", NULL);
+
+    if (g_str_has_suffix(base, ".yaml") && strcmp(base, expected) != 0)
+        okse_issue(issues, &jurisdiction->place, "the file of %s must be called '%s'", jurisdiction->iso, expected);
+    if (jurisdiction->provisions->len == 0)
+        okse_issue(issues, &jurisdiction->place, "no provision");
+    for (guint i = 0; i < jurisdiction->provisions->len; i++) {
+        const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, i);
+
+        if (!g_hash_table_add(seen, provision->id))
+            okse_issue(issues, &provision->place, "provision %s is given twice", provision->id);
+        if (!has_instrument(jurisdiction, provision->instrument))
+            okse_issue(issues, &provision->place, "provision %s: no instrument '%s'", provision->id,
+                       provision->instrument);
+    }
+}
+
+static OkseJurisdiction *jurisdiction_new(const OkseYaml *document, const char *origin)
+{
+    OkseJurisdiction *jurisdiction = g_new0(OkseJurisdiction, 1);
+
+    jurisdiction->origin = g_strdup(origin);
+    jurisdiction->languages = json_array();
+    jurisdiction->regime = json_object();
+    jurisdiction->instruments = json_array();
+    jurisdiction->uncertain = json_array();
+    jurisdiction->provisions = g_ptr_array_new_with_free_func(provision_free);
+    jurisdiction->place = okse_law_place(okse_node_place(okse_yaml_root(document)), jurisdiction->origin);
+    return jurisdiction;
+}
+
+OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin, OkseIssues *issues)
+{
+    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "jurisdiction/v1", issues);
+    OkseJurisdiction *jurisdiction;
+    const OkseNode *node = NULL;
+    const char *kind = NULL;
+    OkseMap *map;
+
+    if (document == NULL)
+        return NULL;
+    jurisdiction = jurisdiction_new(document, origin);
+    map = okse_map_open(okse_yaml_root(document), "a jurisdiction", issues);
+    okse_map_take_text(map, "okse", OKSE_REQUIRED, &kind);
+    if (okse_map_take_map(map, "jurisdiction", OKSE_REQUIRED, &node))
+        read_head(jurisdiction, node, issues);
+    if (okse_map_take_map(map, "regime", OKSE_REQUIRED, &node))
+        read_regime(jurisdiction, node, issues);
+    if (okse_map_take_list(map, "instruments", OKSE_REQUIRED, &node))
+        for (unsigned i = 0; i < okse_node_count(node); i++)
+            read_instrument(jurisdiction, okse_node_item(node, i), issues);
+    if (okse_map_take_list(map, "provisions", OKSE_REQUIRED, &node))
+        for (unsigned i = 0; i < okse_node_count(node); i++)
+            read_provision(jurisdiction, okse_node_item(node, i), issues);
+    if (okse_map_take_list(map, "uncertain", OKSE_OPTIONAL, &node))
+        read_uncertain(jurisdiction, node, issues);
+    okse_map_end(map);
+    if (jurisdiction->iso == NULL)
+        jurisdiction->iso = g_strdup("");
+    else
+        check_whole(jurisdiction, issues);
+    return jurisdiction;
+}

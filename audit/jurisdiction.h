@@ -1,0 +1,49 @@
+#pragma once
+
+#include "core/yaml.h"
+
+/* A country's law: manifests/jurisdictions/ISO2.yaml, read strictly. Source: docs/formats/controls.md. */
+typedef struct {
+    char *control;      /* id */
+    json_t *parameters; /* object, as written */
+    OksePlace place;
+} OkseMapping;
+
+typedef struct {
+    char *id, *instrument, *article;
+    json_t *title, *summary;   /* language → text */
+    json_t *who;               /* text, or NULL */
+    GPtrArray *data, *sectors; /* char *; "all" matches every class or sector */
+    char *effective;           /* "2026-01-01", or "unknown" */
+    bool dated;                /* effective is a date */
+    gint64 effective_time;     /* its midnight in UTC, seconds since 1970; only when dated */
+    char *severity;            /* "mandatory", "recommended" */
+    char *confidence;          /* "high", "medium", "low" */
+    GPtrArray *mappings;       /* OkseMapping; empty only with not_checkable */
+    json_t *not_checkable;     /* language → text, or NULL */
+    OksePlace place;
+} OkseProvision;
+
+typedef struct {
+    char *origin;
+    char *iso;
+    json_t *name;      /* language → text */
+    json_t *languages; /* list of texts: report languages, the country's own first */
+    char *as_of, *confidence;
+    json_t *regime;        /* object: class, reason {language: text}, confidence */
+    json_t *instruments;   /* list of objects, as docs/formats/findings.md lists them, with `source` */
+    GPtrArray *provisions; /* OkseProvision, in the order of the file */
+    json_t *uncertain;     /* list of language → text: what the authors of the file do not know */
+    OksePlace place;
+} OkseJurisdiction;
+
+/* Read a jurisdiction; objections go to `issues`. Returns NULL when the file is none at all; otherwise what was
+ * understood, which must not be used unless there are no issues. */
+OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin,
+                                         OkseIssues *issues) G_GNUC_WARN_UNUSED_RESULT;
+void okse_jurisdiction_free(OkseJurisdiction *jurisdiction);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseJurisdiction, okse_jurisdiction_free)
+
+bool okse_provision_is_mandatory(const OkseProvision *provision);
+/* Confidence low: a lawyer must check, and the provision alone fails no audit. */
+bool okse_provision_is_doubtful(const OkseProvision *provision);

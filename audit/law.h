@@ -1,0 +1,33 @@
+#pragma once
+
+#include "audit/applicability.h"
+#include "audit/control.h"
+#include "audit/jurisdiction.h"
+#include "core/digest.h"
+#include "core/resource.h"
+
+/* The law of an audit: the control library and the jurisdictions asked for, read and linked, with the digest of
+ * everything that a verdict depends on. */
+typedef struct {
+    json_t *schema; /* of the facts */
+    OkseDataClasses *classes;
+    GPtrArray *controls;      /* OkseControl, by id */
+    GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for */
+    char digest[OKSE_SHA256_TEXT];
+} OkseLaw;
+
+/* countries: ISO codes (upper case), or NULL for all there are. Errors: INVALID with every place, also for a country
+ * that has no file, naming those there are; SYSTEM. */
+OkseLaw *okse_law_load(const OkseResources *resources, const char *const *countries,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void okse_law_free(OkseLaw *law);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLaw, okse_law_free)
+
+const OkseControl *okse_law_control(const OkseLaw *law, const char *id);
+
+/* The facts' schema, from manifests/schemas/. */
+json_t *okse_law_schema(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Everything that a careful author would not leave so: controls (okse_control_lint()), jurisdictions without their own
+ * language, controls that no provision uses. With all jurisdictions loaded. */
+void okse_law_lint(const OkseLaw *law, OkseIssues *issues);

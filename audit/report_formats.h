@@ -1,0 +1,8 @@
+#pragma once
+
+#include "audit/report_html.h"
+
+/* The renderers behind okse_report_render(); findings are checked, language is known. */
+GBytes *okse_report_text(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_text_coloured(const json_t *findings, const char *language, const OkseResources *resources,
+                                  GError **error);

@@ -1,0 +1,210 @@
+/* Declared against observed, the inventory, and what could not be seen. */
+#include "audit/report_html.h"
+
+#include "core/json.h"
+
+#include <string.h>
+
+#define ROWS_MAX 300u /* endpoints in the table; the findings document has all */
+
+/* <table> with one column head per key; keys end with NULL. */
+static void table_open(OkseHtml *html, const char *caption_key, const char *const *keys)
+{
+    okse_html_raw(html, "<div class=\"table\" tabindex=\"0\" role=\"group\"><table><caption>");
+    okse_html_say(html, caption_key);
+    okse_html_raw(html, "</caption><thead><tr>");
+    for (; *keys != NULL; keys++) {
+        okse_html_raw(html, "<th scope=\"col\">");
+        okse_html_say(html, *keys);
+    }
+    okse_html_raw(html, "</thead><tbody>\n");
+}
+
+static void table_close(OkseHtml *html)
+{
+    okse_html_raw(html, "</tbody></table></div>\n");
+}
+
+static void cell_text(OkseHtml *html, const json_t *object, const char *member)
+{
+    const char *text = okse_json_peek_text(object, member);
+
+    okse_html_raw(html, "<td>");
+    okse_html_data(html, text != NULL ? text : "–");
+}
+
+static void cell_number(OkseHtml *html, const json_t *object, const char *member)
+{
+    const json_t *number = json_object_get(object, member);
+
+    okse_html_raw(html, "<td class=\"number\">");
+    if (json_is_integer(number))
+        g_string_append_printf(html->out, "%" JSON_INTEGER_FORMAT, json_integer_value(number));
+    else
+        okse_html_raw(html, "–");
+}
+
+static void paragraph(OkseHtml *html, const char *class, const char *key)
+{
+    g_string_append_printf(html->out, "<p class=\"%s\">", class);
+    okse_html_say(html, key);
+    okse_html_raw(html, "</p>\n");
+}
+
+static void cell_judgement(OkseHtml *html, const json_t *endpoint)
+{
+    const char *id = okse_json_peek_text(endpoint, "id"), *judged = okse_report_view_judged(html->view, id);
+
+    okse_html_raw(html, "<td>");
+    if (judged != NULL && strcmp(judged, "violation") == 0) {
+        okse_html_raw(html, "<span class=\"badge fail\">");
+        okse_html_say(html, "map.violation");
+        okse_html_raw(html, "</span>");
+    } else if (judged != NULL) {
+        okse_html_raw(html, "<span class=\"badge inconclusive\">");
+        okse_html_say(html, "map.judged.unknown");
+        okse_html_raw(html, "</span>");
+    } else {
+        okse_html_say(html, okse_html_unpoliced(html, id) ? "declared.unpoliced" : "map.allowed");
+    }
+}
+
+static void write_endpoint(OkseHtml *html, const json_t *endpoint)
+{
+    const char *host = okse_json_peek_text(endpoint, "host"), *role = okse_json_peek_text(endpoint, "role");
+    const char *country = okse_json_peek_text(endpoint, "country"), *state = okse_json_peek_text(endpoint, "state");
+    const char *direction = okse_json_peek_text(endpoint, "direction");
+    json_int_t port = json_integer_value(json_object_get(endpoint, "port"));
+
+    okse_html_raw(html, "<tr><th scope=\"row\"><code>");
+    okse_html_text(html, host != NULL ? host : "?");
+    if (port > 0)
+        g_string_append_printf(html->out, ":%" JSON_INTEGER_FORMAT, port);
+    okse_html_raw(html, "</code> <span class=\"cite\">");
+    if (direction != NULL)
+        okse_html_word(html, "declared.", direction);
+    okse_html_raw(html, "</span><td>");
+    okse_html_word(html, "role.", role != NULL ? role : "unknown");
+    if (country != NULL) {
+        okse_html_raw(html, "<td>");
+        okse_html_country(html, country);
+    } else {
+        cell_text(html, endpoint, "scope");
+    }
+    okse_html_raw(html, "<td>");
+    okse_html_say(html, json_is_true(json_object_get(endpoint, "declared")) ? "yes" : "no");
+    okse_html_raw(html, "<td>");
+    okse_html_say(html, json_is_true(json_object_get(endpoint, "observed")) ? "yes" : "no");
+    okse_html_raw(html, "<td>");
+    okse_html_word(html, "state.", state != NULL ? state : "–");
+    cell_judgement(html, endpoint);
+    okse_html_raw(html, "\n");
+}
+
+void okse_html_declared(OkseHtml *html)
+{
+    static const char *const keys[] = {"declared.place",    "declared.role",  "declared.country", "declared.declared",
+                                       "declared.observed", "declared.state", "declared.judged",  NULL};
+    const json_t *endpoints = json_object_get(json_object_get(html->findings, "inventory"), "endpoints");
+    size_t count = json_array_size(endpoints);
+
+    okse_html_section(html, "declared", "declared.title");
+    paragraph(html, "lead", count > 0 ? "declared.lead" : "declared.none");
+    if (count > 0) {
+        table_open(html, "declared.title", keys);
+        for (size_t i = 0; i < MIN(count, ROWS_MAX); i++)
+            write_endpoint(html, json_array_get(endpoints, i));
+        table_close(html);
+    }
+    if (count > ROWS_MAX) {
+        okse_html_raw(html, "<p class=\"note\">");
+        okse_html_count(html, "declared.more", count - ROWS_MAX);
+        okse_html_raw(html, "</p>\n");
+    }
+    okse_html_raw(html, "</section>\n");
+}
+
+void okse_html_unseen(OkseHtml *html)
+{
+    static const char *const keys[] = {"unseen.collector", "unseen.status", "unseen.reason", "unseen.items", NULL};
+    const json_t *collectors = json_object_get(html->findings, "collectors");
+    bool complete = true;
+
+    for (size_t i = 0; i < json_array_size(collectors); i++) {
+        const char *status = okse_json_peek_text(json_array_get(collectors, i), "status");
+
+        complete = complete && (strcmp(status, "complete") == 0 || strcmp(status, "absent") == 0);
+    }
+    okse_html_section(html, "unseen", "unseen.title");
+    paragraph(html, "lead", complete && json_array_size(collectors) > 0 ? "unseen.all" : "unseen.lead");
+    table_open(html, "unseen.title", keys);
+    for (size_t i = 0; i < json_array_size(collectors); i++) {
+        const json_t *collector = json_array_get(collectors, i);
+        const char *status = okse_json_peek_text(collector, "status");
+        bool blind = strcmp(status, "partial") == 0 || strcmp(status, "unavailable") == 0;
+
+        okse_html_raw(html, "<tr><th scope=\"row\">");
+        okse_html_code(html, okse_json_peek_text(collector, "collector"));
+        okse_html_raw(html, blind ? "<td><span class=\"badge inconclusive\">" : "<td><span>");
+        okse_html_word(html, "collector.", status);
+        okse_html_raw(html, "</span>");
+        cell_text(html, collector, "reason");
+        cell_number(html, collector, "items");
+        okse_html_raw(html, "\n");
+    }
+    table_close(html);
+    okse_html_raw(html, "</section>\n");
+}
+
+static void write_components(OkseHtml *html, const json_t *list)
+{
+    static const char *const keys[] = {"inventory.name", "inventory.kind", "inventory.files", "inventory.size", NULL};
+
+    if (json_array_size(list) == 0)
+        return;
+    table_open(html, "inventory.components", keys);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *component = json_array_get(list, i);
+
+        okse_html_raw(html, "<tr><th scope=\"row\">");
+        okse_html_data(html, okse_json_peek_text(component, "name"));
+        cell_text(html, component, "kind");
+        cell_number(html, component, "files");
+        cell_number(html, component, "size");
+        okse_html_raw(html, "\n");
+    }
+    table_close(html);
+}
+
+static void write_documents(OkseHtml *html, const json_t *list)
+{
+    static const char *const keys[] = {"inventory.path", "inventory.type", "inventory.doctitle", NULL};
+
+    if (json_array_size(list) == 0)
+        return;
+    table_open(html, "inventory.documents", keys);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *document = json_array_get(list, i);
+
+        okse_html_raw(html, "<tr><th scope=\"row\">");
+        okse_html_code(html, okse_json_peek_text(document, "path"));
+        cell_text(html, document, "type");
+        cell_text(html, document, "title");
+        okse_html_raw(html, "\n");
+    }
+    table_close(html);
+}
+
+void okse_html_inventory(OkseHtml *html)
+{
+    const json_t *inventory = json_object_get(html->findings, "inventory");
+    const json_t *components = json_object_get(inventory, "components");
+    const json_t *documents = json_object_get(inventory, "documents");
+
+    okse_html_section(html, "inventory", "inventory.title");
+    if (json_array_size(components) == 0 && json_array_size(documents) == 0)
+        paragraph(html, "lead", "inventory.none");
+    write_components(html, components);
+    write_documents(html, documents);
+    okse_html_raw(html, "</section>\n");
+}

@@ -1,0 +1,321 @@
+/* The report for a terminal: the verdict on the first line, then why and what to do, then everything by law. */
+#include "audit/report_formats.h"
+
+#include "audit/report_escape.h"
+#include "core/json.h"
+
+#include <string.h>
+
+#define COLUMNS 100u
+#define EVIDENCE_MAX 10u /* evidences of one finding; the findings document has all */
+#define EXCERPT_MAX 160  /* characters of an excerpt */
+
+typedef struct {
+    GString *out;
+    const json_t *findings;
+    const OkseReportView *view;
+    const OkseMessages *messages;
+    const char *language;
+    bool colour;
+} Text;
+
+static const char *const marks[] = {"✕", "?", "◇", "✓", "–"};
+static const char *const colours[] = {"31", "33", "35", "32", "2"};
+
+static void paint(Text *text, const char *code)
+{
+    if (text->colour)
+        g_string_append_printf(text->out, "\x1b[%sm", code);
+}
+
+static const char *say(const Text *text, const char *key)
+{
+    return okse_messages_get(text->messages, 0, key, NULL);
+}
+
+static const char *law(const Text *text, const json_t *texts)
+{
+    return okse_texts_get(texts, text->language, NULL);
+}
+
+static const char *word(const Text *text, const char *prefix, const char *value)
+{
+    g_autofree char *key = g_strconcat(prefix, value, NULL);
+    const char *found = okse_messages_find(text->messages, 0, key, NULL);
+
+    return found != NULL ? found : value;
+}
+
+/* Words of one paragraph, broken at COLUMNS, each line indented. */
+static void paragraph(Text *text, unsigned indent, const char *words)
+{
+    g_autoptr(GString) shown = g_string_new(NULL);
+    g_auto(GStrv) split = NULL;
+    glong column = indent;
+
+    okse_escape_line(shown, words);
+    split = g_strsplit(shown->str, " ", -1);
+    g_string_append_printf(text->out, "%*s", (int)indent, "");
+    for (char **part = split; *part != NULL; part++) {
+        glong width = g_utf8_strlen(*part, -1);
+
+        if (column > (glong)indent && column + 1 + width > (glong)COLUMNS) {
+            g_string_append_printf(text->out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (part != split) {
+            g_string_append_c(text->out, ' ');
+            column++;
+        }
+        g_string_append(text->out, *part);
+        column += width;
+    }
+    g_string_append_c(text->out, '\n');
+}
+
+static void heading(Text *text, const char *title)
+{
+    g_string_append_c(text->out, '\n');
+    paint(text, "1");
+    okse_escape_line(text->out, title);
+    paint(text, "0");
+    g_string_append_c(text->out, '\n');
+}
+
+static char *fill(const char *message, const char *name, guint64 value)
+{
+    g_autofree char *pattern = g_strdup_printf("{%s}", name), *number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    g_autoptr(GString) filled = g_string_new(message);
+
+    g_string_replace(filled, pattern, number, 0);
+    return g_string_free(g_steal_pointer(&filled), FALSE);
+}
+
+static void write_verdict(Text *text)
+{
+    const char *verdict = okse_json_peek_text(text->findings, "verdict");
+    const json_t *target = json_object_get(text->findings, "target");
+    OkseCounts counts = okse_report_view_counts(text->view, NULL);
+    OkseStatus like = strcmp(verdict, "compliant") == 0       ? OKSE_STATUS_PASS
+                      : strcmp(verdict, "non-compliant") == 0 ? OKSE_STATUS_FAIL
+                                                              : OKSE_STATUS_INCONCLUSIVE;
+    g_autofree char *key = g_strconcat("why.", verdict, NULL);
+    bool empty = counts.decided + counts.all[OKSE_STATUS_INCONCLUSIVE] == 0;
+    g_autofree char *one = fill(say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
+    g_autofree char *two = fill(one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
+    g_autofree char *why = fill(two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
+    g_autofree char *decided = fill(say(text, "coverage"), "decided", counts.decided);
+    g_autofree char *coverage = fill(decided, "total", counts.total);
+
+    paint(text, "1");
+    paint(text, colours[like]);
+    g_string_append_printf(text->out, "%s %s", marks[like], word(text, "verdict.", verdict));
+    paint(text, "0");
+    g_string_append(text->out, " — ");
+    okse_escape_line(text->out, okse_json_peek_text(target, "hostname"));
+    g_string_append(text->out, ", ");
+    okse_escape_line(text->out, okse_json_peek_text(text->findings, "audited_at"));
+    g_string_append_c(text->out, '\n');
+    paragraph(text, 2, why);
+    paragraph(text, 2, coverage);
+}
+
+static void append_place(Text *text, const json_t *evidence)
+{
+    const char *file = okse_json_peek_text(evidence, "file"), *fact = okse_json_peek_text(evidence, "fact");
+    json_int_t line = json_integer_value(json_object_get(evidence, "line"));
+
+    okse_escape_line(text->out, file != NULL ? file : fact != NULL ? fact : "–");
+    if (file != NULL && line > 0)
+        g_string_append_printf(text->out, ":%" JSON_INTEGER_FORMAT, line);
+}
+
+static unsigned write_actions(Text *text, OkseStatus status)
+{
+    const GPtrArray *ranked = okse_report_view_ranked(text->view);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < ranked->len && g_hash_table_size(seen) < 3; i++) {
+        const json_t *finding = g_ptr_array_index(ranked, i);
+        const json_t *control = okse_report_view_control(text->view, finding);
+        const json_t *remediation = json_object_get(control, "remediation");
+        const json_t *evidence = json_array_get(json_object_get(finding, "evidence"), 0);
+
+        if (okse_finding_status(finding) != status ||
+            !g_hash_table_add(seen, (gpointer)(uintptr_t)okse_json_peek_text(finding, "control")))
+            continue;
+        paragraph(text, 2, law(text, json_is_object(remediation) ? remediation : json_object_get(control, "title")));
+        if (evidence != NULL) {
+            g_string_append(text->out, "    ");
+            append_place(text, evidence);
+            g_string_append_c(text->out, '\n');
+        }
+    }
+    return g_hash_table_size(seen);
+}
+
+static void write_first(Text *text)
+{
+    heading(text, say(text, "first"));
+    if (write_actions(text, OKSE_STATUS_FAIL) == 0 && write_actions(text, OKSE_STATUS_INCONCLUSIVE) == 0)
+        paragraph(text, 2,
+                  say(text, strcmp(okse_json_peek_text(text->findings, "verdict"), "compliant") == 0
+                                ? "first.none"
+                                : "first.unknown"));
+}
+
+static void write_evidence(Text *text, const json_t *evidence)
+{
+    const char *excerpt = okse_json_peek_text(evidence, "excerpt"), *message = okse_json_peek_text(evidence, "message");
+
+    g_string_append(text->out, "        ");
+    append_place(text, evidence);
+    if (message != NULL) {
+        g_string_append(text->out, "  ");
+        okse_escape_line(text->out, message);
+    }
+    g_string_append_c(text->out, '\n');
+    if (excerpt != NULL && *excerpt != '\0') {
+        g_autofree char *cut = g_utf8_substring(excerpt, 0, MIN(g_utf8_strlen(excerpt, -1), EXCERPT_MAX));
+
+        paint(text, "2");
+        g_string_append(text->out, "          | ");
+        okse_escape_line(text->out, cut);
+        g_string_append(text->out, strlen(cut) < strlen(excerpt) ? " …" : "");
+        paint(text, "0");
+        g_string_append_c(text->out, '\n');
+    }
+}
+
+static void write_finding(Text *text, const json_t *finding)
+{
+    const json_t *control = okse_report_view_control(text->view, finding), *list = json_object_get(finding, "evidence");
+    OkseStatus status = okse_finding_status(finding);
+    size_t shown = MIN(json_array_size(list), EVIDENCE_MAX);
+    guint64 all = (guint64)json_integer_value(json_object_get(finding, "violations")) +
+                  (guint64)json_integer_value(json_object_get(finding, "unknown")); /* each is below 2^63 */
+
+    g_string_append(text->out, "    ");
+    paint(text, colours[status]);
+    g_string_append_printf(text->out, "%s %s", marks[status], word(text, "status.", okse_status_words[status]));
+    paint(text, "0");
+    g_string_append(text->out, "  ");
+    okse_escape_line(text->out, law(text, json_object_get(control, "title")));
+    g_string_append_printf(text->out, "  [%s %s]\n", okse_json_peek_text(finding, "control"),
+                           okse_json_peek_text(finding, "id"));
+    if (json_is_object(json_object_get(finding, "reason")))
+        paragraph(text, 8, law(text, json_object_get(finding, "reason")));
+    if (json_is_string(json_object_get(finding, "warning")))
+        paragraph(text, 8, say(text, "lawyer"));
+    for (size_t i = 0; i < shown; i++)
+        write_evidence(text, json_array_get(list, i));
+    if (all > shown) {
+        g_autofree char *more = fill(say(text, "evidence.more"), "n", all - shown);
+
+        paragraph(text, 8, more);
+    }
+}
+
+static void write_provision(Text *text, const char *iso, const json_t *provision)
+{
+    const GPtrArray *list = okse_report_view_of_provision(text->view, iso, okse_json_peek_text(provision, "id"));
+    const char *article = okse_json_peek_text(provision, "article");
+    const json_t *unchecked = json_object_get(provision, "not_checkable");
+    g_autofree char *title =
+        g_strdup_printf("%s — %s (%s)", article != NULL ? article : okse_json_peek_text(provision, "id"),
+                        law(text, json_object_get(provision, "title")),
+                        word(text, "severity.", okse_json_peek_text(provision, "severity")));
+
+    paragraph(text, 2, title);
+    if (json_is_object(unchecked)) {
+        paragraph(text, 4, say(text, "provision.unchecked"));
+        paragraph(text, 6, law(text, unchecked));
+    }
+    for (guint i = 0; list != NULL && i < list->len; i++)
+        write_finding(text, g_ptr_array_index(list, i));
+}
+
+static void write_instrument(Text *text, const json_t *jurisdiction, const json_t *instrument)
+{
+    const json_t *provisions = json_object_get(jurisdiction, "provisions");
+    const char *citation = okse_json_peek_text(instrument, "citation");
+    bool open = false;
+
+    for (size_t i = 0; i < json_array_size(provisions); i++) {
+        const json_t *provision = json_array_get(provisions, i);
+
+        if (strcmp(okse_json_peek_text(provision, "instrument"), okse_json_peek_text(instrument, "id")) != 0)
+            continue;
+        if (!open) {
+            g_autofree char *title = g_strdup_printf("%s · %s%s%s", law(text, json_object_get(jurisdiction, "name")),
+                                                     law(text, json_object_get(instrument, "title")),
+                                                     citation != NULL ? ", " : "", citation != NULL ? citation : "");
+
+            heading(text, title);
+        }
+        open = true;
+        write_provision(text, okse_json_peek_text(jurisdiction, "iso"), provision);
+    }
+}
+
+static void write_unseen(Text *text)
+{
+    const json_t *collectors = json_object_get(text->findings, "collectors");
+    bool open = false;
+
+    for (size_t i = 0; i < json_array_size(collectors); i++) {
+        const json_t *collector = json_array_get(collectors, i);
+        const char *status = okse_json_peek_text(collector, "status"),
+                   *reason = okse_json_peek_text(collector, "reason");
+        g_autofree char *line =
+            g_strdup_printf("%s: %s%s%s", okse_json_peek_text(collector, "collector"), word(text, "collector.", status),
+                            reason != NULL ? " — " : "", reason != NULL ? reason : "");
+
+        if (strcmp(status, "complete") == 0 || strcmp(status, "absent") == 0)
+            continue;
+        if (!open)
+            heading(text, say(text, "unseen.title"));
+        open = true;
+        paragraph(text, 2, line);
+    }
+}
+
+static GBytes *render(const json_t *findings, const char *language, bool colour, const OkseResources *resources,
+                      GError **error)
+{
+    const char *const languages[] = {language, NULL};
+    g_autoptr(OkseMessages) messages = okse_messages_open(resources, languages, error);
+    g_autoptr(OkseReportView) view = NULL;
+    const json_t *jurisdictions = json_object_get(findings, "jurisdictions");
+    Text text = {.findings = findings, .language = language, .colour = colour};
+
+    if (messages == NULL)
+        return NULL;
+    view = okse_report_view_new(findings);
+    text.messages = messages;
+    text.view = view;
+    text.out = g_string_new(NULL);
+    write_verdict(&text);
+    write_first(&text);
+    for (size_t i = 0; i < json_array_size(jurisdictions); i++) {
+        const json_t *jurisdiction = json_array_get(jurisdictions, i);
+        const json_t *instruments = json_object_get(jurisdiction, "instruments");
+
+        for (size_t j = 0; j < json_array_size(instruments); j++)
+            write_instrument(&text, jurisdiction, json_array_get(instruments, j));
+    }
+    write_unseen(&text);
+    g_string_append_c(text.out, '\n');
+    paragraph(&text, 0, say(&text, "method.advice"));
+    return g_string_free_to_bytes(text.out);
+}
+
+GBytes *okse_report_text(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
+{
+    return render(findings, language, false, resources, error);
+}
+
+GBytes *okse_report_text_coloured(const json_t *findings, const char *language, const OkseResources *resources,
+                                  GError **error)
+{
+    return render(findings, language, true, resources, error);
+}

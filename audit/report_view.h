@@ -1,0 +1,59 @@
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+/* What every renderer looks up in a checked findings document. Everything returned is borrowed from the document. */
+
+/* Worst first: the order in which a reader should see them. */
+typedef enum {
+    OKSE_STATUS_FAIL,
+    OKSE_STATUS_INCONCLUSIVE,
+    OKSE_STATUS_WAIVED,
+    OKSE_STATUS_PASS,
+    OKSE_STATUS_NOT_APPLICABLE,
+    OKSE_STATUSES,
+} OkseStatus;
+
+/* The words of the format, by OkseStatus; ends with NULL. */
+extern const char *const okse_status_words[];
+
+typedef struct {
+    unsigned all[OKSE_STATUSES];
+    unsigned mandatory[OKSE_STATUSES];
+    unsigned total;
+    unsigned decided; /* pass, fail and waived: somebody looked and knew */
+} OkseCounts;
+
+typedef struct OkseReportView OkseReportView;
+
+OkseReportView *okse_report_view_new(const json_t *findings);
+void okse_report_view_free(OkseReportView *view);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseReportView, okse_report_view_free)
+
+OkseStatus okse_finding_status(const json_t *finding);
+bool okse_finding_mandatory(const json_t *finding);
+/* The finding's provision, instrument, jurisdiction and control; NULL when the document does not have it. */
+const json_t *okse_report_view_provision(const OkseReportView *view, const json_t *finding);
+const json_t *okse_report_view_instrument(const OkseReportView *view, const json_t *finding);
+const json_t *okse_report_view_jurisdiction(const OkseReportView *view, const json_t *finding);
+const json_t *okse_report_view_control(const OkseReportView *view, const json_t *finding);
+
+/* The findings of one provision in document order (const json_t *); NULL when it has none. */
+const GPtrArray *okse_report_view_of_provision(const OkseReportView *view, const char *iso, const char *provision);
+/* All findings, worst first: mandatory before recommended, then document order. */
+const GPtrArray *okse_report_view_ranked(const OkseReportView *view);
+
+/* Counts of one jurisdiction, or of all (iso NULL). */
+OkseCounts okse_report_view_counts(const OkseReportView *view, const char *iso);
+
+/* What the findings say about one fact (an endpoint): "violation", "unknown", or NULL when nothing speaks against it.
+ */
+const char *okse_report_view_judged(const OkseReportView *view, const char *fact);
+
+/* The text of a language map: the language, else English. *translated (may be NULL) tells which. NULL for no map. */
+const char *okse_texts_get(const json_t *texts, const char *language, bool *translated);
+
+/* Keys of an object sorted by bytes; free the array, not the keys. */
+GPtrArray *okse_json_sorted_keys(const json_t *object);

@@ -1,0 +1,128 @@
+/* okse audit: facts in, findings out, reports beside; the exit status is the verdict. */
+#include "audit/findings.h"
+#include "cli/audit_parts.h"
+#include "cli/commands.h"
+#include "core/json.h"
+#include "core/text.h"
+
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+    char *root;
+    char *evidence;
+    char *scope;
+    char **countries;
+    char *site;
+    char *geo;
+    char *at;
+    char **reports;
+} AuditOptions;
+
+static const OkseOption audit_options[] = {
+    {OKSE_OPTION_PATH, "root", 0, "DIR", "the installed tree to collect from", offsetof(AuditOptions, root)},
+    {OKSE_OPTION_PATH, "evidence", 0, "FILE", "facts collected earlier", offsetof(AuditOptions, evidence)},
+    {OKSE_OPTION_TEXT, "scope", 0, "SCOPE", "install, host or both (default: both)", offsetof(AuditOptions, scope)},
+    {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(AuditOptions, countries)},
+    {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place", offsetof(AuditOptions, site)},
+    {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB)", offsetof(AuditOptions, geo)},
+    {OKSE_OPTION_TEXT, "at", 0, "TIME", "audit under the law of that day (default: now)", offsetof(AuditOptions, at)},
+    {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
+    {0},
+};
+
+static bool options_check(const AuditOptions *options, GError **error)
+{
+    static const char *const scopes[] = {"install", "host", "both", NULL};
+
+    if ((options->root == NULL) == (options->evidence == NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "give either --root DIR or --evidence FILE");
+    if (options->countries == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "whose law? give --country ISO2 (see okse policy list)");
+    if (options->scope != NULL && !g_strv_contains(scopes, options->scope))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--scope: '%s' is none of install, host, both", options->scope);
+    if (options->evidence != NULL && (options->scope != NULL || options->site != NULL || options->geo != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--scope, --site and --geo belong to the collection (okse collect), not to --evidence");
+    return true;
+}
+
+static bool time_of(const AuditOptions *options, gint64 now, gint64 *at, GError **error)
+{
+    *at = now;
+    if (options->at == NULL || okse_text_time_parse(options->at, at))
+        return true;
+    return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", options->at);
+}
+
+/* Upper case, each country once. */
+static GStrv countries_of(char **given)
+{
+    GPtrArray *countries = g_ptr_array_new();
+
+    for (char **country = given; *country != NULL; country++) {
+        char *upper = g_ascii_strup(*country, -1);
+        bool repeated = false;
+
+        for (guint i = 0; i < countries->len; i++)
+            repeated = repeated || strcmp(g_ptr_array_index(countries, i), upper) == 0;
+        if (repeated)
+            g_free(upper);
+        else
+            g_ptr_array_add(countries, upper);
+    }
+    g_ptr_array_add(countries, NULL);
+    return (GStrv)g_ptr_array_free(countries, FALSE);
+}
+
+static json_t *audit(const OkseInvocation *invocation, const OkseAuditSource *source, gint64 at, GError **error)
+{
+    const AuditOptions *options = invocation->options;
+    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_auto(GStrv) countries = countries_of(options->countries);
+    g_autoptr(OkseLaw) law = NULL;
+    g_autoptr(json_t) facts = NULL, geo = NULL;
+    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
+
+    if (resources == NULL)
+        return NULL;
+    law = okse_law_load(resources, (const char *const *)countries, error); /* a wrong country is told at once */
+    facts = law == NULL ? NULL : okse_audit_facts(source, &geo, error);
+    if (facts == NULL)
+        return NULL;
+    request.law = law;
+    request.facts = facts;
+    request.geo = geo;
+    return okse_findings(&request, error);
+}
+
+static int audit_run(const OkseInvocation *invocation, GError **error)
+{
+    const AuditOptions *options = invocation->options;
+    OkseAuditSource source = {options->root, options->evidence,     options->scope,    options->site,
+                              options->geo,  invocation->manifests, (gint64)time(NULL)};
+    g_autoptr(json_t) findings = NULL;
+    gint64 at;
+
+    if (!options_check(options, error) || !time_of(options, source.now, &at, error))
+        return 2;
+    findings = audit(invocation, &source, at, error);
+    if (findings == NULL)
+        return 2;
+    for (char **report = options->reports; report != NULL && *report != NULL; report++)
+        if (!okse_audit_report(findings, *report, invocation->manifests, error))
+            return 3;
+    if (invocation->json ? !okse_print_json(findings, error)
+                         : !okse_audit_print(findings, invocation->manifests, error))
+        return 3;
+    return okse_findings_exit_status(findings);
+}
+
+const OkseCommand okse_command_audit = {
+    .name = "audit",
+    .summary = "Judge what was collected against a country's law.",
+    .details = "The law is that of --at, or of today. Exit status: 0 compliant, 1 non-compliant, 4 inconclusive.",
+    .options = audit_options,
+    .options_size = sizeof(AuditOptions),
+    .run = audit_run,
+};

@@ -1,0 +1,231 @@
+/* okse policy list, show, lint, test: the law as data, for people who read, write and check it. */
+#include "audit/law.h"
+#include "audit/law_read.h"
+#include "audit/policy_test.h"
+#include "cli/commands.h"
+#include "core/fd.h"
+#include "core/json.h"
+#include "core/limits.h"
+
+#include <string.h>
+
+static OkseLaw *load(const OkseInvocation *invocation, const char *const *countries, GError **error)
+{
+    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+
+    return resources == NULL ? NULL : okse_law_load(resources, countries, error);
+}
+
+static const char *english(const json_t *texts)
+{
+    const char *text = okse_json_peek_text(texts, "en");
+
+    return text != NULL ? text : "";
+}
+
+static guint checkable(const OkseJurisdiction *jurisdiction)
+{
+    guint count = 0;
+
+    for (guint i = 0; i < jurisdiction->provisions->len; i++)
+        count += ((const OkseProvision *)g_ptr_array_index(jurisdiction->provisions, i))->mappings->len > 0;
+    return count;
+}
+
+static json_t *list_to_json(const OkseLaw *law)
+{
+    json_t *jurisdictions = json_array(), *controls = json_array();
+
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        json_array_append_new(jurisdictions,
+                              json_pack("{s:s, s:O, s:s, s:s, s:i, s:i}", "iso", one->iso, "name", one->name, "as_of",
+                                        one->as_of, "confidence", one->confidence, "provisions",
+                                        (int)one->provisions->len, "checkable", (int)checkable(one)));
+    }
+    for (guint i = 0; i < law->controls->len; i++) {
+        const OkseControl *one = g_ptr_array_index(law->controls, i);
+
+        json_array_append_new(controls, json_pack("{s:s, s:s, s:O, s:i}", "id", one->id, "family", one->family, "title",
+                                                  one->title, "tests", (int)one->tests->len));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o}", "schema", "okse.policy.v1", "manifests", law->digest, "jurisdictions",
+                     jurisdictions, "controls", controls);
+}
+
+static int list_run(const OkseInvocation *invocation, GError **error)
+{
+    g_autoptr(OkseLaw) law = load(invocation, NULL, error);
+
+    if (law == NULL)
+        return 2;
+    if (invocation->json) {
+        g_autoptr(json_t) value = list_to_json(law);
+
+        return okse_print_json(value, error) ? 0 : 3;
+    }
+    okse_print("Jurisdictions\n");
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        okse_print("  %s  %-16s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso, english(one->name),
+                   one->as_of, one->confidence, one->provisions->len, checkable(one));
+    }
+    okse_print("\nControls\n");
+    for (guint i = 0; i < law->controls->len; i++) {
+        const OkseControl *one = g_ptr_array_index(law->controls, i);
+
+        okse_print("  %-28s %s\n", one->id, english(one->title));
+    }
+    return 0;
+}
+
+static json_t *provision_to_json(const OkseProvision *provision)
+{
+    json_t *mappings = json_array();
+
+    for (guint i = 0; i < provision->mappings->len; i++) {
+        const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
+
+        json_array_append_new(mappings,
+                              json_pack("{s:s, s:O}", "control", mapping->control, "parameters", mapping->parameters));
+    }
+    return json_pack("{s:s, s:s, s:s, s:O, s:O, s:s, s:s, s:s, s:o, s:O?}", "id", provision->id, "instrument",
+                     provision->instrument, "article", provision->article, "title", provision->title, "summary",
+                     provision->summary, "effective", provision->effective, "severity", provision->severity,
+                     "confidence", provision->confidence, "controls", mappings, "not_checkable",
+                     provision->not_checkable);
+}
+
+static json_t *jurisdiction_to_json(const OkseJurisdiction *one)
+{
+    json_t *provisions = json_array();
+
+    for (guint i = 0; i < one->provisions->len; i++)
+        json_array_append_new(provisions, provision_to_json(g_ptr_array_index(one->provisions, i)));
+    return json_pack("{s:s, s:s, s:O, s:s, s:s, s:O, s:O, s:o, s:O}", "schema", "okse.policy.jurisdiction.v1", "iso",
+                     one->iso, "name", one->name, "as_of", one->as_of, "confidence", one->confidence, "regime",
+                     one->regime, "instruments", one->instruments, "provisions", provisions, "uncertain",
+                     one->uncertain);
+}
+
+static void print_provision(const OkseProvision *provision)
+{
+    okse_print("\n  %s  %s — %s [%s, confidence %s%s, from %s]\n", provision->id, provision->article,
+               english(provision->title), provision->severity, provision->confidence,
+               okse_provision_is_doubtful(provision) ? ": a lawyer must check" : "", provision->effective);
+    okse_print("    %s\n", english(provision->summary));
+    for (guint i = 0; i < provision->mappings->len; i++) {
+        const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
+        g_autoptr(GBytes) text = okse_json_write(mapping->parameters);
+
+        okse_print("    → %s %.*s\n", mapping->control, (int)g_bytes_get_size(text),
+                   (const char *)g_bytes_get_data(text, NULL));
+    }
+    if (provision->not_checkable != NULL)
+        okse_print("    not technically checkable: %s\n", english(provision->not_checkable));
+}
+
+static void print_jurisdiction(const OkseJurisdiction *one)
+{
+    json_t *instrument, *doubt;
+    size_t i;
+
+    okse_print("%s (%s), as of %s, confidence %s\n%s: %s\n", english(one->name), one->iso, one->as_of, one->confidence,
+               okse_json_peek_text(one->regime, "class"), english(json_object_get(one->regime, "reason")));
+    json_array_foreach(one->instruments, i, instrument)
+    {
+        okse_print("\n%s — %s\n", english(json_object_get(instrument, "title")),
+                   okse_json_peek_text(instrument, "citation"));
+        for (guint k = 0; k < one->provisions->len; k++) {
+            const OkseProvision *provision = g_ptr_array_index(one->provisions, k);
+
+            if (strcmp(provision->instrument, okse_json_peek_text(instrument, "id")) == 0)
+                print_provision(provision);
+        }
+    }
+    okse_print("\nUncertain\n");
+    json_array_foreach(one->uncertain, i, doubt) okse_print("  - %s\n", english(doubt));
+}
+
+static json_t *control_to_json(const OkseControl *control)
+{
+    json_t *needs = json_array(), *expressions = json_object();
+
+    for (guint i = 0; i < control->needs->len; i++)
+        json_array_append_new(needs, json_string(g_ptr_array_index(control->needs, i)));
+    for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
+        if (control->expressions[i] != NULL)
+            json_object_set_new(expressions, okse_expression_names[i], json_string(control->expressions[i]));
+    return json_pack("{s:s, s:s, s:s, s:O, s:O, s:O, s:o, s:o}", "schema", "okse.policy.control.v1", "id", control->id,
+                     "family", control->family, "title", control->title, "description", control->description,
+                     "remediation", control->remediation, "needs", needs, "expressions", expressions);
+}
+
+static void print_control(const OkseControl *control)
+{
+    okse_print("%s — %s\n\n%s\n\nWhat to do: %s\nLooks at:", control->id, english(control->title),
+               english(control->description), english(control->remediation));
+    for (guint i = 0; i < control->needs->len; i++)
+        okse_print(" %s", (const char *)g_ptr_array_index(control->needs, i));
+    okse_print("\n");
+    for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
+        if (control->expressions[i] != NULL)
+            okse_print("%s: %s\n", okse_expression_names[i], control->expressions[i]);
+}
+
+static int show_control(const OkseInvocation *invocation, const char *id, GError **error)
+{
+    g_autoptr(OkseLaw) law = load(invocation, NULL, error);
+    const OkseControl *control = law == NULL ? NULL : okse_law_control(law, id);
+    g_autoptr(json_t) value = NULL;
+
+    if (law == NULL)
+        return 2;
+    if (control == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "'%s' is neither a country code nor a control (see okse policy list)", id);
+        return 2;
+    }
+    if (!invocation->json) {
+        print_control(control);
+        return 0;
+    }
+    value = control_to_json(control);
+    return okse_print_json(value, error) ? 0 : 3;
+}
+
+static int show_run(const OkseInvocation *invocation, GError **error)
+{
+    g_autofree char *iso = g_ascii_strup(invocation->arguments[0], -1);
+    const char *countries[] = {iso, NULL};
+    g_autoptr(OkseLaw) law = NULL;
+    g_autoptr(json_t) value = NULL;
+
+    if (!okse_law_is_country(iso))
+        return show_control(invocation, invocation->arguments[0], error);
+    law = load(invocation, countries, error);
+    if (law == NULL)
+        return 2;
+    if (!invocation->json) {
+        print_jurisdiction(g_ptr_array_index(law->jurisdictions, 0));
+        return 0;
+    }
+    value = jurisdiction_to_json(g_ptr_array_index(law->jurisdictions, 0));
+    return okse_print_json(value, error) ? 0 : 3;
+}
+
+const OkseCommand okse_command_policy_list = {
+    .name = "policy list",
+    .summary = "List the jurisdictions and controls.",
+    .run = list_run,
+};
+
+const OkseCommand okse_command_policy_show = {
+    .name = "policy show",
+    .arguments = "ISO2|CONTROL",
+    .minimum = 1,
+    .maximum = 1,
+    .summary = "Show a country's provisions and their checks, or one control.",
+    .run = show_run,
+};

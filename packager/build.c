@@ -1,0 +1,175 @@
+/* The order of a build: read the stack, open the sources, join equal files, place everything, check the space, write
+ * the payload, then what follows from its digests; the file gets its name last. */
+#include "packager/build.h"
+
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/text.h"
+#include "core/vocabulary.h"
+#include "packager/bundle_writer.h"
+#include "packager/layout_index.h"
+#include "packager/manifest.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static bool check_country(const OkseBuildRequest *request, const OkseResources *resources, GError **error)
+{
+    g_autoptr(OkseVocabulary) countries = okse_vocabulary_read(resources, "countries", error);
+    const char *near;
+
+    if (countries == NULL)
+        return false;
+    if (okse_vocabulary_find(countries, request->country) != NULL)
+        return true;
+    near = okse_text_nearest(request->country, okse_vocabulary_words(countries));
+    return okse_fail(error, OKSE_ERROR_INVALID, "--country: unknown country '%s' (ISO 3166-1 alpha-2%s%s)",
+                     request->country, near != NULL ? "; did you mean " : "", near != NULL ? near : "");
+}
+
+static uint64_t index_length(const OksePlan *plan)
+{
+    g_autoptr(json_t) bundle_index = okse_json_read(plan->index->bytes, plan->index->size, "bundle index", NULL);
+    g_autoptr(json_t) index = okse_layout_index(bundle_index, &plan->index->digest, plan->index->size, NULL);
+    g_autoptr(GBytes) bytes = okse_json_write(index);
+
+    return g_bytes_get_size(bytes);
+}
+
+/* The output would be packed into itself, or a half-written one found by the next build. */
+static bool check_outside(const OksePlan *plan, int dir_fd, const char *path, GError **error)
+{
+    okse_autofd at = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+    struct stat info, above = {0};
+
+    while (at >= 0) {
+        int next;
+
+        if (fstat(at, &info) < 0)
+            return okse_fail_errno(error, "%s", path);
+        if (info.st_ino == above.st_ino && info.st_dev == above.st_dev)
+            return true;
+        for (guint i = 0; i < plan->sources->len; i++)
+            if (okse_source_is_directory(g_ptr_array_index(plan->sources, i), info.st_dev, info.st_ino))
+                return okse_fail(error, OKSE_ERROR_INVALID,
+                                 "%s: lies inside the component source %s; write it elsewhere", path,
+                                 okse_source_origin(g_ptr_array_index(plan->sources, i)));
+        above = info;
+        next = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        okse_fd_clear(&at);
+        at = next;
+    }
+    return okse_fail_errno(error, "%s", path);
+}
+
+static bool check_space(int fd, uint64_t needed, const char *path, uint64_t *available, GError **error)
+{
+    g_autofree char *want = okse_text_size(needed), *have = NULL;
+    struct statvfs info;
+
+    if (fstatvfs(fd, &info) < 0)
+        return okse_fail_errno(error, "%s", path);
+    *available = (uint64_t)info.f_bavail * info.f_frsize;
+    if (*available >= needed)
+        return true;
+    have = okse_text_size(*available);
+    return okse_fail(error, OKSE_ERROR_SYSTEM,
+                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and the file system has %s free; nothing was written",
+                     path, want, needed, have);
+}
+
+static bool reserve(int fd, uint64_t size, const char *path, GError **error)
+{
+    if (fallocate(fd, 0, 0, (off_t)size) == 0)
+        return true;
+    if (errno != EOPNOTSUPP)
+        return okse_fail_errno(error, "reserve space for %s", path);
+    return ftruncate(fd, (off_t)size) == 0 ? true : okse_fail_errno(error, "%s", path);
+}
+
+static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
+                         OkseBuildResult *result, GError **error)
+{
+    g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
+    g_autoptr(OkseProgress) progress = NULL;
+
+    if (!okse_output_open(&output, path, error) || !check_outside(plan, output.dir_fd, path, error) ||
+        !check_space(output.fd, layout->size, path, &result->available, error))
+        return false;
+    if (request->dry_run)
+        return true;
+    if (request->show_progress)
+        progress = okse_progress_new("packing", layout->payload);
+    return reserve(output.fd, layout->size, path, error) &&
+           okse_bundle_write_payload(plan, layout, output.fd, request->threads, progress, error) &&
+           okse_bundle_write_metadata(plan, layout, output.fd, error) && okse_output_finish(&output, error);
+}
+
+static unsigned count_files(const OksePlan *plan)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; i < plan->sources->len; i++)
+        count += okse_source_count(g_ptr_array_index(plan->sources, i));
+    return count;
+}
+
+static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
+                           GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(request->stack_path);
+    okse_autofd dir_fd = okse_open_directory(directory, error);
+    g_autoptr(OksePlan) plan = dir_fd < 0 ? NULL : okse_plan_new(stack, dir_fd, resources, error);
+
+    if (plan == NULL)
+        return NULL;
+    plan->country = request->country;
+    plan->epoch = request->epoch;
+    okse_plan_documents(plan, request->documents, request->document_count);
+    if (!okse_layout_join_equal(plan, error) || !okse_manifest_render(plan, error))
+        return NULL;
+    return g_steal_pointer(&plan);
+}
+
+bool okse_build(const OkseBuildRequest *request, const OkseResources *resources, OkseBuildResult *result,
+                GError **error)
+{
+    g_autoptr(GBytes) yaml = NULL;
+    g_autoptr(OkseStack) stack = NULL;
+    g_autoptr(OksePlan) plan = NULL;
+    g_auto(OkseLayout) layout = {0};
+    g_auto(OkseBuildResult) built = {0};
+
+    if (!check_country(request, resources, error))
+        return false;
+    yaml = okse_read_path(request->stack_path, OKSE_LIMIT_DOCUMENT, error);
+    stack = yaml == NULL ? NULL : okse_stack_read(yaml, request->stack_path, resources, error);
+    plan = stack == NULL ? NULL : make_plan(request, stack, resources, error);
+    if (plan == NULL || !okse_layout_place(plan, index_length(plan), &layout, error))
+        return false;
+    built.path = request->output != NULL
+                     ? g_strdup(request->output)
+                     : g_strdup_printf("%s-%s-%s.okse", stack->name, stack->version, request->country);
+    if (!write_bundle(request, plan, &layout, built.path, &built, error))
+        return false;
+    if (!request->dry_run)
+        built.identity = plan->index->digest;
+    built.name = g_strdup(stack->name);
+    built.version = g_strdup(stack->version);
+    built.sequence = stack->sequence;
+    built.size = layout.size;
+    built.payload = layout.payload;
+    built.blobs = layout.order->len;
+    built.files = count_files(plan);
+    *result = built;
+    built = (OkseBuildResult){0};
+    return true;
+}
+
+void okse_build_result_clear(OkseBuildResult *result)
+{
+    g_clear_pointer(&result->path, g_free);
+    g_clear_pointer(&result->name, g_free);
+    g_clear_pointer(&result->version, g_free);
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/progress.h"
+#include "core/resource.h"
+#include "packager/plan.h"
+
+/* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
+typedef struct {
+    const char *stack_path; /* of stack.yaml, as the user named it */
+    const char *country;    /* ISO 3166-1 alpha-2 */
+    const char *output;     /* NULL: NAME-VERSION-COUNTRY.okse in the working directory */
+    gint64 epoch;           /* seconds since 1970: every time in the bundle */
+    unsigned threads;       /* 0: all processors */
+    bool dry_run;           /* plan and check the space, write nothing */
+    bool show_progress;
+    const OkseDocument *documents; /* more generated documents for the stack manifest; borrowed */
+    unsigned document_count;
+} OkseBuildRequest;
+
+typedef struct {
+    OkseSha256 identity; /* zero after a dry run */
+    char *path;          /* of the bundle */
+    char *name, *version;
+    uint64_t sequence;
+    uint64_t size;      /* bytes of the bundle */
+    uint64_t payload;   /* bytes of payload in it, equal files once */
+    uint64_t available; /* bytes the file system of the output had */
+    unsigned blobs, files;
+} OkseBuildResult;
+
+/* Errors: INVALID (stack.yaml or a source, with its place; a source that changed meanwhile; an output inside a source),
+ * NOT_FOUND, SYSTEM (too little space is found out before anything is written). Nothing is left behind on failure. */
+bool okse_build(const OkseBuildRequest *request, const OkseResources *resources, OkseBuildResult *result,
+                GError **error);
+void okse_build_result_clear(OkseBuildResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseBuildResult, okse_build_result_clear)

@@ -1,0 +1,350 @@
+/* The strict walk over a bundle's members, the same for a file and a pipe. Nothing is trusted: each header is compared
+ * with the one that the writer would have written, each blob must have been announced by metadata before it, metadata
+ * is hashed on arrival, and so is payload when it comes through a pipe. */
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/text.h"
+#include "packager/bundle_internal.h"
+#include "packager/tar_header.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define CHUNK (1u << 20)
+#define BLOB_PREFIX "blobs/sha256/"
+
+static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+
+typedef struct {
+    OkseBundle *bundle;
+    int fd;
+    bool stream;
+    uint64_t at;
+    OkseProgress *progress;
+    void *buffer; /* CHUNK bytes */
+} Walk;
+
+static bool take(Walk *walk, void *buffer, size_t length, GError **error)
+{
+    bool read = walk->stream ? okse_read_exact(walk->fd, buffer, length, walk->bundle->origin, error)
+                             : okse_pread_exact(walk->fd, buffer, length, walk->at, walk->bundle->origin, error);
+
+    walk->at += length;
+    return read;
+}
+
+static bool refuse(const Walk *walk, GError **error, const char *what)
+{
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: byte %" G_GUINT64_FORMAT ": %s", walk->bundle->origin, walk->at,
+                     what);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+static bool take_padding(Walk *walk, uint64_t size, GError **error)
+{
+    uint8_t padding[OKSE_TAR_BLOCK];
+    size_t length = (size_t)(okse_tar_padded(size) - size);
+
+    if (!take(walk, padding, length, error))
+        return false;
+    return is_zero(padding, length) ? true : refuse(walk, error, "padding behind a blob is not zero");
+}
+
+static bool take_layout_file(Walk *walk, GError **error)
+{
+    uint8_t found[OKSE_TAR_BLOCK], expected[OKSE_TAR_BLOCK];
+    char content[sizeof layout_file];
+
+    okse_tar_header(expected, "oci-layout", strlen(layout_file));
+    if (!take(walk, found, sizeof found, error))
+        return false;
+    if (memcmp(found + 257, "ustar", 5) != 0)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: not a bundle (no tar header at its start)",
+                         walk->bundle->origin);
+    if (memcmp(found, expected, sizeof found) != 0)
+        return refuse(walk, error, "the first member is not a canonical oci-layout");
+    if (!take(walk, content, strlen(layout_file), error))
+        return false;
+    if (memcmp(content, layout_file, strlen(layout_file)) != 0)
+        return refuse(walk, error, "oci-layout says something else");
+    return take_padding(walk, strlen(layout_file), error);
+}
+
+static GBytes *take_bytes(Walk *walk, uint64_t size, GError **error)
+{
+    g_autofree void *data = g_malloc(size + 1);
+
+    if (!take(walk, data, (size_t)size, error))
+        return NULL;
+    return g_bytes_new_take(g_steal_pointer(&data), size);
+}
+
+static bool take_index(Walk *walk, GError **error)
+{
+    uint8_t found[OKSE_TAR_BLOCK], expected[OKSE_TAR_BLOCK];
+    OkseTarMember member;
+    g_autoptr(GBytes) slot = NULL;
+
+    if (!take(walk, found, sizeof found, error) || !okse_tar_parse(found, &member, error)) {
+        g_prefix_error(error, "%s: index.json: ", walk->bundle->origin);
+        return false;
+    }
+    if (member.size == 0 || member.size > OKSE_LIMIT_METADATA || member.size % OKSE_TAR_ALIGN != 0)
+        return refuse(walk, error, "index.json has a size that no bundle has");
+    okse_tar_header(expected, "index.json", member.size);
+    if (memcmp(found, expected, sizeof found) != 0)
+        return refuse(walk, error, "the second member is not a canonical index.json");
+    walk->bundle->slots.index_offset = walk->at;
+    walk->bundle->slots.index_size = member.size;
+    slot = take_bytes(walk, member.size, error);
+    return slot != NULL && bundle_understand_layout(walk->bundle, slot, error);
+}
+
+/* The canonical prefixes that these bytes are; 0 when none. */
+static unsigned classify_prefix(const Walk *walk, uint64_t prefix_at, const OkseTarMember *member, GByteArray *prefix)
+{
+    uint64_t area = walk->bundle->slots.area_offset;
+    uint64_t fill =
+        area > 0 && prefix_at >= area && prefix_at + 2 * (uint64_t)OKSE_TAR_BLOCK <= area + OKSE_TAR_STATEMENT_AREA
+            ? area + OKSE_TAR_STATEMENT_AREA
+            : 0;
+    unsigned flags = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        g_autoptr(GBytes) expected = NULL;
+
+        if ((i == 2 && fill == 0) ||
+            okse_tar_prefix_length(prefix_at, member->size, i == 1, i == 2 ? fill : 0) != prefix->len)
+            continue;
+        expected = okse_tar_prefix(prefix_at, member->name, member->size, i == 1, i == 2 ? fill : 0);
+        if (memcmp(g_bytes_get_data(expected, NULL), prefix->data, prefix->len) == 0)
+            flags |= 1u << i;
+    }
+    return flags;
+}
+
+static bool take_pax(Walk *walk, uint64_t size, GByteArray *prefix, GError **error)
+{
+    guint before = prefix->len;
+
+    if (size == 0 || size > OKSE_TAR_STATEMENT_AREA || size % OKSE_TAR_BLOCK != 0)
+        return refuse(walk, error, "a pax header has a size that no bundle has");
+    g_byte_array_set_size(prefix, before + (guint)size);
+    return take(walk, prefix->data + before, (size_t)size, error);
+}
+
+/* A pax header if there is one, and the member's own header. *end is set at the end of the archive. */
+static bool take_prefix(Walk *walk, OkseTarMember *member, GByteArray *prefix, bool *end, GError **error)
+{
+    uint8_t block[OKSE_TAR_BLOCK];
+
+    if (!take(walk, block, sizeof block, error))
+        return false;
+    *end = is_zero(block, sizeof block);
+    if (*end)
+        return true;
+    if (!okse_tar_parse(block, member, error))
+        goto damaged;
+    g_byte_array_append(prefix, block, sizeof block);
+    if (member->type == 'x') {
+        if (!take_pax(walk, member->size, prefix, error) || !take(walk, block, sizeof block, error))
+            return false;
+        if (!okse_tar_parse(block, member, error))
+            goto damaged;
+        g_byte_array_append(prefix, block, sizeof block);
+    }
+    if (member->type != '0')
+        return refuse(walk, error, "a member that is no plain file");
+    return true;
+damaged:
+    g_prefix_error(error, "%s: byte %" G_GUINT64_FORMAT ": ", walk->bundle->origin, walk->at);
+    return false;
+}
+
+static bool take_payload(Walk *walk, const Stored *stored, GError **error)
+{
+    g_autoptr(OkseSha256Stream) stream = NULL;
+    OkseSha256 digest;
+    char hex[OKSE_SHA256_HEX];
+
+    if (!walk->stream) {
+        walk->at += stored->blob.size;
+        return true;
+    }
+    stream = okse_sha256_stream_new();
+    for (uint64_t left = stored->blob.size; left > 0;) {
+        size_t length = (size_t)MIN(left, CHUNK);
+
+        if (!take(walk, walk->buffer, length, error))
+            return false;
+        okse_sha256_stream_update(stream, walk->buffer, length);
+        okse_progress_add(walk->progress, length);
+        left -= length;
+    }
+    digest = okse_sha256_stream_end(stream);
+    if (!okse_sha256_equal(&digest, &stored->blob.digest))
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s has other content than its name says",
+                         walk->bundle->origin, okse_sha256_hex(&stored->blob.digest, hex));
+    return true;
+}
+
+static bool take_metadata(Walk *walk, Stored *stored, GError **error)
+{
+    OkseSha256 digest;
+    char hex[OKSE_SHA256_HEX];
+
+    if (stored->blob.size > OKSE_LIMIT_METADATA ||
+        walk->bundle->metadata_size + stored->blob.size > OKSE_LIMIT_METADATA_TOTAL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: metadata larger than the limit (4 MiB a blob, 256 MiB together)", walk->bundle->origin);
+    walk->bundle->metadata_size += stored->blob.size;
+    stored->bytes = take_bytes(walk, stored->blob.size, error);
+    if (stored->bytes == NULL)
+        return false;
+    digest = okse_sha256_of_bytes(stored->bytes);
+    if (!okse_sha256_equal(&digest, &stored->blob.digest))
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s has other content than its name says",
+                         walk->bundle->origin, okse_sha256_hex(&stored->blob.digest, hex));
+    return bundle_understand_blob(walk->bundle, &digest, stored->bytes, error);
+}
+
+static void stored_free(gpointer data)
+{
+    Stored *stored = data;
+
+    g_clear_pointer(&stored->bytes, g_bytes_unref);
+    g_free(stored);
+}
+
+static bool take_content(Walk *walk, Stored *stored, GError **error)
+{
+    Expected *expected = bundle_expected(walk->bundle, &stored->blob.digest);
+    char hex[OKSE_SHA256_HEX];
+
+    okse_sha256_hex(&stored->blob.digest, hex);
+    if (expected == NULL)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s is not listed, or stands before what lists it",
+                         walk->bundle->origin, hex);
+    if (expected->stored >= 0)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s is stored twice", walk->bundle->origin, hex);
+    if (expected->size != stored->blob.size)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s has another size than its descriptor says",
+                         walk->bundle->origin, hex);
+    expected->stored = walk->bundle->stored->len - 1;
+    stored->blob.payload = expected->kind == EXPECT_PAYLOAD;
+    if (!(stored->blob.payload ? take_payload(walk, stored, error) : take_metadata(walk, stored, error)))
+        return false;
+    return take_padding(walk, stored->blob.size, error);
+}
+
+static bool take_blob(Walk *walk, bool *end, GError **error)
+{
+    OkseBundle *bundle = walk->bundle;
+    g_autoptr(GByteArray) prefix = g_byte_array_new();
+    uint64_t prefix_at = walk->at;
+    OkseTarMember member;
+    Stored *stored;
+    OkseSha256 digest;
+
+    if (!take_prefix(walk, &member, prefix, end, error))
+        return false;
+    if (*end)
+        return true;
+    if (!g_str_has_prefix(member.name, BLOB_PREFIX) ||
+        !okse_sha256_parse(member.name + strlen(BLOB_PREFIX), &digest, NULL)) {
+        g_autofree char *shown = okse_text_show(member.name, -1, false);
+
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: member '%s' does not belong in a bundle", bundle->origin,
+                         shown);
+    }
+    if (bundle->stored->len >= OKSE_LIMIT_BLOBS)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: more than %u blobs", bundle->origin, OKSE_LIMIT_BLOBS);
+    stored = g_new0(Stored, 1);
+    stored->blob = (OkseBlob){digest, member.size, walk->at, false};
+    stored->prefix_at = prefix_at;
+    stored->prefix = classify_prefix(walk, prefix_at, &member, prefix);
+    g_ptr_array_add(bundle->stored, stored);
+    if (stored->prefix == 0)
+        return refuse(walk, error, "a tar header is not in canonical form");
+    if (!take_content(walk, stored, error))
+        return false;
+    if (bundle->stored->len == 1)
+        bundle->slots.area_offset = walk->at;
+    return true;
+}
+
+static bool take_end(Walk *walk, GError **error)
+{
+    uint8_t block[OKSE_TAR_BLOCK];
+    char more;
+    ssize_t got;
+
+    walk->bundle->slots.end_offset = walk->at - sizeof block;
+    if (!take(walk, block, sizeof block, error))
+        return false;
+    if (!is_zero(block, sizeof block))
+        return refuse(walk, error, "a single zero block in the middle");
+    do
+        got = walk->stream ? read(walk->fd, &more, 1) : pread(walk->fd, &more, 1, (off_t)walk->at);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return okse_fail_errno(error, "read %s", walk->bundle->origin);
+    walk->bundle->slots.file_size = walk->at;
+    return got == 0 ? true : refuse(walk, error, "bytes behind the end of the archive");
+}
+
+static bool walk_members(Walk *walk, GError **error)
+{
+    bool end = false;
+
+    if (!take_layout_file(walk, error) || !take_index(walk, error))
+        return false;
+    while (!end)
+        if (!take_blob(walk, &end, error))
+            return false;
+    return take_end(walk, error) && bundle_understand_end(walk->bundle, error) &&
+           bundle_check_order(walk->bundle, error);
+}
+
+static OkseBundle *bundle_new(int fd, const char *origin)
+{
+    OkseBundle *bundle = g_new0(OkseBundle, 1);
+
+    bundle->fd = fd;
+    bundle->origin = g_strdup(origin);
+    bundle->stored = g_ptr_array_new_with_free_func(stored_free);
+    return bundle;
+}
+
+/* What ends early, breaks its format or meets a limit is a bundle that cannot be accepted: the answer is no. */
+OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error)
+{
+    g_autoptr(OkseBundle) bundle = bundle_new(fd, origin);
+    Walk walk = {.bundle = bundle, .fd = fd};
+    struct stat info;
+
+    if (fstat(fd, &info) < 0) {
+        okse_fail_errno(error, "%s", origin);
+        return NULL;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", origin,
+                  S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
+        return NULL;
+    }
+    return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
+}
+
+OkseBundle *okse_bundle_read_stream(int fd, const char *origin, OkseProgress *progress, GError **error)
+{
+    g_autoptr(OkseBundle) bundle = bundle_new(-1, origin);
+    g_autofree void *buffer = g_malloc(CHUNK);
+    Walk walk = {.bundle = bundle, .fd = fd, .stream = true, .progress = progress, .buffer = buffer};
+
+    bundle->checked = true;
+    return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
+}

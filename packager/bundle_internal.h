@@ -1,0 +1,70 @@
+#pragma once
+
+#include "packager/bundle_reader.h"
+
+/* What the parts of the reader share: bundle_archive.c walks the tar, bundle_index.c understands the metadata,
+ * bundle_order.c compares with the one right order, bundle_check.c hashes payload. */
+enum {
+    PREFIX_PLAIN = 1,   /* the canonical prefix of metadata and statements */
+    PREFIX_ALIGNED = 2, /* of payload */
+    PREFIX_AREA = 4,    /* of the first metadata blob: its padding ends the statement area */
+};
+
+typedef struct {
+    OkseBlob blob;
+    uint64_t prefix_at; /* where its headers begin */
+    unsigned prefix;    /* which canonical prefixes it has, PREFIX_ flags */
+    GBytes *bytes;      /* metadata; owned */
+} Stored;
+
+typedef enum { EXPECT_PAYLOAD, EXPECT_METADATA } Expectation;
+
+typedef struct {
+    OkseSha256 digest; /* the key */
+    uint64_t size;
+    Expectation kind;
+    gint64 stored; /* index into stored, -1 while missing */
+} Expected;
+
+struct OkseBundle {
+    int fd; /* borrowed; -1 for a stream */
+    char *origin;
+    bool checked; /* payload was hashed while reading */
+    OkseSha256 identity;
+    GBytes *index_bytes;
+    json_t *index, *layout_index, *stack_config;
+    char *name, *version, *country;
+    uint64_t sequence;
+    OkseBundleSlots slots;
+    GPtrArray *stored;      /* Stored, archive order */
+    GHashTable *expected;   /* OkseSha256 → Expected */
+    uint64_t metadata_size; /* bytes kept */
+    GPtrArray *components;  /* OkseBundleComponent; [0] is the stack manifest itself */
+    GPtrArray *statements;  /* OkseBundleStatement */
+    GPtrArray *parsed;      /* json_t of manifests, kept for the components */
+    bool expects_empty;     /* statements are listed, so the empty blob may come */
+};
+
+/* Announce a blob before it arrives. Errors: REFUSED when the same digest was announced with another size. */
+bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, Expectation kind, GError **error);
+Expected *bundle_expected(const OkseBundle *bundle, const OkseSha256 *digest);
+
+/* bundle_index.c: index.json before any blob; then each metadata blob as it arrives, which announces others. */
+bool bundle_understand_layout(OkseBundle *bundle, GBytes *slot, GError **error);
+bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes *bytes, GError **error);
+/* After the last member: names, statements, index.json derived again. */
+bool bundle_understand_end(OkseBundle *bundle, GError **error);
+
+/* bundle_component.c: a component's manifest. */
+bool bundle_understand_component(OkseBundle *bundle, const json_t *descriptor, json_t *manifest, GError **error);
+/* Digest and size of a descriptor. Errors: INVALID. */
+bool bundle_descriptor(const OkseBundle *bundle, const json_t *descriptor, OkseSha256 *digest, uint64_t *size,
+                       GError **error);
+/* JSON that Okse wrote has one form. Errors: INVALID, REFUSED. */
+json_t *bundle_canonical(const OkseBundle *bundle, GBytes *bytes, const char *what, GError **error);
+/* An object has exactly these members (NULL-terminated). Errors: REFUSED. */
+bool bundle_members(const OkseBundle *bundle, const json_t *object, const char *what, const char *const *names,
+                    GError **error);
+
+/* bundle_order.c: everything expected is there, in the one right order, with the right padding. */
+bool bundle_check_order(const OkseBundle *bundle, GError **error);

@@ -1,0 +1,294 @@
+/* One pass over the payload: read, SHA-256, fs-verity, write. Memory is a few buffers a worker, whatever the size. */
+#include "packager/bundle_writer.h"
+
+#include "core/verity.h"
+#include "core/worker.h"
+#include "packager/layout_index.h"
+#include "packager/manifest.h"
+#include "packager/tar_header.h"
+
+#include <string.h>
+
+static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+
+/* What one worker does: a blob, a tar layer, or all blobs of a source that delivers in its own order. */
+typedef struct {
+    GPtrArray *blobs; /* OkseBlobPlan, all of one source, or a single one */
+    uint64_t size;
+} Job;
+
+typedef struct {
+    GPtrArray *jobs; /* Job, largest first */
+    int fd;
+    OkseProgress *progress;
+} Work;
+
+typedef struct {
+    const Work *work;
+    OkseJobs *jobs;
+    OkseBlobPlan **by_entry; /* NULL for a single blob */
+    OkseBlobPlan *blob;      /* being written */
+    uint64_t done;
+    OkseSha256Stream *sha256;
+    OkseVerityStream *verity;
+} Copy;
+
+static void job_free(gpointer data)
+{
+    Job *job = data;
+
+    g_ptr_array_unref(job->blobs);
+    g_free(job);
+}
+
+static bool finish_blob(Copy *copy, GError **error)
+{
+    OkseBlobPlan *blob = copy->blob;
+    OkseSha256 digest = okse_sha256_stream_end(copy->sha256);
+
+    if (blob->wants_verity)
+        blob->verity = okse_verity_stream_end(copy->verity);
+    if (blob->has_digest && !okse_sha256_equal(&digest, &blob->digest))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is not what it was, or not what its manifest says",
+                         okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
+    blob->digest = digest;
+    blob->has_digest = true;
+    return true;
+}
+
+static bool sink(void *context, unsigned entry, const void *data, size_t length, GError **error)
+{
+    Copy *copy = context;
+
+    if (okse_jobs_stopped(copy->jobs))
+        return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
+    if (copy->by_entry != NULL && copy->blob != copy->by_entry[entry]) {
+        copy->blob = copy->by_entry[entry];
+        copy->done = 0;
+    }
+    okse_sha256_stream_update(copy->sha256, data, length);
+    if (copy->blob->wants_verity)
+        okse_verity_stream_update(copy->verity, data, length);
+    if (!okse_pwrite_all(copy->work->fd, data, length, copy->blob->data_at + copy->done, "the bundle", error))
+        return false;
+    copy->done += length;
+    okse_progress_add(copy->work->progress, length);
+    return copy->done < copy->blob->size || finish_blob(copy, error);
+}
+
+/* Files without content are never delivered; their digests are those of nothing. */
+static bool finish_empty(Copy *copy, const Job *job, GError **error)
+{
+    for (guint i = 0; i < job->blobs->len; i++) {
+        copy->blob = g_ptr_array_index(job->blobs, i);
+        if (copy->blob->size == 0 && !finish_blob(copy, error))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_from_source(Copy *copy, const Job *job, GError **error)
+{
+    const OkseSource *source = ((OkseBlobPlan *)g_ptr_array_index(job->blobs, 0))->source;
+    g_autofree bool *wanted = g_new0(bool, okse_source_count(source));
+    g_autofree OkseBlobPlan **by_entry = g_new0(OkseBlobPlan *, okse_source_count(source));
+
+    for (guint i = 0; i < job->blobs->len; i++) {
+        OkseBlobPlan *blob = g_ptr_array_index(job->blobs, i);
+
+        wanted[blob->entry] = blob->size > 0;
+        by_entry[blob->entry] = blob;
+    }
+    copy->by_entry = by_entry;
+    return okse_source_copy(source, wanted, sink, copy, error) && finish_empty(copy, job, error);
+}
+
+static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **error)
+{
+    const Work *work = context;
+    const Job *job = g_ptr_array_index(work->jobs, index);
+    OkseBlobPlan *first = g_ptr_array_index(job->blobs, 0);
+    g_autoptr(OkseSha256Stream) sha256 = NULL;
+    g_autoptr(OkseVerityStream) verity = NULL;
+    Copy copy = {.work = work, .jobs = jobs, .blob = first};
+
+    if (first->tar != NULL) {
+        first->has_digest =
+            okse_tar_layer_write(first->tar, work->fd, first->data_at, work->progress, &first->digest, error);
+        return first->has_digest;
+    }
+    copy.sha256 = sha256 = okse_sha256_stream_new();
+    copy.verity = verity = okse_verity_stream_new();
+    if (okse_source_is_sequential(first->source))
+        return copy_from_source(&copy, job, error);
+    if (first->size == 0)
+        return finish_blob(&copy, error);
+    return okse_source_copy_one(first->source, first->entry, sink, &copy, error);
+}
+
+static int compare_jobs(gconstpointer a, gconstpointer b)
+{
+    const Job *first = *(const Job *const *)a, *second = *(const Job *const *)b;
+
+    return first->size < second->size ? 1 : first->size > second->size ? -1 : 0;
+}
+
+static GPtrArray *make_jobs(const OkseLayout *layout)
+{
+    GPtrArray *jobs = g_ptr_array_new_with_free_func(job_free);
+    g_autoptr(GHashTable) by_source = g_hash_table_new(NULL, NULL);
+
+    for (guint i = layout->metadata; i < layout->order->len; i++) {
+        OkseBlobPlan *blob = g_ptr_array_index(layout->order, i);
+        bool sequential = blob->source != NULL && okse_source_is_sequential(blob->source);
+        Job *job = sequential ? g_hash_table_lookup(by_source, blob->source) : NULL;
+
+        if (blob->listing != NULL)
+            continue; /* follows from its tar */
+        if (job == NULL) {
+            job = g_new0(Job, 1);
+            job->blobs = g_ptr_array_new();
+            g_ptr_array_add(jobs, job);
+            if (sequential)
+                g_hash_table_insert(by_source, (gpointer)(uintptr_t)blob->source, job);
+        }
+        g_ptr_array_add(job->blobs, blob);
+        job->size += blob->size;
+    }
+    g_ptr_array_sort(jobs, compare_jobs);
+    return jobs;
+}
+
+static bool write_listings(const OkseLayout *layout, int fd, GError **error)
+{
+    for (guint i = layout->metadata; i < layout->order->len; i++) {
+        OkseBlobPlan *blob = g_ptr_array_index(layout->order, i);
+        g_autoptr(GBytes) bytes = NULL;
+
+        if (blob->listing == NULL)
+            continue;
+        bytes = okse_tar_layer_listing(blob->listing);
+        g_assert(g_bytes_get_size(bytes) == blob->size);
+        blob->digest = okse_sha256_of_bytes(bytes);
+        blob->has_digest = true;
+        if (!okse_pwrite_all(fd, g_bytes_get_data(bytes, NULL), blob->size, blob->data_at, "the bundle", error))
+            return false;
+    }
+    return true;
+}
+
+static OkseSha256 verity_of(GBytes *bytes)
+{
+    g_autoptr(OkseVerityStream) stream = okse_verity_stream_new();
+
+    okse_verity_stream_update(stream, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    return okse_verity_stream_end(stream);
+}
+
+static void copy_digests(const OksePlan *plan)
+{
+    for (guint i = 0; i < plan->blobs->len; i++) {
+        OkseBlobPlan *blob = g_ptr_array_index(plan->blobs, i);
+
+        if (blob->same_as == NULL && blob->bytes != NULL && blob->wants_verity)
+            blob->verity = verity_of(blob->bytes);
+    }
+    for (guint i = 0; i < plan->blobs->len; i++) {
+        OkseBlobPlan *blob = g_ptr_array_index(plan->blobs, i);
+
+        if (blob->same_as != NULL) {
+            blob->digest = blob->same_as->digest;
+            blob->verity = blob->same_as->verity;
+        }
+    }
+}
+
+bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, int fd, unsigned threads,
+                               OkseProgress *progress, GError **error)
+{
+    g_autoptr(GPtrArray) jobs = make_jobs(layout);
+    Work work = {jobs, fd, progress};
+
+    if (!okse_jobs_run(jobs->len, threads, run_job, &work, error) || !write_listings(layout, fd, error))
+        return false;
+    copy_digests(plan);
+    return true;
+}
+
+static int compare_digests(gconstpointer a, gconstpointer b)
+{
+    return okse_sha256_compare(&(*(const OkseBlobPlan *const *)a)->digest, &(*(const OkseBlobPlan *const *)b)->digest);
+}
+
+/* A file that equals metadata generated from it would have to be stored under one name twice. */
+static bool all_different(const OkseLayout *layout, GError **error)
+{
+    g_autoptr(GPtrArray) sorted = g_ptr_array_copy(layout->order, NULL, NULL);
+
+    g_ptr_array_sort(sorted, compare_digests);
+    for (guint i = 1; i < sorted->len; i++)
+        if (compare_digests(&g_ptr_array_index(sorted, i - 1), &g_ptr_array_index(sorted, i)) == 0)
+            return okse_fail(error, OKSE_ERROR_INVALID,
+                             "a file of a component equals metadata that Okse writes about it; change the file");
+    return true;
+}
+
+static bool write_block(int fd, const char *name, const void *data, size_t length, uint64_t *at, GError **error)
+{
+    uint8_t block[OKSE_TAR_BLOCK];
+
+    okse_tar_header(block, name, length);
+    if (!okse_pwrite_all(fd, block, sizeof block, *at, "the bundle", error) ||
+        !okse_pwrite_all(fd, data, length, *at + sizeof block, "the bundle", error))
+        return false;
+    *at += sizeof block + okse_tar_padded(length);
+    return true;
+}
+
+static bool write_front(const OksePlan *plan, const OkseLayout *layout, int fd, GError **error)
+{
+    g_autoptr(json_t) bundle_index = okse_json_read(plan->index->bytes, plan->index->size, "bundle index", error);
+    g_autoptr(json_t) index = NULL;
+    g_autoptr(GBytes) bytes = NULL;
+    g_autofree char *slot = g_strnfill(layout->index_slot, ' ');
+    uint64_t at = 0;
+
+    if (bundle_index == NULL)
+        return false;
+    index = okse_layout_index(bundle_index, &plan->index->digest, plan->index->size, NULL);
+    bytes = okse_json_write(index);
+    memcpy(slot, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    return write_block(fd, "oci-layout", layout_file, strlen(layout_file), &at, error) &&
+           write_block(fd, "index.json", slot, layout->index_slot, &at, error);
+}
+
+static bool write_blob_front(const OkseLayout *layout, guint index, int fd, GError **error)
+{
+    const OkseBlobPlan *blob = g_ptr_array_index(layout->order, index);
+    g_autoptr(GBytes) prefix = okse_layout_prefix(layout, index);
+
+    g_assert(blob->prefix_at + g_bytes_get_size(prefix) == blob->data_at);
+    if (!okse_pwrite_all(fd, g_bytes_get_data(prefix, NULL), g_bytes_get_size(prefix), blob->prefix_at, "the bundle",
+                         error))
+        return false;
+    return index >= layout->metadata ||
+           okse_pwrite_all(fd, g_bytes_get_data(blob->bytes, NULL), blob->size, blob->data_at, "the bundle", error);
+}
+
+bool okse_bundle_write_metadata(OksePlan *plan, const OkseLayout *layout, int fd, GError **error)
+{
+    g_autofree uint64_t *sizes = g_new(uint64_t, layout->metadata);
+
+    for (guint i = 0; i < layout->metadata; i++)
+        sizes[i] = ((OkseBlobPlan *)g_ptr_array_index(layout->order, i))->size;
+    if (!okse_manifest_render(plan, error) || !all_different(layout, error))
+        return false;
+    for (guint i = 0; i < layout->metadata; i++)
+        g_assert(sizes[i] == ((OkseBlobPlan *)g_ptr_array_index(layout->order, i))->size);
+    if (!write_front(plan, layout, fd, error))
+        return false;
+    for (guint i = 0; i < layout->order->len; i++)
+        if (!write_blob_front(layout, i, fd, error))
+            return false;
+    return true;
+}

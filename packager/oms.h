@@ -1,0 +1,41 @@
+#pragma once
+
+#include "packager/certificate.h"
+#include "packager/trust_judge.h"
+
+/* OpenSSF Model Signing: a signature over the files of a model, that `model_signing` reads and writes too.
+ * Source: sigstore/model-transparency (its code and fixtures); docs/formats/oms.md. */
+typedef struct {
+    const OkseKey *key;            /* the expected signer's public key; or NULL */
+    const OkseCertificates *roots; /* or the roots that its chain must lead to */
+    const char *const *ignored;    /* paths beneath the model that were not signed; NULL-terminated, may be NULL */
+    gint64 now;
+    bool legacy; /* take the broken envelopes of model_signing 0.2 */
+} OkseOmsTerms;
+
+typedef struct {
+    OkseVerification *verification; /* one signature in it */
+    char *model;                    /* the name that was signed; NULL when unreadable */
+    unsigned files;                 /* items that were hashed and agree */
+} OkseOmsVerified;
+
+/* Verify the model (a directory, or one file) at `path`. Errors: NOT_FOUND, SYSTEM, CANCELLED. */
+bool okse_oms_verify(const char *path, GBytes *signature, const OkseOmsTerms *terms, OkseOmsVerified *verified,
+                     GError **error);
+void okse_oms_verified_clear(OkseOmsVerified *verified);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseOmsVerified, okse_oms_verified_clear)
+
+/* One file of a model about to be signed. */
+typedef struct {
+    const char *name;
+    OkseSha256 digest;
+} OkseOmsFile;
+
+/* The signature over a model's files (OkseOmsFile, sorted here by name): what is installed as model.sig beside them.
+ * chain: of the key, leaf first; NULL: a bare key. Errors: INVALID (the key is not ECDSA), SYSTEM. */
+GBytes *okse_oms_sign(const char *model, GArray *files, const OkseKey *key, const OkseCertificates *chain,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Hash and sign a model on disk; the file `signature` beneath it (model.sig) is left out. */
+GBytes *okse_oms_sign_path(const char *path, const char *signature, const OkseKey *key, const OkseCertificates *chain,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,218 @@
+#include "packager/oms_files.h"
+
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/text.h"
+#include "core/worker.h"
+
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CHUNK (1u << 20)
+#define DEPTH_LIMIT 64u
+
+typedef struct {
+    OkseOmsModel *model;
+    const char *const *ignored;
+    uint64_t shard_size;
+} Walk;
+
+static void item_free(gpointer memory)
+{
+    OkseOmsItem *item = memory;
+
+    g_free(item->name);
+    g_free(item->path);
+    g_free(item->digest);
+    g_free(item);
+}
+
+void okse_oms_model_free(OkseOmsModel *model)
+{
+    if (model == NULL)
+        return;
+    okse_fd_clear(&model->fd);
+    g_free(model->name);
+    g_ptr_array_unref(model->items);
+    g_ptr_array_unref(model->faults);
+    g_free(model);
+}
+
+static bool is_ignored(const Walk *walk, const char *path)
+{
+    for (size_t i = 0; walk->ignored != NULL && walk->ignored[i] != NULL; i++) {
+        size_t length = strlen(walk->ignored[i]);
+
+        if (strncmp(path, walk->ignored[i], length) == 0 && (path[length] == '\0' || path[length] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static void item_add(Walk *walk, const char *name, const char *path, uint64_t start, uint64_t end)
+{
+    OkseOmsItem *item = g_new0(OkseOmsItem, 1);
+
+    *item = (OkseOmsItem){g_strdup(name), g_strdup(path), start, end, NULL};
+    g_ptr_array_add(walk->model->items, item);
+}
+
+/* An empty file still has one shard, 0:0. */
+static bool file_add(Walk *walk, const char *name, const char *path, uint64_t size, GError **error)
+{
+    uint64_t start = 0;
+
+    do {
+        uint64_t end = walk->shard_size == 0 || size - start < walk->shard_size ? size : start + walk->shard_size;
+        g_autofree char *shard = walk->shard_size == 0
+                                     ? g_strdup(name)
+                                     : g_strdup_printf("%s:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, name, start, end);
+
+        item_add(walk, shard, path, start, end);
+        if (walk->model->items->len > OKSE_LIMIT_FILES)
+            return okse_fail(error, OKSE_ERROR_INVALID, "the model has more than %u files or shards", OKSE_LIMIT_FILES);
+        start = end;
+    } while (start < size);
+    return true;
+}
+
+static bool directory_walk(Walk *walk, const char *path, unsigned depth, GError **error);
+
+static bool entry_walk(Walk *walk, int directory, const char *name, const char *path, GError **error)
+{
+    unsigned depth = 0;
+    struct stat status;
+
+    if (is_ignored(walk, path))
+        return true;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return okse_fail_errno(error, "%s", path);
+    for (const char *c = path; *c != '\0'; c++)
+        depth += *c == '/';
+    if (S_ISREG(status.st_mode))
+        return file_add(walk, path, path, (uint64_t)status.st_size, error);
+    if (S_ISDIR(status.st_mode))
+        return directory_walk(walk, path, depth + 1, error);
+    g_ptr_array_add(walk->model->faults,
+                    g_strdup_printf("%s: is %s, which cannot be signed", path,
+                                    S_ISLNK(status.st_mode) ? "a symbolic link" : "no regular file"));
+    return true;
+}
+
+static bool directory_walk(Walk *walk, const char *path, unsigned depth, GError **error)
+{
+    int fd = okse_open_beneath(walk->model->fd, path[0] != '\0' ? path : ".", O_RDONLY | O_DIRECTORY, 0, error);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    bool good = directory != NULL;
+
+    if (depth > DEPTH_LIMIT)
+        good = okse_fail(error, OKSE_ERROR_INVALID, "%s: deeper than %u directories", path, DEPTH_LIMIT);
+    while (good) {
+        const struct dirent *entry = readdir(directory); /* each directory stream has one thread */
+        g_autofree char *below = NULL;
+
+        if (entry == NULL)
+            break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        below = path[0] != '\0' ? g_strconcat(path, "/", entry->d_name, NULL) : g_strdup(entry->d_name);
+        good = entry_walk(walk, fd, entry->d_name, below, error);
+    }
+    if (directory != NULL)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+static int compare_items(gconstpointer a, gconstpointer b)
+{
+    const OkseOmsItem *first = *(const OkseOmsItem *const *)a, *second = *(const OkseOmsItem *const *)b;
+    int order = strcmp(first->path, second->path);
+
+    return order != 0 ? order : (first->start > second->start) - (first->start < second->start);
+}
+
+OkseOmsModel *okse_oms_model_open(const char *path, const char *const *ignored, uint64_t shard_size, GError **error)
+{
+    g_autoptr(OkseOmsModel) model = g_new0(OkseOmsModel, 1);
+    Walk walk = {model, ignored, shard_size};
+    g_autofree char *whole = g_canonicalize_filename(path, NULL);
+    g_autofree char *parent = g_path_get_dirname(whole);
+    struct stat status;
+    bool single, good;
+
+    model->fd = -1;
+    model->items = g_ptr_array_new_with_free_func(item_free);
+    model->faults = g_ptr_array_new_with_free_func(g_free);
+    model->name = g_path_get_basename(whole);
+    if (stat(path, &status) < 0) {
+        okse_fail_errno(error, "%s", path);
+        return NULL;
+    }
+    single = S_ISREG(status.st_mode);
+    model->fd = okse_open_directory(single ? parent : path, error);
+    if (model->fd < 0)
+        return NULL;
+    good = single ? file_add(&walk, ".", model->name, (uint64_t)status.st_size, error)
+                  : directory_walk(&walk, "", 0, error);
+    g_ptr_array_sort(model->items, compare_items);
+    return good ? g_steal_pointer(&model) : NULL;
+}
+
+typedef struct {
+    OkseOmsModel *model;
+    const char *algorithm;
+} Hashing;
+
+static bool range_hash(OkseJobs *jobs, int fd, OkseOmsItem *item, EVP_MD_CTX *context, GError **error)
+{
+    g_autofree uint8_t *buffer = g_malloc(CHUNK);
+
+    for (uint64_t at = item->start; at < item->end;) {
+        size_t length = (size_t)MIN(item->end - at, CHUNK);
+
+        if (okse_jobs_stopped(jobs))
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
+        if (!okse_pread_exact(fd, buffer, length, at, item->path, error))
+            return false;
+        EVP_DigestUpdate(context, buffer, length);
+        at += length;
+    }
+    return true;
+}
+
+static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **error)
+{
+    const Hashing *hashing = context;
+    OkseOmsItem *item = g_ptr_array_index(hashing->model->items, index);
+    okse_autofd fd = okse_open_beneath(hashing->model->fd, item->path, O_RDONLY, 0, error);
+    EVP_MD *algorithm = fd >= 0 ? EVP_MD_fetch(NULL, hashing->algorithm, NULL) : NULL;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    unsigned char value[EVP_MAX_MD_SIZE];
+    unsigned int length = 0;
+    bool good = fd >= 0;
+
+    if (good && (algorithm == NULL || EVP_DigestInit_ex2(digest, algorithm, NULL) != 1))
+        good = okse_fail(error, OKSE_ERROR_SYSTEM, "OpenSSL has no %s", hashing->algorithm);
+    good = good && range_hash(jobs, fd, item, digest, error);
+    if (good && EVP_DigestFinal_ex(digest, value, &length) == 1) {
+        GString *hex = g_string_sized_new(2 * (gsize)length);
+
+        for (unsigned i = 0; i < length; i++)
+            g_string_append_printf(hex, "%02x", value[i]);
+        item->digest = g_string_free(hex, FALSE);
+    }
+    EVP_MD_CTX_free(digest);
+    EVP_MD_free(algorithm);
+    return good;
+}
+
+bool okse_oms_hash(OkseOmsModel *model, const char *algorithm, GError **error)
+{
+    Hashing hashing = {model, algorithm};
+
+    return okse_jobs_run(model->items->len, 0, item_hash, &hashing, error);
+}

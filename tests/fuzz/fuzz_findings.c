@@ -1,0 +1,25 @@
+/* A findings document from outside: an error is set exactly when nothing is returned, and what was accepted renders in
+ * every format, twice to the same bytes. */
+#include "audit/report.h"
+
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(data, size);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) findings = okse_findings_read(bytes, "fuzz", &error);
+    g_autoptr(OkseResources) resources = okse_resources_open(NULL, NULL);
+
+    g_assert((findings == NULL) == (error != NULL));
+    for (const char *const *format = okse_report_formats(); findings != NULL && *format != NULL; format++) {
+        g_autoptr(GBytes) once = okse_report_render(findings, *format, NULL, resources, &error);
+        g_autoptr(GBytes) twice = okse_report_render(findings, *format, NULL, resources, &error);
+
+        g_assert_no_error(error);
+        g_assert(g_bytes_equal(once, twice));
+    }
+    return 0;
+}
