@@ -232,9 +232,9 @@ static bool sandbox_enter(const Session *session, bool dry_run, GError **error)
 {
     g_autofree char *parent = g_path_get_dirname(session->root);
     bool there = g_file_test(session->root, G_FILE_TEST_IS_DIR);
-    const char *writable[] = {there ? session->root : dry_run ? NULL : parent, NULL};
+    const char *beneath[] = {there ? session->root : parent, NULL};
 
-    return okse_sandbox_enter(NULL, writable, NULL, error);
+    return okse_sandbox_enter(dry_run ? beneath : NULL, dry_run ? NULL : beneath, NULL, error);
 }
 
 static int install_run(const OkseInvocation *invocation, GError **error)
