@@ -51,7 +51,7 @@ def test_signs_and_countersigns_with_token_keys(token):
 
 
 def test_without_the_module_it_says_what_to_install(token):
-    site, _ = token
+    site, environment = token
     result = site.okse("sign", site.bundle, "--key", "pkcs11:token=okse;object=vendor", "--passphrase-fd", "0", stdin="1234\n",
-                       env={"PKCS11_MODULE_PATH": "/nowhere.so"})
+                       env={**environment, "PKCS11_MODULE_PATH": "/nowhere.so"})
     assert result.status in (2, 3) and "pkcs11" in result.err
