@@ -333,6 +333,20 @@ def test_killed_at_any_write_the_next_sign_restores(site):
     assert killed >= 6
 
 
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_write_that_fails_is_undone(site, call, count):
+    if shutil.which("strace") is None or "asan" in site.okse.binary:
+        pytest.skip("needs strace, and no sanitizer")
+    vendor, before = site.key("vendor"), site.bundle.read_bytes()
+    done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"inject={call}:error=ENOSPC:when={count}",
+                           site.okse.binary, "sign", site.bundle, "--key", vendor.path], capture_output=True, text=True,
+                          env=site.okse.environment)
+    assert done.returncode == 3 and "No space left" in done.stderr, done
+    assert site.bundle.read_bytes() == before
+    assert not os.path.exists(str(site.bundle) + ".journal")
+
+
 def test_full_disk_leaves_the_bundle_as_it_was(okse, tmp_path):
     script = f"""
 mount -t tmpfs -o size=280k none {tmp_path}/small && cp {tmp_path}/x.okse {tmp_path}/small/ &&
@@ -484,10 +498,12 @@ def test_pinned_key_cannot_borrow_a_name(site, pki):
     chain_site(site, pki)
     certificate = vendor.path.with_suffix(".crt")
     signing.openssl("req", "-new", "-x509", "-key", vendor.path, "-subj", "/CN=Ministry", "-days", "3650", "-out", certificate)
-    site.sign(vendor)
+    other = site.key("other")
+    site.sign(other)
     site.sign(vendor, "--cert", certificate, role="ministry")
-    trust = site.trust({"vendor": vendor, "ministry": [1, {"subject": "CN=Ministry"}]}, roots=["root.pem"])
-    assert "role 'ministry': 0 of 1" in reasons(site.verify(trust, status=1))
+    trust = site.trust({"vendor": [1, vendor, other], "ministry": [1, {"subject": "CN=Ministry"}]}, roots=["root.pem"])
+    verdict = site.verify(trust, status=1)
+    assert "role 'ministry': 0 of 1" in reasons(verdict) and "not listed for role 'ministry'" in reasons(verdict)
 
 
 def test_sign_refuses_a_certificate_of_another_key(site, pki):
