@@ -115,8 +115,9 @@ static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **erro
     Copy copy = {.work = work, .jobs = jobs, .blob = first};
 
     if (first->tar != NULL) {
-        first->has_digest =
-            okse_tar_layer_write(first->tar, work->fd, first->data_at, work->progress, &first->digest, error);
+        const OkseTarTarget target = {work->fd, first->data_at, jobs, work->progress};
+
+        first->has_digest = okse_tar_layer_write(first->tar, &target, &first->digest, error);
         return first->has_digest;
     }
     copy.sha256 = sha256 = okse_sha256_stream_new();

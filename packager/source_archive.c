@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/source_internal.h"
 
 #include <archive.h>
@@ -107,6 +108,8 @@ static bool hash_data(const OkseSource *source, Archive *archive, OkseSha256Stre
     for (;;) {
         la_ssize_t got = archive_read_data(archive, buffer, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (got < 0)
             return fail_archive(source, archive, error);
         if (got == 0)
@@ -235,6 +238,8 @@ static bool deliver(const OkseSource *source, Archive *archive, unsigned index, 
     for (;;) {
         la_ssize_t got = archive_read_data(archive, buffer, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (got < 0)
             return fail_archive(source, archive, error);
         if (got == 0)

@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/source_internal.h"
 
 #include <dirent.h>
@@ -175,6 +176,8 @@ static bool copy_file(const OkseSource *source, unsigned index, void *buffer, Ok
     for (uint64_t at = 0; at < entry->size;) {
         size_t length = (size_t)MIN(entry->size - at, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (!okse_pread_exact(fd, buffer, length, at, name, error) || !sink(context, index, buffer, length, error))
             return false;
         at += length;

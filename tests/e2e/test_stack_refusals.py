@@ -335,8 +335,10 @@ def test_an_archive_that_changes_between_its_passes_is_an_error(okse, tmp_path, 
         refused(okse, tmp_path, 2, "data.tar", "changed while it was being packed")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number):
+@pytest.mark.parametrize("number, form", [(signal.SIGINT, "raw"), (signal.SIGTERM, "raw"), (signal.SIGINT, "tar")])
+def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number, form):
+    if form == "tar":
+        (inside / "data/empty").mkdir(parents=True)
     for name in ("a", "b", "c"):
         write(inside / f"data/{name}", name)
         os.truncate(inside / f"data/{name}", 400 << 20)
