@@ -21,7 +21,7 @@ struct OkseProgress {
     GMutex lock;
     GCond wake;
     _Atomic bool ended; /* set under lock; atomic because TSan does not see GMutex */
-    bool shown; /* ticker, then after the join */
+    bool shown;         /* ticker, then after the join */
     bool terminal;
 };
 
