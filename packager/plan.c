@@ -6,6 +6,7 @@
 #include "packager/patterns.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static void blob_free(gpointer data)
 {
@@ -74,22 +75,31 @@ static OkseManifestPlan *add_manifest(OksePlan *plan, const OkseStackComponent *
     return manifest;
 }
 
-static bool needs_tar(const OkseSource *source)
+/* An empty directory (a download's cache, say) is no reason to give up one layer a file for weights; there it is left
+ * out, because nothing a model is made of can be in it. */
+static bool needs_tar(const OkseSource *source, bool weights)
 {
-    if (okse_source_count(source) > OKSE_LIMIT_RAW_FILES)
-        return true;
-    for (unsigned i = 0; i < okse_source_count(source); i++)
-        if (okse_source_entry(source, i)->kind != OKSE_ENTRY_FILE)
+    unsigned files = 0;
+
+    for (unsigned i = 0; i < okse_source_count(source); i++) {
+        OkseEntryKind kind = okse_source_entry(source, i)->kind;
+
+        files += kind == OKSE_ENTRY_FILE;
+        if (kind == OKSE_ENTRY_LINK || (kind == OKSE_ENTRY_DIRECTORY && !weights))
             return true;
-    return false;
+    }
+    return files > OKSE_LIMIT_RAW_FILES;
 }
 
 static void plan_raw(OksePlan *plan, OkseManifestPlan *manifest, const OkseSource *source)
 {
     for (unsigned i = 0; i < okse_source_count(source); i++) {
         const OkseEntry *entry = okse_source_entry(source, i);
-        OkseBlobPlan *blob = okse_plan_blob(plan, entry->size);
+        OkseBlobPlan *blob;
 
+        if (entry->kind != OKSE_ENTRY_FILE)
+            continue;
+        blob = okse_plan_blob(plan, entry->size);
         blob->source = source;
         blob->entry = i;
         blob->wants_verity = true;
@@ -168,14 +178,37 @@ static OkseSource *open_source(const OkseStackComponent *component, int dir_fd, 
                       : okse_source_open_archive(dir_fd, component->location, origin, error);
 }
 
-static bool refuse_links_in_weights(const OkseSource *source, GError **error)
+static bool is_weights(const OkseStackComponent *component)
 {
-    for (unsigned i = 0; i < okse_source_count(source); i++)
+    return strcmp(component->kind, "weights") == 0;
+}
+
+static bool check_weights(const OkseSource *source, GError **error)
+{
+    unsigned files = 0;
+
+    for (unsigned i = 0; i < okse_source_count(source); i++) {
+        files += okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE;
         if (okse_source_entry(source, i)->kind == OKSE_ENTRY_LINK)
             return okse_fail(error, OKSE_ERROR_INVALID,
                              "%s: '%s' is a symbolic link; weights are packed as plain files (copy them with cp -rL)",
                              okse_source_origin(source), okse_source_entry(source, i)->path);
-    return true;
+    }
+    return files > 0 ? true : okse_fail(error, OKSE_ERROR_INVALID, "%s: no file in it", okse_source_origin(source));
+}
+
+/* A license text that is named must be there. */
+static bool check_license(const OkseStackComponent *component, int dir_fd, GError **error)
+{
+    struct stat info;
+
+    if (component->license_file == NULL)
+        return true;
+    if (fstatat(dir_fd, component->license_file, &info, 0) < 0)
+        return okse_fail_errno(error, "license file %s", component->license_file);
+    return S_ISREG(info.st_mode)
+               ? true
+               : okse_fail(error, OKSE_ERROR_INVALID, "license file %s: not a regular file", component->license_file);
 }
 
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
@@ -189,11 +222,13 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     if (source == NULL)
         return false;
     g_ptr_array_add(plan->sources, source);
+    if (!check_license(component, dir_fd, error))
+        return false;
     if (component->source == OKSE_SOURCE_OCI)
         return plan_image(plan, component, source, error);
-    if (strcmp(component->kind, "weights") == 0 && !refuse_links_in_weights(source, error))
+    if (is_weights(component) && !check_weights(source, error))
         return false;
-    manifest = add_manifest(plan, component, needs_tar(source) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
+    manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
     if (manifest->form == OKSE_PLAN_TAR)
         plan_tar(plan, manifest, source);

@@ -259,6 +259,14 @@ def test_many_weights_become_a_modelpack_tar(okse, tmp_path):
     assert bundle.manifest("data")["artifactType"] == "application/vnd.cncf.model.manifest.v1+json"
 
 
+def test_empty_directories_do_not_cost_weights_their_raw_layers(okse, tmp_path):
+    write(tmp_path / "data/model.gguf", "w")
+    expected = build(okse, simple(tmp_path, kind="weights")).index["manifests"][1]
+    (tmp_path / "data/.cache/download").mkdir(parents=True)
+    assert build(okse, tmp_path / "stack.yaml").index["manifests"][1] == expected
+    assert build(okse, simple(tmp_path)).config("data")["form"] == "tar"
+
+
 def test_lock_names_every_source_and_digest(civic_bundle):
     lock = civic_bundle.lock()
     assert lock["schema"] == "okse.lock.v1"

@@ -54,6 +54,15 @@ def test_refuses_a_source_that_is_not_there(okse, tmp_path, inside):
     refused(okse, tmp_path, 3, "stack.yaml:7:41: component 'data': nowhere", "No such file")
 
 
+def test_refuses_a_license_file_that_is_not_there(okse, tmp_path, inside):
+    write(inside / "data/x", "x")
+    stack = simple(inside)
+    stack.write_text(stack.read_text().replace("{path: data}", "{path: data}, license: {spdx: MIT, file: LICENSE}"))
+    refused(okse, tmp_path, 3, "stack.yaml:7:41", "LICENSE", "No such file")
+    (inside / "LICENSE").mkdir()
+    refused(okse, tmp_path, 2, "LICENSE")
+
+
 def test_refuses_a_directory_where_an_archive_belongs(okse, tmp_path, inside):
     write(inside / "data/x", "x")
     simple(inside, "{archive: data}")

@@ -64,11 +64,39 @@ static void refuses_damage(void)
     }
 }
 
+/* Source: `printf '%s' …` of POSIX pax records; GNU tar writes the same ones. */
+static void entries_bring_pax_records_where_they_must(void)
+{
+    g_autofree char *name = g_strnfill(101, 'n'), *target = g_strnfill(101, 't');
+    g_autofree char *path_record = g_strdup_printf("111 path=%s\n", name);
+    g_autofree char *link_record = g_strdup_printf("115 linkpath=%s\n", target);
+    g_autoptr(GBytes) small = okse_tar_entry("a/b", '0', 0755, 5, NULL);
+    g_autoptr(GBytes) large = okse_tar_entry("a", '0', 0644, 1ull << 33, NULL);
+    g_autoptr(GBytes) longest = okse_tar_entry(name, '2', 0777, 0, target);
+    g_autoptr(GBytes) directory = okse_tar_entry("d", '5', 0755, 0, NULL);
+    OkseTarMember member;
+
+    g_assert_cmpuint(g_bytes_get_size(small), ==, OKSE_TAR_BLOCK);
+    g_assert_true(okse_tar_parse(g_bytes_get_data(small, NULL), &member, NULL));
+    g_assert_cmpstr(member.name, ==, "a/b");
+    g_assert_cmpstr((const char *)g_bytes_get_data(small, NULL) + 100, ==, "0000755");
+    g_assert_cmpuint(g_bytes_get_size(large), ==, 3 * OKSE_TAR_BLOCK);
+    g_assert_cmpstr((const char *)g_bytes_get_data(large, NULL) + OKSE_TAR_BLOCK, ==, "19 size=8589934592\n");
+    g_assert_true(okse_tar_parse((const uint8_t *)g_bytes_get_data(large, NULL) + 2 * OKSE_TAR_BLOCK, &member, NULL));
+    g_assert_cmpuint(member.size, ==, 1ull << 33);
+    g_assert_true(g_str_has_prefix((const char *)g_bytes_get_data(longest, NULL) + OKSE_TAR_BLOCK, path_record));
+    g_assert_cmpstr((const char *)g_bytes_get_data(longest, NULL) + OKSE_TAR_BLOCK + strlen(path_record), ==,
+                    link_record);
+    g_assert_true(okse_tar_parse(g_bytes_get_data(directory, NULL), &member, NULL));
+    g_assert_cmpstr(member.name, ==, "d/");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/packager/tar-header/size-forms", size_forms);
     g_test_add_func("/packager/tar-header/prefixes", prefixes_end_where_they_should);
     g_test_add_func("/packager/tar-header/refuses-damage", refuses_damage);
+    g_test_add_func("/packager/tar-header/entries", entries_bring_pax_records_where_they_must);
     return g_test_run();
 }
