@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "core/fd.h"
+#include "core/sandbox.h"
 #include "core/text.h"
 #include "packager/install_root.h"
 #include "packager/site.h"
@@ -226,11 +227,22 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
     return 0;
 }
 
+/* From here on nothing is opened but beneath the root; a root that is still to be made, beneath its parent. */
+static bool sandbox_enter(const Session *session, bool dry_run, GError **error)
+{
+    g_autofree char *parent = g_path_get_dirname(session->root);
+    bool there = g_file_test(session->root, G_FILE_TEST_IS_DIR);
+    const char *beneath[] = {there ? session->root : parent, NULL};
+
+    return okse_sandbox_enter(dry_run ? beneath : NULL, dry_run ? NULL : beneath, NULL, error);
+}
+
 static int install_run(const OkseInvocation *invocation, GError **error)
 {
+    const InstallOptions *options = invocation->options;
     g_auto(Session) session = {.fd = -1};
 
-    if (!session_open(&session, invocation, error) ||
+    if (!session_open(&session, invocation, error) || !sandbox_enter(&session, options->dry_run, error) ||
         !okse_verify_bundle(session.fd, session.path, &session.verifying, &session.verified, error))
         return 3;
     if (!session.verified.verification->verified)

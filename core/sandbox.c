@@ -64,11 +64,20 @@ static bool filter_load(GError **error)
     return okse_fail_errno(error, "the system-call filter cannot be set up");
 }
 
-/* Rights of the first version, which every kernel with Landlock knows. */
+/* Rights of the first version, which every kernel with Landlock knows; devices and sockets are never made. */
 #define LANDLOCK_ALL ((1ull << 13) - 1)
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LANDLOCK_WRITE                                                                                                 \
-    (LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+    (LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |       \
+     LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR)
+
+/* Renaming from one directory to another came with the second version; before it, Landlock forbids that everywhere. */
+static __u64 rename_right(void)
+{
+    int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    return version >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0;
+}
 
 static bool allow_beneath(int rules, const char *path, __u64 access)
 {
@@ -80,12 +89,13 @@ static bool allow_beneath(int rules, const char *path, __u64 access)
 
 static bool landlock_enter(const char *const *readable, const char *const *writable)
 {
-    struct landlock_ruleset_attr attributes = {.handled_access_fs = LANDLOCK_ALL};
+    __u64 rename = rename_right();
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = LANDLOCK_ALL | rename};
     okse_autofd rules = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
-    bool good = rules >= 0;
+    bool good = rules >= 0 && (rename != 0 || writable == NULL || writable[0] == NULL);
 
     for (size_t i = 0; good && writable != NULL && writable[i] != NULL; i++)
-        good = allow_beneath(rules, writable[i], LANDLOCK_WRITE);
+        good = allow_beneath(rules, writable[i], LANDLOCK_WRITE | rename);
     for (size_t i = 0; good && readable != NULL && readable[i] != NULL; i++)
         good = allow_beneath(rules, readable[i], LANDLOCK_READ);
     if (good && SANITIZER_LOOKS)

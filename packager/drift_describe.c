@@ -3,6 +3,7 @@
 #include "packager/drift.h"
 #include "packager/generation.h"
 #include "packager/install_root.h"
+#include "packager/media_types.h"
 
 #include <string.h>
 
@@ -56,7 +57,7 @@ static void set_annotation(json_t *value, const char *key, const json_t *index, 
 
 static void set_sequence(json_t *value, const json_t *index)
 {
-    const char *text = okse_json_peek_text(json_object_get(index, "annotations"), "dev.okse.sequence");
+    const char *text = okse_json_peek_text(json_object_get(index, "annotations"), OKSE_NOTE_SEQUENCE);
     guint64 sequence = 0;
     bool known = text != NULL && g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, &sequence, NULL);
 
@@ -83,9 +84,9 @@ json_t *okse_drift_describe(const OkseDriftReport *report, const char *generatio
                               okse_drift_complete(report), "sealed", (json_int_t)report->sealed);
 
     g_assert(value != NULL);
-    set_annotation(value, "name", records->index, "dev.okse.name");
-    set_annotation(value, "version", records->index, "dev.okse.version");
-    set_annotation(value, "country", records->index, "dev.okse.country");
+    set_annotation(value, "name", records->index, OKSE_NOTE_NAME);
+    set_annotation(value, "version", records->index, OKSE_NOTE_VERSION);
+    set_annotation(value, "country", records->index, OKSE_NOTE_COUNTRY);
     set_sequence(value, records->index);
     set_stack(value, "vendor", records->stack);
     set_stack(value, "compliance", records->stack);

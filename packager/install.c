@@ -14,6 +14,7 @@
 #include "packager/generation.h"
 #include "packager/install_root.h"
 #include "packager/install_space.h"
+#include "packager/media_types.h"
 #include "packager/stage.h"
 #include "packager/verity_file.h"
 
@@ -135,8 +136,8 @@ static bool write_records(Run *run, int stage_fd, GError **error)
 
 static gint64 bundle_time(const OkseBundle *bundle)
 {
-    const char *text = okse_json_peek_text(json_object_get(okse_bundle_index(bundle), "annotations"),
-                                           "org.opencontainers.image.created");
+    const char *text =
+        okse_json_peek_text(json_object_get(okse_bundle_index(bundle), "annotations"), OKSE_NOTE_CREATED);
     gint64 when = 0;
 
     if (text != NULL)

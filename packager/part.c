@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "packager/listing.h"
+#include "packager/media_types.h"
 
 #include <string.h>
 
@@ -46,8 +47,8 @@ static json_t *manifest_read(const json_t *descriptor, const OkseBlobs *blobs, G
 
 static bool raw_file_add(const json_t *layer, OkseTree *tree, GError **error)
 {
-    OkseTreeEntry entry = {.type = OKSE_TREE_FILE, .path = annotation(layer, "org.opencontainers.image.title")};
-    const char *mode = annotation(layer, "dev.okse.mode"), *verity = annotation(layer, "dev.okse.fsverity");
+    OkseTreeEntry entry = {.type = OKSE_TREE_FILE, .path = annotation(layer, OKSE_NOTE_TITLE)};
+    const char *mode = annotation(layer, OKSE_NOTE_MODE), *verity = annotation(layer, OKSE_NOTE_VERITY);
 
     if (entry.path == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "a layer has no title, so it has no file name");
@@ -146,8 +147,8 @@ static char *reference_name(const json_t *descriptor, const char *version, bool 
 
 static GBytes *layout_index(const GPtrArray *descriptors, const char *version)
 {
-    g_autoptr(json_t) index = json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType",
-                                        "application/vnd.oci.image.index.v1+json", "manifests");
+    g_autoptr(json_t) index =
+        json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", OKSE_TYPE_INDEX, "manifests");
 
     for (guint i = 0; i < descriptors->len; i++) {
         const json_t *from = g_ptr_array_index(descriptors, i);
@@ -159,7 +160,7 @@ static GBytes *layout_index(const GPtrArray *descriptors, const char *version)
         json_object_set(to, "size", json_object_get(from, "size"));
         if (json_object_get(from, "platform") != NULL)
             json_object_set(to, "platform", json_object_get(from, "platform"));
-        json_object_set_new(to, "annotations", json_pack("{s:s}", "org.opencontainers.image.ref.name", name));
+        json_object_set_new(to, "annotations", json_pack("{s:s}", OKSE_NOTE_REFERENCE, name));
         json_array_append_new(json_object_get(index, "manifests"), to);
     }
     return okse_json_write(index);
@@ -181,14 +182,6 @@ static OkseTree *image_read(const GPtrArray *descriptors, const char *version, c
     return okse_tree_finish(tree, error) ? g_steal_pointer(&tree) : NULL;
 }
 
-static bool is_image(const json_t *manifest)
-{
-    const char *config = okse_json_peek_text(json_object_get(manifest, "config"), "mediaType");
-
-    return g_strcmp0(config, "application/vnd.oci.image.config.v1+json") == 0 ||
-           g_strcmp0(config, "application/vnd.docker.container.image.v1+json") == 0;
-}
-
 static OkseTree *tree_read(const GPtrArray *descriptors, const char *version, const OkseBlobs *blobs, OksePart *part,
                            GError **error)
 {
@@ -200,7 +193,7 @@ static OkseTree *tree_read(const GPtrArray *descriptors, const char *version, co
     layers = okse_json_array(manifest, "layers", "manifest", error);
     if (layers == NULL)
         return NULL;
-    if (is_image(manifest)) {
+    if (json_object_get(g_ptr_array_index(descriptors, 0), "platform") != NULL) { /* only images have one */
         part->form = OKSE_FORM_IMAGE;
         return image_read(descriptors, version, blobs, part, error);
     }
@@ -208,7 +201,7 @@ static OkseTree *tree_read(const GPtrArray *descriptors, const char *version, co
         okse_fail(error, OKSE_ERROR_INVALID, "two components have this name");
         return NULL;
     }
-    if (g_strcmp0(okse_json_peek_text(json_array_get(layers, 0), "mediaType"), OKSE_MEDIA_LISTING) == 0) {
+    if (g_strcmp0(okse_json_peek_text(json_array_get(layers, 0), "mediaType"), OKSE_TYPE_LISTING) == 0) {
         part->form = OKSE_FORM_TAR;
         return tar_read(layers, blobs, part, error);
     }
@@ -231,11 +224,11 @@ static bool name_check(const char *name, GError **error)
 static OksePart *part_read(const GPtrArray *descriptors, const char *version, const OkseBlobs *blobs)
 {
     const json_t *first = g_ptr_array_index(descriptors, 0);
-    const char *kind = annotation(first, "dev.okse.kind");
+    const char *kind = annotation(first, OKSE_NOTE_KIND);
     g_autoptr(GError) cause = NULL;
     OksePart *part = g_new0(OksePart, 1);
 
-    part->name = g_strdup(annotation(first, "dev.okse.component"));
+    part->name = g_strdup(annotation(first, OKSE_NOTE_COMPONENT));
     part->kind = g_strdup(kind != NULL ? kind : "");
     part->tree = tree_read(descriptors, version, blobs, part, &cause);
     if (part->tree == NULL)
@@ -255,14 +248,14 @@ static GPtrArray *groups_read(const json_t *manifests, GError **error)
     }
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         json_t *descriptor = json_array_get(manifests, i);
-        const char *name = annotation(descriptor, "dev.okse.component");
+        const char *name = annotation(descriptor, OKSE_NOTE_COMPONENT);
         GPtrArray *group;
 
         if (!name_check(name, error)) {
             g_prefix_error(error, "bundle index: ");
             return NULL;
         }
-        if (g_strcmp0(annotation(descriptor, "dev.okse.kind"), "stack") == 0)
+        if (g_strcmp0(annotation(descriptor, OKSE_NOTE_KIND), OKSE_STACK_COMPONENT) == 0)
             continue;
         group = g_hash_table_lookup(known, name);
         if (group == NULL) {
@@ -278,7 +271,7 @@ static GPtrArray *groups_read(const json_t *manifests, GError **error)
 GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs, GError **error)
 {
     const json_t *manifests = okse_json_array(bundle_index, "manifests", "bundle index", error);
-    const char *version = annotation(bundle_index, "dev.okse.version");
+    const char *version = annotation(bundle_index, OKSE_NOTE_VERSION);
     g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(part_free);
     g_autoptr(GPtrArray) groups = NULL;
 
@@ -303,7 +296,7 @@ static const json_t *stack_descriptor(const json_t *bundle_index, GError **error
     if (manifests == NULL)
         return NULL;
     for (size_t i = 0; i < json_array_size(manifests); i++)
-        if (g_strcmp0(annotation(json_array_get(manifests, i), "dev.okse.kind"), "stack") == 0)
+        if (g_strcmp0(annotation(json_array_get(manifests, i), OKSE_NOTE_KIND), OKSE_STACK_COMPONENT) == 0)
             return json_array_get(manifests, i);
     okse_fail(error, OKSE_ERROR_INVALID, "bundle index: no stack manifest");
     return NULL;
@@ -343,7 +336,7 @@ static bool manifest_digests(const json_t *descriptor, const OkseBlobs *blobs, b
     layers = json_object_get(manifest, "layers");
     for (size_t i = 0; i < json_array_size(layers); i++) {
         const json_t *layer = json_array_get(layers, i);
-        bool listing = g_strcmp0(okse_json_peek_text(layer, "mediaType"), OKSE_MEDIA_LISTING) == 0;
+        bool listing = g_strcmp0(okse_json_peek_text(layer, "mediaType"), OKSE_TYPE_LISTING) == 0;
 
         if ((all || listing) && !digest_add(layer, digests, error))
             return false;
@@ -361,7 +354,7 @@ bool okse_parts_metadata(const json_t *bundle_index, const OkseBlobs *blobs, GAr
         return false;
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         const json_t *descriptor = json_array_get(manifests, i);
-        bool stack = g_strcmp0(annotation(descriptor, "dev.okse.kind"), "stack") == 0;
+        bool stack = g_strcmp0(annotation(descriptor, OKSE_NOTE_KIND), OKSE_STACK_COMPONENT) == 0;
 
         if (!manifest_digests(descriptor, blobs, stack, digests, complete ? error : NULL))
             complete = false;
@@ -380,7 +373,7 @@ bool okse_parts_statements(const json_t *layout_index, const OkseBlobs *blobs, G
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         const json_t *descriptor = json_array_get(manifests, i);
 
-        if (g_strcmp0(okse_json_peek_text(descriptor, "artifactType"), OKSE_MEDIA_STATEMENT) == 0 &&
+        if (g_strcmp0(okse_json_peek_text(descriptor, "artifactType"), OKSE_TYPE_SIGSTORE) == 0 &&
             !manifest_digests(descriptor, blobs, true, digests, complete ? error : NULL))
             complete = false;
     }

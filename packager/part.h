@@ -7,8 +7,6 @@
  * the digests in it, whether the blobs come from a bundle or from the records of an install. */
 #define OKSE_LIMIT_LISTING (1ull << 30) /* bytes of one mtree listing: 4,000,000 files of 256 bytes */
 #define OKSE_LIMIT_PARTS 10000u         /* manifests of one bundle */
-#define OKSE_MEDIA_LISTING "application/vnd.okse.mtree.v1"
-#define OKSE_MEDIA_STATEMENT "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 typedef struct {
     char *name, *kind;

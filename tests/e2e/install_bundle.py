@@ -37,13 +37,20 @@ def config_blob(name, kind, form):
 def raw(name, files, kind="infra"):
     """files: path → bytes, or (bytes, mode text)."""
     part, layers = Component(name, kind), []
-    config = config_blob(name, kind, "raw")
+    artifact, config = f"application/vnd.okse.{kind}.v1", config_blob(name, kind, "raw")
+    if kind == "weights":
+        artifact = "application/vnd.cncf.model.manifest.v1+json"
+        config = "application/vnd.cncf.model.config.v1+json", canonical({"descriptor": {"name": name}})
     for path in sorted(files, key=str.encode):
         data, mode = files[path] if isinstance(files[path], tuple) else (files[path], "0644")
+        notes = {TITLE: path, "dev.okse.mode": mode, "dev.okse.fsverity": "sha256:" + fsverity(data)}
+        if kind == "weights":
+            notes |= {"org.cncf.model.filepath": path, "org.cncf.model.file.mediatype.untested": "false",
+                      "org.cncf.model.file.metadata+json": canonical({"name": path}).decode()}
         part.payload.append(data)
-        layers.append(descriptor("application/octet-stream", data, annotations={
-            TITLE: path, "dev.okse.mode": mode, "dev.okse.fsverity": "sha256:" + fsverity(data)}))
-    part.manifests.append((component_manifest(f"application/vnd.okse.{kind}.v1", config, layers), None))
+        layers.append(descriptor("application/octet-stream" if kind != "weights" else
+                                 "application/vnd.cncf.model.weight.v1.raw", data, annotations=notes))
+    part.manifests.append((component_manifest(artifact, config, layers), None))
     part.metadata.append(config[1])
     return part
 
@@ -128,7 +135,7 @@ def image(name, platforms=(("linux", "amd64"),)):
             info.size = len(machine)
             file.addfile(info, io.BytesIO(machine.encode()))
         packed = gzip.compress(layer.getvalue(), mtime=0)
-        config = canonical({"architecture": machine, "os": system, "config": {},
+        config = canonical({"architecture": machine, "os": system, "config": {"Labels": {"name": name}},
                             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha(layer.getvalue())]}})
         manifest = canonical({"schemaVersion": 2, "mediaType": MANIFEST,
                               "config": descriptor(OCI + "image.config.v1+json", config),
@@ -187,7 +194,7 @@ def write(path, components, name, version, sequence, statements, change=None):
         entries.append(descriptor(MANIFEST, data, annotations={"dev.okse.component": part, "dev.okse.kind": kind}, **more))
         suffix = f"-{platform['os']}-{platform['architecture']}" if several else ""
         named.append(descriptor(MANIFEST, data, annotations={
-            "org.opencontainers.image.ref.name": f"{version}-{part}{suffix}"}, **more))
+            "org.opencontainers.image.ref.name": f"{version}-{part}{suffix}"}))
 
     list_manifest("stack", "stack", stack, None, False)
     for part in components:
@@ -226,7 +233,8 @@ def write(path, components, name, version, sequence, statements, change=None):
         member("index.json", canonical(document).ljust(slot))
         blob(index)
         area = file.tell()
-        for data in ([b"{}"] if signed else []) + [data for pair in signed for data in pair]:
+        brought = any(data == b"{}" for part in components for data in part.payload + part.metadata)
+        for data in ([b"{}"] if signed and not brought else []) + [data for pair in signed for data in pair]:
             blob(data)
         file.write(pax(AREA - 512 - (file.tell() - area)))
         for data in metadata:
