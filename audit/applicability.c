@@ -38,22 +38,14 @@ static void read_implies(OkseDataClasses *classes, const OkseNode *node, const c
     okse_map_end(map);
 }
 
-OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError **error)
+static OkseDataClasses *classes_of(const OkseYaml *document, const char *origin, OkseIssues *issues)
 {
-    g_autoptr(OkseIssues) issues = okse_issues_new();
-    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "data-class-rules/v1", issues);
-    g_autoptr(OkseDataClasses) classes = g_new0(OkseDataClasses, 1);
+    OkseDataClasses *classes = g_new0(OkseDataClasses, 1);
+    OkseMap *map = okse_map_open(okse_yaml_root(document), "data classes", issues);
     const OkseNode *implies = NULL;
     const char *kind = NULL;
-    OkseMap *map;
 
-    if (document == NULL) {
-        okse_issues_none(issues, error);
-        g_free(g_steal_pointer(&classes));
-        return NULL;
-    }
     classes->implies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, words_free);
-    map = okse_map_open(okse_yaml_root(document), "data classes", issues);
     okse_map_take_text(map, "okse", OKSE_REQUIRED, &kind);
     classes->always = okse_law_take_words(map, "always", OKSE_REQUIRED, origin, issues);
     classes->weights_classes = okse_law_take_words(map, "with_weights", OKSE_REQUIRED, origin, issues);
@@ -61,6 +53,15 @@ OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError
     if (okse_map_take_map(map, "implies", OKSE_REQUIRED, &implies))
         read_implies(classes, implies, origin, issues);
     okse_map_end(map);
+    return classes;
+}
+
+OkseDataClasses *okse_data_classes_read(GBytes *yaml, const char *origin, GError **error)
+{
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+    g_autoptr(OkseYaml) document = okse_law_open(yaml, origin, "data-class-rules/v1", issues);
+    g_autoptr(OkseDataClasses) classes = document == NULL ? NULL : classes_of(document, origin, issues);
+
     if (!okse_issues_none(issues, error))
         return NULL;
     return g_steal_pointer(&classes);
@@ -135,8 +136,10 @@ void okse_target_free(OkseTarget *target)
 {
     if (target == NULL)
         return;
-    g_clear_pointer(&target->data, g_hash_table_unref);
-    g_clear_pointer(&target->sectors, g_hash_table_unref);
+    if (target->data != NULL)
+        g_hash_table_unref(target->data);
+    if (target->sectors != NULL)
+        g_hash_table_unref(target->sectors);
     g_free(target);
 }
 

@@ -121,14 +121,14 @@ static const Function *function_find(const char *name, unsigned arity, bool *oth
  * interpolations that hold texts; `open` remembers of each bracket whether it is one of those. */
 static unsigned count_arguments(OkseExpressionParser *parser)
 {
-    char open[2 * OKSE_EXPRESSION_DEPTH];
+    char open[2 * OKSE_EXPRESSION_DEPTH] = {0};
     unsigned depth = 0, count = 1;
     bool quoted = false;
 
     okse_expression_space(parser);
     if (*parser->at != '(')
         return 0;
-    for (const char *at = parser->at; *at != '\0' && depth < sizeof open; at++) {
+    for (const char *at = parser->at; *at != '\0' && depth < sizeof open - 1; at++) {
         if (quoted && *at == '\\' && at[1] == '(') {
             open[depth++] = '"';
             quoted = false;
@@ -140,9 +140,9 @@ static unsigned count_arguments(OkseExpressionParser *parser)
         } else if (!quoted && strchr("([{", *at) != NULL) {
             open[depth++] = '(';
         } else if (!quoted && strchr(")]}", *at) != NULL) {
-            if (--depth == 0)
+            if (depth <= 1)
                 return count;
-            quoted = open[depth] == '"';
+            quoted = open[--depth] == '"';
         } else if (!quoted && depth == 1 && *at == ';') {
             count++;
         }

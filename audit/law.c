@@ -206,16 +206,23 @@ static bool load_all(Loading *loading, GError **error)
     return okse_issues_none(loading->issues, error);
 }
 
+static OkseLaw *law_new(void)
+{
+    OkseLaw *law = g_new0(OkseLaw, 1);
+
+    law->controls = g_ptr_array_new_with_free_func(control_free);
+    law->jurisdictions = g_ptr_array_new_with_free_func(jurisdiction_free);
+    return law;
+}
+
 OkseLaw *okse_law_load(const OkseResources *resources, const char *const *countries, GError **error)
 {
-    g_autoptr(OkseLaw) law = g_new0(OkseLaw, 1);
+    g_autoptr(OkseLaw) law = law_new();
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseSha256Stream) digest = okse_sha256_stream_new();
     Loading loading = {resources, law, digest, issues, countries};
     OkseSha256 whole;
 
-    law->controls = g_ptr_array_new_with_free_func(control_free);
-    law->jurisdictions = g_ptr_array_new_with_free_func(jurisdiction_free);
     if (!load_all(&loading, error))
         return NULL;
     whole = okse_sha256_stream_end(digest);

@@ -25,11 +25,20 @@ static const Format formats[] = {
     {"text", okse_report_text, false},
     {"json", render_json, false},
     {"html", okse_report_html, true},
+    {"markdown", okse_report_markdown, false},
+    {"csv", okse_report_csv, false},
+    {"junit", okse_report_junit, false},
+    {"xccdf", okse_report_xccdf, false},
+    {"sarif", okse_report_sarif, false},
+    {"sarif-full", okse_report_sarif_full, false},
+    {"oscal", okse_report_oscal, false},
+    {"prometheus", okse_report_prometheus, false},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text", "json", "html", NULL};
+    static const char *const names[] = {"text",  "json",  "html",       "markdown", "csv",        "junit",
+                                        "xccdf", "sarif", "sarif-full", "oscal",    "prometheus", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;
@@ -94,24 +103,22 @@ GBytes *okse_report_terminal(const json_t *findings, const char *language, const
 
 bool okse_report_request_check(const char *request, GError **error)
 {
-    const char *sign = strchr(request, '=');
-    g_autofree char *format = sign != NULL ? g_strndup(request, (gsize)(sign - request)) : NULL;
+    g_auto(GStrv) parts = g_strsplit(request, "=", 2);
 
-    if (sign == NULL || sign == request || sign[1] == '\0')
+    if (g_strv_length(parts) != 2 || *parts[0] == '\0' || *parts[1] == '\0')
         return okse_fail(error, OKSE_ERROR_INVALID, "report '%s': FORMAT=FILE was expected, such as html=report.html",
                          request);
-    return find_format(format, error) != NULL;
+    return find_format(parts[0], error) != NULL;
 }
 
 bool okse_report_write(const json_t *findings, const char *request, const char *language,
                        const OkseResources *resources, GError **error)
 {
-    const char *sign = strchr(request, '=');
-    g_autofree char *format = sign != NULL ? g_strndup(request, (gsize)(sign - request)) : NULL;
+    g_auto(GStrv) parts = g_strsplit(request, "=", 2);
     g_autoptr(GBytes) report = NULL;
 
     if (!okse_report_request_check(request, error))
         return false;
-    report = okse_report_render(findings, format, language, resources, error);
-    return report != NULL && okse_write_path(sign + 1, report, error);
+    report = okse_report_render(findings, parts[0], language, resources, error);
+    return report != NULL && okse_write_path(parts[1], report, error);
 }

@@ -6,3 +6,14 @@
 GBytes *okse_report_text(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_text_coloured(const json_t *findings, const char *language, const OkseResources *resources,
                                   GError **error);
+GBytes *okse_report_markdown(const json_t *findings, const char *language, const OkseResources *resources,
+                             GError **error);
+GBytes *okse_report_csv(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_junit(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_xccdf(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_sarif(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_sarif_full(const json_t *findings, const char *language, const OkseResources *resources,
+                               GError **error);
+GBytes *okse_report_oscal(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_prometheus(const json_t *findings, const char *language, const OkseResources *resources,
+                               GError **error);

@@ -32,7 +32,8 @@ static void write_verdict(OkseHtml *html)
     OkseCounts counts = okse_report_view_counts(html->view, NULL);
     g_autofree char *decided = g_strdup_printf("%u", counts.decided);
     g_autofree char *total = g_strdup_printf("%u", counts.total);
-    const OkseFill coverage[] = {{"decided", decided}, {"total", total}, {NULL, NULL}};
+    g_autofree char *na = g_strdup_printf("%u", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
+    const OkseFill coverage[] = {{"decided", decided}, {"total", total}, {"na", na}, {NULL, NULL}};
 
     g_string_append_printf(html->out, "<div class=\"verdict %s\"><h2 id=\"verdict-title\"><span class=\"label\">",
                            verdict_class(verdict));

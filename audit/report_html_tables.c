@@ -7,10 +7,12 @@
 
 #define ROWS_MAX 300u /* endpoints in the table; the findings document has all */
 
-/* <table> with one column head per key; keys end with NULL. */
+/* <table> with one column head per key; keys end with NULL. A caption that only repeats the section's title is for
+ * screen readers alone. */
 static void table_open(OkseHtml *html, const char *caption_key, const char *const *keys)
 {
-    okse_html_raw(html, "<div class=\"table\" tabindex=\"0\" role=\"group\"><table><caption>");
+    okse_html_raw(html, "<div class=\"table\" tabindex=\"0\" role=\"group\"><table>");
+    okse_html_raw(html, g_str_has_suffix(caption_key, ".title") ? "<caption class=\"quiet\">" : "<caption>");
     okse_html_say(html, caption_key);
     okse_html_raw(html, "</caption><thead><tr>");
     for (; *keys != NULL; keys++) {

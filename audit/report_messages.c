@@ -86,38 +86,47 @@ static Catalogue *catalogue_open(const OkseResources *resources, const char *lan
     return catalogue;
 }
 
-OkseMessages *okse_messages_open(const OkseResources *resources, const char *const *languages, GError **error)
+void okse_messages_free(OkseMessages *messages)
 {
-    g_autoptr(OkseMessages) messages = g_new0(OkseMessages, 1);
+    if (messages == NULL)
+        return;
+    g_ptr_array_unref(messages->catalogues);
+    okse_yaml_free(messages->countries);
+    g_free(messages);
+}
+
+/* The asked languages in their order; English behind them when nobody asked for it. */
+static bool open_catalogues(OkseMessages *messages, const OkseResources *resources, const char *const *languages,
+                            GError **error)
+{
     const char *const *language = languages;
 
-    messages->catalogues = g_ptr_array_new_with_free_func(catalogue_free);
     while (*language != NULL || messages->english == NULL) {
         const char *code = *language != NULL ? *language++ : "en";
         Catalogue *catalogue = catalogue_open(resources, code, error);
 
         if (catalogue == NULL)
-            return NULL;
+            return false;
         g_ptr_array_add(messages->catalogues, catalogue);
         if (strcmp(code, "en") == 0)
             messages->english = catalogue;
     }
     messages->shown = (unsigned)(language - languages);
-    if (messages->english->texts == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "templates/report/messages.en.yaml: no texts");
-        return NULL;
-    }
+    if (messages->english->texts == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "templates/report/messages.en.yaml: no texts");
     messages->countries = read_yaml(resources, "templates/report/countries.yaml", error);
-    return messages->countries == NULL ? NULL : g_steal_pointer(&messages);
+    return messages->countries != NULL;
 }
 
-void okse_messages_free(OkseMessages *messages)
+OkseMessages *okse_messages_open(const OkseResources *resources, const char *const *languages, GError **error)
 {
-    if (messages == NULL)
-        return;
-    g_clear_pointer(&messages->catalogues, g_ptr_array_unref);
-    okse_yaml_free(messages->countries);
-    g_free(messages);
+    OkseMessages *messages = g_new0(OkseMessages, 1);
+
+    messages->catalogues = g_ptr_array_new_with_free_func(catalogue_free);
+    if (open_catalogues(messages, resources, languages, error))
+        return messages;
+    okse_messages_free(messages);
+    return NULL;
 }
 
 static const Catalogue *catalogue_at(const OkseMessages *messages, unsigned index)

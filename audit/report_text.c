@@ -104,7 +104,8 @@ static void write_verdict(Text *text)
     g_autofree char *two = fill(one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
     g_autofree char *why = fill(two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
     g_autofree char *decided = fill(say(text, "coverage"), "decided", counts.decided);
-    g_autofree char *coverage = fill(decided, "total", counts.total);
+    g_autofree char *total = fill(decided, "total", counts.total);
+    g_autofree char *coverage = fill(total, "na", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
 
     paint(text, "1");
     paint(text, colours[like]);

@@ -1,8 +1,8 @@
 /* okse audit: facts in, findings out, reports beside; the exit status is the verdict. */
 #include "audit/findings.h"
+#include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
-#include "core/json.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -44,6 +44,9 @@ static bool options_check(const AuditOptions *options, GError **error)
     if (options->evidence != NULL && (options->scope != NULL || options->site != NULL || options->geo != NULL))
         return okse_fail(error, OKSE_ERROR_INVALID,
                          "--scope, --site and --geo belong to the collection (okse collect), not to --evidence");
+    for (char **report = options->reports; report != NULL && *report != NULL; report++)
+        if (!okse_report_request_check(*report, error))
+            return false;
     return true;
 }
 
@@ -75,19 +78,15 @@ static GStrv countries_of(char **given)
     return (GStrv)g_ptr_array_free(countries, FALSE);
 }
 
-static json_t *audit(const OkseInvocation *invocation, const OkseAuditSource *source, gint64 at, GError **error)
+static json_t *audit(const AuditOptions *options, const OkseAuditSource *source, gint64 at,
+                     const OkseResources *resources, GError **error)
 {
-    const AuditOptions *options = invocation->options;
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
     g_auto(GStrv) countries = countries_of(options->countries);
-    g_autoptr(OkseLaw) law = NULL;
+    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)countries, error);
     g_autoptr(json_t) facts = NULL, geo = NULL;
     OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
 
-    if (resources == NULL)
-        return NULL;
-    law = okse_law_load(resources, (const char *const *)countries, error); /* a wrong country is told at once */
-    facts = law == NULL ? NULL : okse_audit_facts(source, &geo, error);
+    facts = law == NULL ? NULL : okse_audit_facts(source, &geo, error); /* a wrong country is told before the work */
     if (facts == NULL)
         return NULL;
     request.law = law;
@@ -96,24 +95,31 @@ static json_t *audit(const OkseInvocation *invocation, const OkseAuditSource *so
     return okse_findings(&request, error);
 }
 
+static bool show(const OkseInvocation *invocation, const json_t *findings, const OkseResources *resources,
+                 GError **error)
+{
+    const AuditOptions *options = invocation->options;
+
+    for (char **report = options->reports; report != NULL && *report != NULL; report++)
+        if (!okse_report_write(findings, *report, NULL, resources, error))
+            return false;
+    return invocation->json ? okse_print_json(findings, error) : okse_audit_print(findings, resources, error);
+}
+
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
     OkseAuditSource source = {options->root, options->evidence,     options->scope,    options->site,
                               options->geo,  invocation->manifests, (gint64)time(NULL)};
+    g_autoptr(OkseResources) resources = NULL;
     g_autoptr(json_t) findings = NULL;
     gint64 at;
 
     if (!options_check(options, error) || !time_of(options, source.now, &at, error))
         return 2;
-    findings = audit(invocation, &source, at, error);
-    if (findings == NULL)
-        return 2;
-    for (char **report = options->reports; report != NULL && *report != NULL; report++)
-        if (!okse_audit_report(findings, *report, invocation->manifests, error))
-            return 3;
-    if (invocation->json ? !okse_print_json(findings, error)
-                         : !okse_audit_print(findings, invocation->manifests, error))
+    resources = okse_resources_open(invocation->manifests, error);
+    findings = resources == NULL ? NULL : audit(options, &source, at, resources, error);
+    if (findings == NULL || !show(invocation, findings, resources, error))
         return 3;
     return okse_findings_exit_status(findings);
 }

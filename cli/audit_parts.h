@@ -1,10 +1,10 @@
 #pragma once
 
-#include "core/error.h"
+#include "core/resource.h"
 
 #include <jansson.h>
 
-/* The three parts that okse audit joins: facts, findings (audit/findings.h), reports. */
+/* What okse audit joins to the findings (audit/findings.h): where the facts come from, and the short report. */
 
 typedef struct {
     const char *root;      /* --root DIR, or NULL */
@@ -19,8 +19,5 @@ typedef struct {
 /* The facts to audit; *geo becomes {"digest","description"} of the address database, or stays NULL. Both new. */
 json_t *okse_audit_facts(const OkseAuditSource *source, json_t **geo, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Write one report, "FORMAT=FILE". Errors: INVALID for an unknown format or a missing '='. */
-bool okse_audit_report(const json_t *findings, const char *request, const char *manifests, GError **error);
-
-/* The verdict for people, on stdout. */
-bool okse_audit_print(const json_t *findings, const char *manifests, GError **error);
+/* The verdict for people, on stdout; with colours on a terminal. */
+bool okse_audit_print(const json_t *findings, const OkseResources *resources, GError **error);

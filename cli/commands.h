@@ -21,6 +21,7 @@ extern const OkseCommand okse_command_install;
 extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
 /* facts */
+extern const OkseCommand okse_command_collect;
 /* law */
 extern const OkseCommand okse_command_audit;
 extern const OkseCommand okse_command_policy_list;
@@ -29,3 +30,4 @@ extern const OkseCommand okse_command_policy_lint;
 extern const OkseCommand okse_command_policy_test;
 /* reports */
 extern const OkseCommand okse_command_report;
+extern const OkseCommand okse_command_report_diff;

@@ -31,6 +31,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_rollback,
     &okse_command_status,
     /* facts */
+    &okse_command_collect,
     /* law */
     &okse_command_audit,
     &okse_command_policy_list,
@@ -39,6 +40,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_test,
     /* reports */
     &okse_command_report,
+    &okse_command_report_diff,
     NULL,
 };
 

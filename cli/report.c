@@ -70,8 +70,8 @@ static int report_run(const OkseInvocation *invocation, GError **error)
 }
 
 static const OkseOption report_options[] = {
-    {OKSE_OPTION_TEXT, "format", 'f', "FORMAT", "text (default), json, html", offsetof(ReportOptions, format)},
-    {OKSE_OPTION_PATH, "output", 'o', "FILE", "write here instead of standard output", offsetof(ReportOptions, output)},
+    {OKSE_OPTION_TEXT, "format", 'f', "FORMAT", "one of the formats below", offsetof(ReportOptions, format)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "write here, not to standard output", offsetof(ReportOptions, output)},
     {OKSE_OPTION_TEXT, "language", 'l', "LANG", "language that comes first (en, vi, …)",
      offsetof(ReportOptions, language)},
     {0},
@@ -83,10 +83,11 @@ const OkseCommand okse_command_report = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
-    .details =
-        "FINDINGS is what `okse audit --json` or `okse audit --report json=FILE` wrote. The report is a function of\n"
-        "that document alone: the same findings give the same bytes. The exit status says whether the report was\n"
-        "made, not what its verdict is.",
+    .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
+               "sarif-full, oscal, prometheus.\n\n"
+               "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
+               "function of that document alone: the same findings give the same bytes. The\n"
+               "exit status says whether the report was made, not what its verdict is.",
     .options = report_options,
     .options_size = sizeof(ReportOptions),
     .run = report_run,

@@ -12,7 +12,7 @@
 #define CHAIN_LIMIT (1u << 20)
 
 typedef struct {
-    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *model, *output;
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *trust, *model, *output;
     gboolean check;
 } SignOptions;
 
@@ -27,6 +27,8 @@ static const OkseOption sign_options[] = {
     {OKSE_OPTION_TEXT, "not-before", 0, "DATE", "the signature counts from then on", offsetof(SignOptions, not_before)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(SignOptions, passphrase_fd)},
+    {OKSE_OPTION_PATH, "trust", 0, "FILE", "countersign: verify by this policy first, and say so",
+     offsetof(SignOptions, trust)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
@@ -79,15 +81,19 @@ static bool sign(const char *path, const SignOptions *options, OkseSigned *made,
     OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
     g_autoptr(OkseCertificates) chain = NULL;
     g_autoptr(OkseProgress) progress = NULL;
+    g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseKey) key = NULL;
 
     if (!terms_read(options, &signing, error) || (key = key_open(options, error)) == NULL)
         return false;
     if (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL)
         return false;
+    if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
+        return false;
     signing.key = key;
     signing.chain = chain;
-    if (options->check)
+    signing.policy = trust;
+    if (options->check || trust != NULL)
         signing.progress = progress = okse_progress_new("checking", 0);
     return okse_sign_bundle(path, &signing, made, error);
 }
@@ -122,11 +128,11 @@ static bool result_print(const OkseInvocation *invocation, const SignOptions *op
         okse_note("note: an earlier signing was interrupted and has been undone first");
     if (made->present)
         okse_note("note: this very statement was there already; nothing was changed");
-    if (!options->check && options->response == NULL)
+    if (!options->check && options->trust == NULL && options->response == NULL)
         okse_note("note: the payload was not checked before signing (--check does)");
     if (invocation->json) {
         document = json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "okse.signed.v1", "identity", identity, "statement",
-                             statement, "role", role, "payload_checked", options->check);
+                             statement, "role", role, "payload_checked", options->check || options->trust != NULL);
         return okse_print_json(document, error);
     }
     if (options->response != NULL)

@@ -20,8 +20,8 @@ struct OkseProgress {
     GThread *ticker;
     GMutex lock;
     GCond wake;
-    bool ended; /* under lock */
-    bool shown; /* ticker, then after the join */
+    _Atomic bool ended; /* set under lock; atomic because TSan does not see GMutex */
+    bool shown;         /* ticker, then after the join */
     bool terminal;
 };
 

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "core/vocabulary.h"
 #include "packager/bundle_writer.h"
+#include "packager/equal.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
 
@@ -63,6 +64,24 @@ static bool check_outside(const OksePlan *plan, int dir_fd, const char *path, GE
     return okse_fail_errno(error, "%s", path);
 }
 
+/* The name that will be replaced must not be one of the inputs. */
+static bool check_replaces_no_input(const OkseBuildRequest *request, const OksePlan *plan, const OkseOutput *output,
+                                    GError **error)
+{
+    struct stat info, stack;
+
+    if (fstatat(output->dir_fd, output->name, &info, 0) < 0)
+        return errno == ENOENT ? true : okse_fail_errno(error, "%s", output->path);
+    if (stat(request->stack_path, &stack) == 0 && stack.st_ino == info.st_ino && stack.st_dev == info.st_dev)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the stack itself; write the bundle elsewhere",
+                         output->path);
+    for (guint i = 0; i < plan->sources->len; i++)
+        if (okse_source_is_file(g_ptr_array_index(plan->sources, i), info.st_dev, info.st_ino))
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the source of a component; write the bundle elsewhere",
+                             output->path);
+    return true;
+}
+
 static bool check_space(int fd, uint64_t needed, const char *path, uint64_t *available, GError **error)
 {
     g_autofree char *want = okse_text_size(needed), *have = NULL;
@@ -75,8 +94,9 @@ static bool check_space(int fd, uint64_t needed, const char *path, uint64_t *ava
         return true;
     have = okse_text_size(*available);
     return okse_fail(error, OKSE_ERROR_SYSTEM,
-                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and the file system has %s free; nothing was written",
-                     path, want, needed, have);
+                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and only %s (%" G_GUINT64_FORMAT
+                     " bytes) are available there; nothing was written",
+                     path, want, needed, have, *available);
 }
 
 static bool reserve(int fd, uint64_t size, const char *path, GError **error)
@@ -95,6 +115,7 @@ static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const 
     g_autoptr(OkseProgress) progress = NULL;
 
     if (!okse_output_open(&output, path, error) || !check_outside(plan, output.dir_fd, path, error) ||
+        !check_replaces_no_input(request, plan, &output, error) ||
         !check_space(output.fd, layout->size, path, &result->available, error))
         return false;
     if (request->dry_run)
@@ -127,7 +148,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
     plan->country = request->country;
     plan->epoch = request->epoch;
     okse_plan_documents(plan, request->documents, request->document_count);
-    if (!okse_layout_join_equal(plan, error) || !okse_manifest_render(plan, error))
+    if (!okse_layout_join_equal(plan, error) || !okse_equal_trees(plan, error) || !okse_manifest_render(plan, error))
         return NULL;
     return g_steal_pointer(&plan);
 }

@@ -49,8 +49,10 @@ static bool finish_blob(Copy *copy, GError **error)
     if (blob->wants_verity)
         blob->verity = okse_verity_stream_end(copy->verity);
     if (blob->has_digest && !okse_sha256_equal(&digest, &blob->digest))
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is not what it was, or not what its manifest says",
-                         okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
+        return okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "%s: '%s' changed while it was being packed, or is not what its manifest says; nothing was written",
+            okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
     blob->digest = digest;
     blob->has_digest = true;
     return true;
@@ -113,8 +115,9 @@ static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **erro
     Copy copy = {.work = work, .jobs = jobs, .blob = first};
 
     if (first->tar != NULL) {
-        first->has_digest =
-            okse_tar_layer_write(first->tar, work->fd, first->data_at, work->progress, &first->digest, error);
+        const OkseTarTarget target = {work->fd, first->data_at, jobs, work->progress};
+
+        first->has_digest = okse_tar_layer_write(first->tar, &target, &first->digest, error);
         return first->has_digest;
     }
     copy.sha256 = sha256 = okse_sha256_stream_new();
@@ -229,7 +232,7 @@ static bool all_different(const OkseLayout *layout, GError **error)
     for (guint i = 1; i < sorted->len; i++)
         if (compare_digests(&g_ptr_array_index(sorted, i - 1), &g_ptr_array_index(sorted, i)) == 0)
             return okse_fail(error, OKSE_ERROR_INVALID,
-                             "a file of a component equals metadata that Okse writes about it; change the file");
+                             "a file of a component is the same bytes as what Okse writes about it; change the file");
     return true;
 }
 

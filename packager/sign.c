@@ -5,6 +5,7 @@
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
+#include "packager/verify.h"
 
 #include <sys/file.h>
 
@@ -106,6 +107,16 @@ static bool statement_put(const Target *target, GBytes *sigstore, const char *pr
     return okse_journal_remove(target->journal, error);
 }
 
+static GBytes *summary_write(const OkseBundle *bundle, const OkseSigning *signing, const OkseRelease *release)
+{
+    g_autofree OkseSha256 *inputs = g_new(OkseSha256, okse_bundle_statements(bundle) + 1);
+    OkseSummary summary = {"okse " OKSE_VERSION, signing->policy->digest, inputs, okse_bundle_statements(bundle)};
+
+    for (unsigned i = 0; i < summary.input_count; i++)
+        inputs[i] = okse_bundle_statement(bundle, i)->digest;
+    return okse_summary_write(release, okse_bundle_identity(bundle), &summary);
+}
+
 static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing)
 {
     g_auto(OkseRelease) release = {
@@ -127,8 +138,28 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
 
         release.jurisdiction_digest = g_strdup(okse_sha256_text(&digest, text));
     }
-    return signing->summary != NULL ? okse_summary_write(&release, okse_bundle_identity(bundle), signing->summary)
-                                    : okse_release_write(&release, okse_bundle_identity(bundle));
+    return signing->policy != NULL ? summary_write(bundle, signing, &release)
+                                   : okse_release_write(&release, okse_bundle_identity(bundle));
+}
+
+/* What a countersigner vouches for was really looked at. */
+static bool policy_holds(const Target *target, const OkseSigning *signing, GError **error)
+{
+    OkseBundleFacts facts = okse_bundle_facts(target->bundle);
+    g_autoptr(GPtrArray) statements = okse_bundle_statement_list(target->bundle);
+    OkseJudgeTerms terms = {.now = signing->signed_at, .shown = target->path, .except_role = signing->role};
+    g_autoptr(OkseVerification) verification = NULL;
+    g_autofree char *reasons = NULL;
+
+    if (signing->policy == NULL)
+        return true;
+    verification = okse_trust_judge(&facts, statements, signing->policy, &terms);
+    if (verification->verified)
+        return true;
+    g_ptr_array_add(verification->reasons, NULL);
+    reasons = g_strjoinv("\n", (char **)verification->reasons->pdata);
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: not countersigned, the policy refuses it:\n%s", target->path,
+                     reasons);
 }
 
 static bool chain_fits(const OkseSigning *signing, GError **error)
@@ -155,7 +186,10 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
 
     if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error))
         return false;
-    if (signing->check && !okse_bundle_check(target.bundle, 0, false, signing->progress, NULL, error))
+    if (!policy_holds(&target, signing, error))
+        return false;
+    if ((signing->check || signing->policy != NULL) &&
+        !okse_bundle_check(target.bundle, 0, false, signing->progress, NULL, error))
         return false;
     payload = payload_make(target.bundle, signing);
     message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
@@ -163,7 +197,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
     if (result.signature == NULL)
         return false;
     sigstore = okse_sigstore_write(payload, result.signature, &material);
-    if (!statement_put(&target, sigstore, signing->summary != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
+    if (!statement_put(&target, sigstore, signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
                        &result, error))
         return false;
     *made = result;

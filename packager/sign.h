@@ -4,6 +4,7 @@
 #include "packager/bundle_reader.h"
 #include "packager/certificate.h"
 #include "packager/statement.h"
+#include "packager/trust.h"
 
 /* Signing puts a statement about a bundle's identity into the bundle's own file: payload and identity never change. The
  * change is crash safe: what is overwritten is first written to a journal beside the bundle (NAME.journal) and synced;
@@ -13,11 +14,12 @@ typedef struct {
     const OkseCertificates *chain; /* leaf first, of that key; NULL: a bare key */
     const char *role;
     gint64 signed_at;
-    gint64 not_before;          /* OKSE_TIME_NONE: from signed_at on */
-    gint64 expires;             /* OKSE_TIME_NONE: never */
-    const OkseSummary *summary; /* a countersigner's verification summary instead of a release; NULL */
-    bool check;                 /* hash the whole payload first */
-    OkseProgress *progress;     /* of that; may be NULL */
+    gint64 not_before;       /* OKSE_TIME_NONE: from signed_at on */
+    gint64 expires;          /* OKSE_TIME_NONE: never */
+    const OkseTrust *policy; /* a countersigner's: the bundle is verified by it first (payload too; `role` itself may be
+                                missing), and the statement is a verification summary; NULL: a release */
+    bool check;              /* hash the whole payload first */
+    OkseProgress *progress;  /* of that; may be NULL */
 } OkseSigning;
 
 /* What came of it. */

@@ -95,6 +95,11 @@ bool okse_source_is_directory(const OkseSource *source, uint64_t device, uint64_
     return !source->single && !source->sequential && source->device == device && source->inode == inode;
 }
 
+bool okse_source_is_file(const OkseSource *source, uint64_t device, uint64_t inode)
+{
+    return (source->single || source->sequential) && source->device == device && source->inode == inode;
+}
+
 unsigned okse_source_count(const OkseSource *source)
 {
     return source->entries->len;

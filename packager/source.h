@@ -41,6 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSource, okse_source_free)
 const char *okse_source_origin(const OkseSource *source);
 /* Device and inode of what was opened, to notice an output inside it. */
 bool okse_source_is_directory(const OkseSource *source, uint64_t device, uint64_t inode);
+/* The same for a single file or an archive, to notice an output that would replace it. */
+bool okse_source_is_file(const OkseSource *source, uint64_t device, uint64_t inode);
 
 /* Sorted by path (bytes), no duplicates; borrowed. */
 unsigned okse_source_count(const OkseSource *source);

@@ -3,6 +3,8 @@
  * here. */
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/text.h"
+#include "core/worker.h"
 #include "packager/source_internal.h"
 
 #include <archive.h>
@@ -106,6 +108,8 @@ static bool hash_data(const OkseSource *source, Archive *archive, OkseSha256Stre
     for (;;) {
         la_ssize_t got = archive_read_data(archive, buffer, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (got < 0)
             return fail_archive(source, archive, error);
         if (got == 0)
@@ -160,7 +164,9 @@ static bool list_member(OkseSource *source, Archive *archive, struct archive_ent
     if (path == NULL)
         return true;
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s: '%s': ", source->origin, path);
+        g_autofree char *shown = okse_text_show(path, -1, false);
+
+        g_prefix_error(error, "%s: '%s': ", source->origin, shown);
         return false;
     }
     if (source->entries->len >= OKSE_LIMIT_FILES)
@@ -232,6 +238,8 @@ static bool deliver(const OkseSource *source, Archive *archive, unsigned index, 
     for (;;) {
         la_ssize_t got = archive_read_data(archive, buffer, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (got < 0)
             return fail_archive(source, archive, error);
         if (got == 0)

@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/source_internal.h"
 
 #include <dirent.h>
@@ -98,7 +99,9 @@ static bool add_name(OkseSource *source, int dir_fd, const char *prefix, const c
     struct stat info;
 
     if (!okse_path_check(path, error)) {
-        g_prefix_error(error, "%s/%s: ", source->origin, path);
+        g_autofree char *shown = okse_text_show(path, -1, false);
+
+        g_prefix_error(error, "%s/%s: ", source->origin, shown);
         return false;
     }
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
@@ -173,6 +176,8 @@ static bool copy_file(const OkseSource *source, unsigned index, void *buffer, Ok
     for (uint64_t at = 0; at < entry->size;) {
         size_t length = (size_t)MIN(entry->size - at, CHUNK);
 
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (!okse_pread_exact(fd, buffer, length, at, name, error) || !sink(context, index, buffer, length, error))
             return false;
         at += length;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/progress.h"
+#include "core/worker.h"
 #include "packager/source.h"
 
 /* A component with many files, links or empty directories as one deterministic tar (docs/formats/bundle.md, "Tar
@@ -14,10 +15,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTarLayer, okse_tar_layer_free)
 
 uint64_t okse_tar_layer_size(const OkseTarLayer *layer);
 
-/* Write the tar at `offset` of fd (a file opened for reading and writing) and give its digest.
- * Errors: those of the source (INVALID when a file changed) and of writing. */
-bool okse_tar_layer_write(OkseTarLayer *layer, int fd, uint64_t offset, OkseProgress *progress, OkseSha256 *digest,
-                          GError **error);
+/* Where it goes. */
+typedef struct {
+    int fd;          /* open for reading and writing */
+    uint64_t offset; /* of the tar in it */
+    const OkseJobs *jobs;
+    OkseProgress *progress; /* or NULL */
+} OkseTarTarget;
+
+/* Write the tar and give its digest; the listing then has those of its files.
+ * Errors: those of the source (INVALID when a file changed) and of writing; CANCELLED. */
+bool okse_tar_layer_write(OkseTarLayer *layer, const OkseTarTarget *target, OkseSha256 *digest, GError **error);
 
 /* The listing in mtree(5) form. Before okse_tar_layer_write() the digests in it are zeros; its length is final. */
 GBytes *okse_tar_layer_listing(const OkseTarLayer *layer) G_GNUC_WARN_UNUSED_RESULT;

@@ -16,6 +16,7 @@ typedef struct {
     const char *country;         /* the destination this site is in; NULL: not asked */
     const OkseSha256 *expect;    /* the only identity wanted; NULL: any */
     const OkseTrustState *state; /* NULL: none */
+    const char *except_role;     /* a role that need not have signed yet: the one about to countersign; NULL */
     const char *shown;           /* how messages call the bundle, for the commands they suggest */
 } OkseJudgeTerms;
 

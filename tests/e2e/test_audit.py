@@ -209,7 +209,7 @@ def test_the_same_expressions_under_jq_itself(okse, tmp_path):
     (["--evidence", "facts.json"], "give --country ISO2"),
     (["--evidence", "facts.json", "--country", "XX"], "no law for the country 'XX' (there is: KR SA VN)"),
     (["--evidence", "facts.json", "--country", "VN", "--at", "yesterday"], "--at: 'yesterday'"),
-    (["--evidence", "facts.json", "--country", "VN", "--report", "html"], "not FORMAT=FILE"),
+    (["--evidence", "facts.json", "--country", "VN", "--report", "html"], "FORMAT=FILE was expected"),
     (["--evidence", "facts.json", "--country", "VN", "--scope", "install"], "belong to the collection"),
     (["--root", "/nowhere", "--scope", "all", "--country", "VN"], "none of install, host, both"),
 ])
@@ -252,4 +252,15 @@ def test_a_report_in_json(okse, tmp_path):
 def test_the_terminal_shows_the_verdict(okse, tmp_path):
     path = lf.write(tmp_path, lf.facts(endpoints=lf.faults()))
     result = okse("audit", "--evidence", path, "--country", "VN", "--at", AT, status=1)
-    assert "non-compliant" in result.out and "rsyslog.conf:6" in result.out
+    assert "Not compliant" in result.out and "rsyslog.conf:6" in result.out
+
+
+def test_a_report_in_html_names_the_law_and_the_place(okse, tmp_path):
+    audit(okse, tmp_path, lf.facts(endpoints=lf.clean_endpoints() + lf.faults()), "--report", "html=report.html", status=1)
+    page = (tmp_path / "report.html").read_text()
+    assert "Luật Bảo vệ dữ liệu cá nhân" in page and "/srv/okse/current/serving/rsyslog.conf" in page
+
+
+def test_a_report_that_cannot_be_made_is_told_before_the_work(okse, tmp_path):
+    result = okse("audit", "--evidence", "nowhere.json", "--country", "VN", "--report", "pdfx=r", status=2)
+    assert "pdfx" in result.err

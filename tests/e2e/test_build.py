@@ -334,7 +334,7 @@ def oci_validator(shared, name):
     store = {}
     for file in directory.glob("*.json"):
         document = json.loads(file.read_bytes())
-        for base in ("", "image/", "image/descriptor/", "descriptor/"):
+        for base in ("", "descriptor/", "image/", "image/descriptor/", "image/index/", "image/manifest/"):
             store[f"https://opencontainers.org/schema/{base}{file.name}"] = document
     schema = json.loads((directory / name).read_bytes())
     return jsonschema.Draft4Validator(schema, resolver=jsonschema.RefResolver(schema["id"], schema, store=store))

@@ -1,4 +1,5 @@
 """Wrong input to `okse build`: one clear message with its place, the right exit status, and nothing left behind."""
+import json
 import os
 import pathlib
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import threading
 import time
 import pytest
-from stacks import HEAD, leftovers, noise, simple, write
+from stacks import image, leftovers, noise, simple, write
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data/stack/refused"
 
@@ -50,19 +51,19 @@ def test_refuses_a_directory_as_a_stack(okse, tmp_path, inside):
 
 def test_refuses_a_source_that_is_not_there(okse, tmp_path, inside):
     simple(inside, "{path: nowhere}")
-    refused(okse, tmp_path, 3, "stack.yaml:7:39: component 'data': nowhere", "No such file")
+    refused(okse, tmp_path, 3, "stack.yaml:7:41: component 'data': nowhere", "No such file")
 
 
 def test_refuses_a_directory_where_an_archive_belongs(okse, tmp_path, inside):
     write(inside / "data/x", "x")
     simple(inside, "{archive: data}")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "data", "directory")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "data", "directory")
 
 
 def test_refuses_an_archive_that_is_none(okse, tmp_path, inside):
     write(inside / "data.zip", "this is no archive\n" * 100)
     simple(inside, "{archive: data.zip}")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "data.zip", "archive format")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "data.zip", "archive format")
 
 
 def test_refuses_a_truncated_archive(okse, tmp_path, inside):
@@ -78,13 +79,13 @@ def test_refuses_a_truncated_archive(okse, tmp_path, inside):
 def test_refuses_archives_that_mean_harm(okse, tmp_path, inside, name):
     shutil.copy(DATA.parents[2] / f"fuzz/corpus/archive_source/{name}.tar", inside / "a.tar")
     simple(inside, "{archive: a.tar}")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39: component 'data': a.tar")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41: component 'data': a.tar")
 
 
 def test_refuses_an_empty_directory(okse, tmp_path, inside):
     (inside / "data").mkdir()
     simple(inside)
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "data", "empty directory")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "data", "empty directory")
 
 
 def test_refuses_special_files_by_name(okse, tmp_path, inside):
@@ -115,7 +116,7 @@ def test_refuses_names_that_deceive(okse, tmp_path, inside, name):
     with open(os.path.join(os.fsencode(inside / "data"), name), "w"):
         pass
     simple(inside)
-    result = refused(okse, tmp_path, 2, "data/", "stack.yaml:7:39")
+    result = refused(okse, tmp_path, 2, "data/", "stack.yaml:7:41")
     assert "\u202e" not in result.err and "\n" not in result.err.rstrip("\n")
 
 
@@ -167,38 +168,39 @@ def test_refuses_a_directory_as_output(okse, tmp_path, inside):
 # --- images -------------------------------------------------------------------------------------------------------------
 
 def test_refuses_an_image_reference_that_is_not_there(okse, tmp_path, inside):
-    from stacks import image
     image(inside / "image")
     simple(inside, "{oci: image, ref: nowhere}", kind="runtime")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "nowhere")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "nowhere")
 
 
 def test_refuses_a_platform_that_is_not_there(okse, tmp_path, inside):
-    from stacks import image
     image(inside / "image")
     simple(inside, "{oci: image, platform: linux/s390x}", kind="runtime")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "linux/s390x")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "linux/s390x")
 
 
 def test_refuses_an_image_with_a_changed_or_missing_blob(okse, tmp_path, inside):
-    from stacks import image
     layout = image(inside / "image")
     simple(inside, "{oci: image}", kind="runtime")
-    for blob in sorted((layout / "blobs/sha256").iterdir()):
+    (top,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    manifest = json.loads((layout / "blobs" / top["digest"].replace(":", "/")).read_bytes())
+    for descriptor in (top, manifest["config"], *manifest["layers"]):
+        blob = layout / "blobs" / descriptor["digest"].replace(":", "/")
         data = blob.read_bytes()
         blob.chmod(0o644)
         blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         refused(okse, tmp_path, 2, blob.name)
+        blob.write_bytes(data + b"x")
+        refused(okse, tmp_path, 2, blob.name)
         blob.unlink()
-        refused_missing = refused(okse, tmp_path, 2, blob.name)
-        assert refused_missing.status == 2
+        refused(okse, tmp_path, 2, blob.name)
         blob.write_bytes(data)
 
 
 def test_refuses_a_directory_that_is_no_image(okse, tmp_path, inside):
     write(inside / "data/x", "x")
     simple(inside, "{oci: data}", kind="runtime")
-    refused(okse, tmp_path, 2, "stack.yaml:7:39", "data")
+    refused(okse, tmp_path, 2, "stack.yaml:7:41", "data")
 
 
 # --- the system ---------------------------------------------------------------------------------------------------------
@@ -333,8 +335,10 @@ def test_an_archive_that_changes_between_its_passes_is_an_error(okse, tmp_path, 
         refused(okse, tmp_path, 2, "data.tar", "changed while it was being packed")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number):
+@pytest.mark.parametrize("number, form", [(signal.SIGINT, "raw"), (signal.SIGTERM, "raw"), (signal.SIGINT, "tar")])
+def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number, form):
+    if form == "tar":
+        (inside / "data/empty").mkdir(parents=True)
     for name in ("a", "b", "c"):
         write(inside / f"data/{name}", name)
         os.truncate(inside / f"data/{name}", 400 << 20)
@@ -350,3 +354,16 @@ def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3 and out == "" and err != ""
     assert leftovers(tmp_path / "output") == []
+
+
+def test_never_overwrites_what_it_reads(okse, tmp_path, inside):
+    write(inside / "model.gguf", noise("m", 5000))
+    subprocess.run(["tar", "-cf", inside / "a.tar", "-C", inside, "model.gguf"], check=True)
+    os.link(inside / "model.gguf", inside / "same.gguf")
+    for source, output in (("{path: model.gguf}", "model.gguf"), ("{path: model.gguf}", "same.gguf"),
+                           ("{archive: a.tar}", "a.tar"), ("{path: model.gguf}", "stack.yaml")):
+        simple(inside, source)
+        before = {name: (inside / name).read_bytes() for name in os.listdir(inside)}
+        result = okse("build", "stack.yaml", "--country", "VN", "-o", output, "--unsigned", cwd=inside, status=2)
+        assert output in result.err
+        assert {name: (inside / name).read_bytes() for name in os.listdir(inside)} == before

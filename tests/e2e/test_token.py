@@ -17,7 +17,8 @@ def token(okse, tmp_path):
     (tmp_path / "tokens").mkdir()
     config = tmp_path / "softhsm2.conf"
     config.write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
-    environment = {"SOFTHSM2_CONF": str(config), "PKCS11_MODULE_PATH": str(MODULE)}
+    # the engine of Debian 12 does not free its own method tables, which a leak checker would count against us
+    environment = {"SOFTHSM2_CONF": str(config), "PKCS11_MODULE_PATH": str(MODULE), "ASAN_OPTIONS": "detect_leaks=0"}
 
     def run(*words):
         subprocess.run(words, check=True, capture_output=True, env={**os.environ, **environment})
@@ -50,7 +51,7 @@ def test_signs_and_countersigns_with_token_keys(token):
 
 
 def test_without_the_module_it_says_what_to_install(token):
-    site, _ = token
+    site, environment = token
     result = site.okse("sign", site.bundle, "--key", "pkcs11:token=okse;object=vendor", "--passphrase-fd", "0", stdin="1234\n",
-                       env={"PKCS11_MODULE_PATH": "/nowhere.so"})
+                       env={**environment, "PKCS11_MODULE_PATH": "/nowhere.so"})
     assert result.status in (2, 3) and "pkcs11" in result.err

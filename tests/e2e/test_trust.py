@@ -259,6 +259,25 @@ def test_record_is_a_verification_summary(site):
     assert document["predicate"]["policy"]["digest"]["sha256"] == digest
 
 
+def test_countersigner_states_what_was_verified(site):
+    vendor, ministry = site.key("vendor"), site.key("ministry", "P-384")
+    trust = site.trust({"vendor": vendor, "ministry": ministry})
+    before = site.bundle.read_bytes()
+    refused = site.sign(ministry, "--trust", trust, role="ministry", status=1)
+    assert "role 'vendor': 0 of 1" in refused.err and site.bundle.read_bytes() == before
+    site.sign(vendor)
+    site.sign(ministry, "--trust", trust, role="ministry")
+    verdict = site.verify(trust, status=0)
+    assert [s["predicate_type"] for s in verdict["signatures"]] == [
+        "urn:okse:release:v1", "https://slsa.dev/verification_summary/v1"]
+    data = site.bundle.read_bytes()
+    texts = [data[at:data.index(b"\0", at)] for at in range(len(data)) if data.startswith(b'{"dsseEnvelope"', at)]
+    summary = json.loads(base64.b64decode(json.loads(texts[1])["dsseEnvelope"]["payload"]))["predicate"]
+    policy = subprocess.run(["sha256sum", trust], capture_output=True, text=True).stdout.split()[0]
+    assert summary["policy"]["digest"]["sha256"] == policy and summary["verificationResult"] == "PASSED"
+    assert len(summary["inputAttestations"]) == 1
+
+
 def test_signing_refuses_what_does_not_read(site):
     vendor = site.key("vendor")
     data = bytearray(site.bundle.read_bytes())
@@ -312,6 +331,20 @@ def test_killed_at_any_write_the_next_sign_restores(site):
             assert not os.path.exists(str(site.bundle) + ".journal")
             killed += 1
     assert killed >= 6
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "fdatasync"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_write_that_fails_is_undone(site, call, count):
+    if shutil.which("strace") is None or "asan" in site.okse.binary:
+        pytest.skip("needs strace, and no sanitizer")
+    vendor, before = site.key("vendor"), site.bundle.read_bytes()
+    done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"inject={call}:error=ENOSPC:when={count}",
+                           site.okse.binary, "sign", site.bundle, "--key", vendor.path], capture_output=True, text=True,
+                          env=site.okse.environment)
+    assert done.returncode == 3 and "No space left" in done.stderr, done
+    assert site.bundle.read_bytes() == before
+    assert not os.path.exists(str(site.bundle) + ".journal")
 
 
 def test_full_disk_leaves_the_bundle_as_it_was(okse, tmp_path):
@@ -465,10 +498,12 @@ def test_pinned_key_cannot_borrow_a_name(site, pki):
     chain_site(site, pki)
     certificate = vendor.path.with_suffix(".crt")
     signing.openssl("req", "-new", "-x509", "-key", vendor.path, "-subj", "/CN=Ministry", "-days", "3650", "-out", certificate)
-    site.sign(vendor)
+    other = site.key("other")
+    site.sign(other)
     site.sign(vendor, "--cert", certificate, role="ministry")
-    trust = site.trust({"vendor": vendor, "ministry": [1, {"subject": "CN=Ministry"}]}, roots=["root.pem"])
-    assert "role 'ministry': 0 of 1" in reasons(site.verify(trust, status=1))
+    trust = site.trust({"vendor": [1, vendor, other], "ministry": [1, {"subject": "CN=Ministry"}]}, roots=["root.pem"])
+    verdict = site.verify(trust, status=1)
+    assert "role 'ministry': 0 of 1" in reasons(verdict) and "not listed for role 'ministry'" in reasons(verdict)
 
 
 def test_sign_refuses_a_certificate_of_another_key(site, pki):

@@ -1,0 +1,106 @@
+/* Which collectors run, and what the ones that do not run say about it. */
+#include "audit/collect.h"
+
+#include "audit/collector.h"
+#include "core/fd.h"
+#include "core/text.h"
+#include "packager/drift.h"
+
+#include <string.h>
+
+static const char *const host_collectors[] = {"mounts", "sockets", "routes", "resolvers", "time"};
+
+static void collect_host_scope(OkseCollection *collection, bool wanted)
+{
+    if (!wanted) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(host_collectors); i++)
+            okse_facts_coverage(collection->facts, host_collectors[i], OKSE_UNAVAILABLE, "not in scope");
+        return;
+    }
+    okse_collect_mounts(collection);
+    okse_collect_sockets(collection);
+    okse_collect_routes(collection);
+    okse_collect_resolvers(collection);
+    okse_collect_time(collection);
+}
+
+static json_t *scope_json(bool installed, bool host)
+{
+    json_t *scope = json_array();
+
+    if (installed)
+        json_array_append_new(scope, json_string("install"));
+    if (host)
+        json_array_append_new(scope, json_string("host"));
+    return scope;
+}
+
+static void set_head(OkseCollection *collection, const OkseCollectRequest *request, const OkseSite *site)
+{
+    g_autofree char *time = okse_text_time(request->now);
+
+    okse_facts_set(collection->facts, "schema", json_string("okse.facts.v1"));
+    okse_facts_set(collection->facts, "collected_at", json_string(time));
+    okse_facts_set(collection->facts, "tool", json_pack("{s:s,s:s}", "name", "okse", "version", OKSE_VERSION));
+    okse_facts_set(collection->facts, "sysroot", json_string(request->sysroot));
+    okse_facts_set(collection->facts, "site", site != NULL ? okse_site_to_json(site) : json_null());
+    okse_facts_coverage(collection->facts, "site", site != NULL ? OKSE_COMPLETE : OKSE_ABSENT,
+                        site != NULL ? NULL : "no site.yaml was given");
+}
+
+static bool open_places(OkseCollection *collection, const OkseCollectRequest *request, GError **error)
+{
+    collection->sysroot_fd = okse_open_directory(request->sysroot, error);
+    if (collection->sysroot_fd < 0)
+        return false;
+    collection->root_fd = request->root != NULL ? okse_open_directory(request->root, error) : -1;
+    return request->root == NULL || collection->root_fd >= 0;
+}
+
+static json_t *run(OkseCollection *collection, const OkseCollectRequest *request, const OkseAtlas *atlas,
+                   const OkseSite *site)
+{
+    bool host = strcmp(request->scope, "install") != 0, installed = strcmp(request->scope, "host") != 0;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(json_t) install = NULL;
+    const char *why_not = !installed ? "not in scope" : "no install root was given (--root)";
+
+    if (installed && collection->root_fd >= 0) {
+        install = okse_install_describe(collection->root_fd, request->threads, NULL, &cause);
+        why_not = cause != NULL ? cause->message : why_not;
+    }
+    collection->install = install;
+    set_head(collection, request, site);
+    okse_facts_set(collection->facts, "scope", scope_json(installed, host));
+    okse_collect_host(collection); /* in every scope: a verdict names its target */
+    collect_host_scope(collection, host);
+    okse_collect_install(collection, why_not);
+    okse_collect_configuration(collection, installed, host);
+    return okse_facts_finish(collection->facts, atlas, site);
+}
+
+json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *resources, json_t **geo, GError **error)
+{
+    g_autoptr(OkseSite) site = NULL;
+    g_autoptr(OkseAtlas) atlas = NULL;
+    g_autoptr(OkseScanner) scanner = NULL;
+    g_autoptr(OkseFacts) facts = okse_facts_new();
+    OkseCollection collection = {facts, NULL, -1, -1, request->root, NULL, request->threads};
+    json_t *document = NULL;
+
+    if (request->site != NULL) {
+        site = okse_site_open(request->site, error);
+        if (site == NULL)
+            return NULL;
+    }
+    atlas = okse_atlas_open(resources, site, request->geo, error);
+    scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
+    collection.scanner = scanner;
+    if (scanner != NULL && open_places(&collection, request, error))
+        document = run(&collection, request, atlas, site);
+    okse_fd_clear(&collection.sysroot_fd);
+    okse_fd_clear(&collection.root_fd);
+    if (document != NULL && geo != NULL)
+        *geo = okse_atlas_geo(atlas);
+    return document;
+}

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/resource.h"
+
+#include <jansson.h>
+
+/* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server.
+ */
+typedef struct {
+    const char *root;    /* of the install, or NULL */
+    const char *scope;   /* "install", "host" or "both" */
+    const char *sysroot; /* "/" */
+    const char *site;    /* site.yaml, or NULL */
+    const char *geo;     /* address database (MMDB), or NULL */
+    gint64 now;          /* seconds since 1970 */
+    unsigned threads;
+} OkseCollectRequest;
+
+/* geo: becomes {"digest","description"} of the database, or NULL; may be NULL itself. Both results are new references.
+ * What a collector could not see is in the document; errors are a wrong site file, database or directory:
+ * INVALID, NOT_FOUND, SYSTEM. */
+json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *resources, json_t **geo,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;

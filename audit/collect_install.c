@@ -1,0 +1,82 @@
+/* What is installed and whether it still is what was installed; the comparison itself is packager/drift.h's. */
+#include "audit/collector.h"
+#include "core/digest.h"
+
+#include <string.h>
+
+static void copy_member(json_t *to, const json_t *from, const char *member)
+{
+    json_t *value = json_object_get(from, member);
+
+    json_object_set_new(to, member, value != NULL ? json_incref(value) : json_null());
+}
+
+static json_t *install_fact(const OkseCollection *collection)
+{
+    static const char *const members[] = {"generation", "identity", "name",       "version", "sequence",
+                                          "country",    "vendor",   "compliance", NULL};
+    const json_t *components = json_object_get(collection->install, "components");
+    json_t *fact = json_pack("{s:s}", "root", collection->root), *list = json_array();
+
+    for (const char *const *member = members; *member != NULL; member++)
+        copy_member(fact, collection->install, *member);
+    for (size_t i = 0; i < json_array_size(components); i++) {
+        json_t *row = json_object();
+
+        copy_member(row, json_array_get(components, i), "name");
+        copy_member(row, json_array_get(components, i), "kind");
+        copy_member(row, json_array_get(components, i), "files");
+        copy_member(row, json_array_get(components, i), "size");
+        json_array_append_new(list, row);
+    }
+    json_object_set_new(fact, "components", list);
+    return fact;
+}
+
+static void add_drift(OkseCollection *collection, const json_t *row)
+{
+    const char *component = okse_json_peek_text(row, "component"), *path = okse_json_peek_text(row, "path");
+    const char *status = okse_json_peek_text(row, "status");
+    g_autofree char *shown =
+        g_strdup_printf("%s/current/%s%s%s", collection->root, component != NULL ? component : "",
+                        component != NULL && *component != '\0' ? "/" : "", path != NULL ? path : "");
+    g_autofree char *key = g_strdup_printf("%s|%s", shown, status != NULL ? status : "");
+    json_t *fact = json_deep_copy(row);
+
+    json_object_set_new(fact, "state", json_string("observed"));
+    json_object_set_new(
+        fact, "source",
+        okse_facts_source(&(OkseSourceFact){
+            .collector = "drift", .path = shown, .excerpt = status, .component = component, .via = "structured"}));
+    okse_facts_add(collection->facts, "drift", "dft", key, fact);
+}
+
+static void add_drifts(OkseCollection *collection)
+{
+    const json_t *rows = json_object_get(collection->install, "drift");
+    const json_t *unreadable = json_object_get(collection->install, "unreadable");
+    g_autofree char *reason = NULL;
+
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        add_drift(collection, json_array_get(rows, i));
+    if (json_is_true(json_object_get(collection->install, "complete"))) {
+        okse_facts_coverage(collection->facts, "drift", OKSE_COMPLETE, NULL);
+        return;
+    }
+    reason = g_strdup_printf("%zu files could not be compared, such as %s", json_array_size(unreadable),
+                             json_array_size(unreadable) > 0 ? json_string_value(json_array_get(unreadable, 0)) : "?");
+    okse_facts_coverage(collection->facts, "drift", OKSE_PARTIAL, reason);
+}
+
+void okse_collect_install(OkseCollection *collection, const char *why_not)
+{
+    if (collection->install == NULL) {
+        okse_facts_set(collection->facts, "install", json_null());
+        okse_facts_coverage(collection->facts, "install", OKSE_UNAVAILABLE, why_not);
+        okse_facts_coverage(collection->facts, "drift", OKSE_UNAVAILABLE, why_not);
+        return;
+    }
+    okse_facts_set(collection->facts, "install", install_fact(collection));
+    okse_facts_coverage(collection->facts, "install", OKSE_COMPLETE, NULL);
+    add_drifts(collection);
+}

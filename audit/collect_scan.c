@@ -1,0 +1,106 @@
+/* From what the scanner finds in one file to facts. */
+#include "audit/collector.h"
+#include "audit/redact.h"
+#include "core/digest.h"
+
+#include <string.h>
+
+typedef struct {
+    OkseCollection *collection;
+    const OkseScanFile *file;
+    char digest[OKSE_SHA256_TEXT];
+} Sink;
+
+static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
+{
+    g_autofree char *trimmed = g_strstrip(g_strdup(text));
+    g_autofree char *masked = okse_redact_line(trimmed);
+
+    return okse_facts_source(&(OkseSourceFact){.collector = sink->file->collector,
+                                               .path = sink->file->path,
+                                               .line = line,
+                                               .column = column,
+                                               .key = key,
+                                               .digest = sink->digest,
+                                               .excerpt = masked,
+                                               .component = sink->file->component,
+                                               .via = key != NULL ? "structured" : "sweep"});
+}
+
+/* -1 unknown, 0 plain text, 1 encrypted: only where the scheme says so. */
+static int tls_of(const char *scheme)
+{
+    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps",
+                                            "wss",   "grpcs", "mqtts",  "tls",   NULL};
+    static const char *const plain[] = {"http", "ldap", "redis", "amqp", "smtp", "ws", "ftp", "mqtt", NULL};
+
+    if (scheme == NULL)
+        return -1;
+    return g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
+}
+
+static unsigned port_of(const OkseScanEndpoint *found)
+{
+    if (found->port > 0 || found->scheme == NULL)
+        return found->port;
+    return strcmp(found->scheme, "https") == 0 ? 443 : strcmp(found->scheme, "http") == 0 ? 80 : 0;
+}
+
+static void on_mention(Sink *sink, const OkseScanEndpoint *found)
+{
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%u|%s", sink->file->path, found->line_number, found->column, found->host);
+
+    okse_facts_add(sink->collection->facts, "mentions", "men", key,
+                   json_pack("{s:s,s:s,s:o}", "host", found->host, "noise", found->noise, "source",
+                             source_of(sink, found->line_number, found->column, found->key, found->line)));
+}
+
+static void on_endpoint(void *context, const OkseScanEndpoint *found)
+{
+    Sink *sink = context;
+
+    if (found->noise != NULL) {
+        on_mention(sink, found);
+        return;
+    }
+    okse_facts_endpoint(
+        sink->collection->facts,
+        &(OkseEndpointFact){.host = found->host,
+                            .port = port_of(found),
+                            .protocol = found->scheme,
+                            .tls = tls_of(found->scheme),
+                            .direction = found->direction,
+                            .role = found->role,
+                            .state = "configured",
+                            .source = source_of(sink, found->line_number, found->column, found->key, found->line)});
+}
+
+static void on_setting(void *context, const OkseScanSetting *found)
+{
+    Sink *sink = context;
+    g_autofree char *key = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->name);
+    g_autofree char *line = g_strdup_printf("%s=%s", found->name, found->value), *masked = okse_redact_line(line);
+    const char *value = strchr(masked, '=');
+
+    okse_facts_add(sink->collection->facts, "settings", "set", key,
+                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", value != NULL ? value + 1 : "",
+                             "source", source_of(sink, found->line_number, 0, found->name, found->line), "state",
+                             "configured"));
+}
+
+void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
+{
+    Sink sink = {collection, file, ""};
+    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
+    gsize length;
+    const char *text = g_bytes_get_data(file->bytes, &length);
+
+    okse_sha256_text(&digest, sink.digest);
+    if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
+        g_autofree char *reason = g_strdup_printf("%s has lines over 8 KiB, read in part", file->path);
+
+        okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
+    }
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "audit/facts.h"
+#include "audit/scan.h"
+
+/* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
+ * name and opens no connection; trouble is coverage, not failure. */
+typedef struct {
+    OkseFacts *facts;
+    const OkseScanner *scanner;
+    int sysroot_fd;        /* of --sysroot */
+    int root_fd;           /* of the install root, or -1 */
+    const char *root;      /* as the user named it, or NULL */
+    const json_t *install; /* okse_install_describe(), or NULL */
+    unsigned threads;
+} OkseCollection;
+
+void okse_collect_host(OkseCollection *collection);
+void okse_collect_mounts(OkseCollection *collection);
+void okse_collect_sockets(OkseCollection *collection);
+void okse_collect_routes(OkseCollection *collection);
+void okse_collect_resolvers(OkseCollection *collection);
+void okse_collect_time(OkseCollection *collection);
+/* install, drift: from collection->install. */
+void okse_collect_install(OkseCollection *collection, const char *why_not);
+/* configuration and documents of the installed components; with host, configuration of the host too. */
+void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
+
+/* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
+GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
+
+/* Scan a text and add what it holds. path: as sources show it; name: the file's own. Comments and the like go to
+ * mentions. */
+typedef struct {
+    const char *collector, *path, *name, *component;
+    GBytes *bytes;
+} OkseScanFile;
+void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);

@@ -1,0 +1,233 @@
+/* The document is a function of what was added, not of the order: ids are digests of natural keys, lists are sorted by
+ * id, and endpoints with one natural key become one with several sources. */
+#include "audit/facts.h"
+
+#include "core/digest.h"
+
+#include <string.h>
+
+struct OkseFacts {
+    json_t *document;
+    json_t *coverage;      /* collector → {"status","reason"} */
+    GHashTable *endpoints; /* natural key → json_t (borrowed from the document) */
+};
+
+static const char *const lists[] = {"mounts",    "sockets", "routes",    "settings",
+                                    "documents", "drift",   "endpoints", "mentions"};
+static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
+
+/* Collectors and the list in which their items are, for the count. */
+static const char *const counted[][2] = {
+    {"mounts", "mounts"}, {"sockets", "sockets"}, {"routes", "routes"}, {"drift", "drift"}, {"documents", "documents"}};
+
+OkseFacts *okse_facts_new(void)
+{
+    OkseFacts *facts = g_new0(OkseFacts, 1);
+
+    facts->document = json_object();
+    facts->coverage = json_object();
+    facts->endpoints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
+        json_object_set_new(facts->document, lists[i], json_array());
+    return facts;
+}
+
+void okse_facts_free(OkseFacts *facts)
+{
+    if (facts == NULL)
+        return;
+    json_decref(facts->document);
+    json_decref(facts->coverage);
+    g_hash_table_unref(facts->endpoints);
+    g_free(facts);
+}
+
+void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason)
+{
+    const json_t *before = json_object_get(facts->coverage, collector);
+    const char *status = okse_json_peek_text(before, "status");
+
+    if (status != NULL && strcmp(status, coverages[OKSE_COMPLETE]) != 0)
+        return;
+    json_object_set_new(facts->coverage, collector,
+                        json_pack("{s:s,s:s?}", "status", coverages[coverage], "reason", reason));
+}
+
+static char *fact_id(const char *list, const char *prefix, const char *natural_key)
+{
+    g_autofree char *text = g_strdup_printf("%s\n%s", list, natural_key);
+    OkseSha256 digest = okse_sha256_of(text, strlen(text));
+    char hex[OKSE_SHA256_HEX];
+
+    return g_strdup_printf("%s:%.16s", prefix, okse_sha256_hex(&digest, hex));
+}
+
+void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item)
+{
+    g_autofree char *id = fact_id(list, prefix, natural_key);
+
+    json_object_set_new(item, "id", json_string(id));
+    json_array_append_new(json_object_get(facts->document, list), item);
+}
+
+void okse_facts_set(OkseFacts *facts, const char *member, json_t *value)
+{
+    json_object_set_new(facts->document, member, value);
+}
+
+static json_t *endpoint_new(const OkseEndpointFact *endpoint, const char *id)
+{
+    g_autofree char *address = NULL;
+    json_t *fact;
+
+    okse_atlas_address(endpoint->host, &address);
+    fact = json_pack("{s:s,s:s,s:s?,s:s?,s:s,s:s,s:s,s:b,s:b,s:[]}", "id", id, "host", endpoint->host, "address",
+                     address, "protocol", endpoint->protocol, "direction", endpoint->direction, "role", endpoint->role,
+                     "state", endpoint->state, "observed", 0, "declared", 0, "sources");
+    json_object_set_new(fact, "port", endpoint->port > 0 ? json_integer(endpoint->port) : json_null());
+    json_object_set_new(fact, "tls", endpoint->tls < 0 ? json_null() : json_boolean(endpoint->tls != 0));
+    json_object_set_new(fact, "process", json_null());
+    return fact;
+}
+
+void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
+{
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%s|%s|%s", endpoint->host, endpoint->port,
+                        endpoint->protocol != NULL ? endpoint->protocol : "", endpoint->role, endpoint->direction);
+    json_t *fact = g_hash_table_lookup(facts->endpoints, key);
+
+    if (fact == NULL) {
+        g_autofree char *id = fact_id("endpoints", "ep", key);
+
+        fact = endpoint_new(endpoint, id);
+        json_array_append_new(json_object_get(facts->document, "endpoints"), fact);
+        g_hash_table_insert(facts->endpoints, g_steal_pointer(&key), fact);
+    }
+    json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
+    if (strcmp(endpoint->state, "observed") == 0)
+        json_object_set_new(fact, "observed", json_true());
+    if (endpoint->process != NULL)
+        json_object_set_new(fact, "process", endpoint->process);
+}
+
+static bool flow_names(const json_t *flows, const char *host, unsigned port)
+{
+    g_autofree char *with_port = g_strdup_printf("%s:%u", host, port);
+
+    for (size_t i = 0; i < json_array_size(flows); i++) {
+        const char *to = okse_json_peek_text(json_array_get(flows, i), "to");
+
+        if (to != NULL && (g_ascii_strcasecmp(to, host) == 0 || (port > 0 && g_ascii_strcasecmp(to, with_port) == 0)))
+            return true;
+    }
+    return false;
+}
+
+static void place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *atlas, const OkseSite *site)
+{
+    const char *host = okse_json_peek_text(fact, "host");
+    unsigned port = (unsigned)json_integer_value(json_object_get(fact, "port"));
+    bool declared = flow_names(flows, host, port) || (site != NULL && okse_site_allows(site, host, port));
+
+    json_object_set_new(fact, "scope", json_string(okse_atlas_scope(host)));
+    json_object_set_new(fact, "location", okse_atlas_locate(atlas, host));
+    json_object_set_new(fact, "declared", json_boolean(declared));
+}
+
+static int compare_texts(const json_t *a, const json_t *b, const char *key)
+{
+    return g_strcmp0(okse_json_peek_text(a, key), okse_json_peek_text(b, key));
+}
+
+static int compare_facts(gconstpointer a, gconstpointer b)
+{
+    return compare_texts(*(const json_t *const *)a, *(const json_t *const *)b, "id");
+}
+
+static int compare_sources(gconstpointer a, gconstpointer b)
+{
+    const json_t *first = *(const json_t *const *)a, *second = *(const json_t *const *)b;
+    int order = compare_texts(first, second, "path");
+    json_int_t line =
+        json_integer_value(json_object_get(first, "line")) - json_integer_value(json_object_get(second, "line"));
+    json_int_t column =
+        json_integer_value(json_object_get(first, "column")) - json_integer_value(json_object_get(second, "column"));
+
+    return order != 0 ? order : line != 0 ? (line < 0 ? -1 : 1) : column < 0 ? -1 : column > 0;
+}
+
+static json_t *sorted(const json_t *array, GCompareFunc compare)
+{
+    g_autoptr(GPtrArray) items = g_ptr_array_new();
+    json_t *result = json_array();
+
+    for (size_t i = 0; i < json_array_size(array); i++)
+        g_ptr_array_add(items, json_array_get(array, i));
+    g_ptr_array_sort(items, compare);
+    for (guint i = 0; i < items->len; i++)
+        json_array_append(result, g_ptr_array_index(items, i));
+    return result;
+}
+
+static unsigned count_items(const json_t *document, const char *collector)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(counted); i++)
+        if (strcmp(counted[i][0], collector) == 0)
+            return (unsigned)json_array_size(json_object_get(document, counted[i][1]));
+    return 0;
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static json_t *collectors(const OkseFacts *facts)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    json_t *list = json_array();
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(facts->coverage, name, value) g_ptr_array_add(names, (gpointer)(uintptr_t)name);
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len; i++) {
+        json_t *row = json_deep_copy(json_object_get(facts->coverage, g_ptr_array_index(names, i)));
+
+        json_object_set_new(row, "collector", json_string(g_ptr_array_index(names, i)));
+        json_object_set_new(row, "items", json_integer(count_items(facts->document, g_ptr_array_index(names, i))));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site)
+{
+    json_t *endpoints = json_object_get(facts->document, "endpoints");
+    const json_t *install = json_object_get(facts->document, "install");
+    const json_t *flows = json_object_get(json_object_get(install, "compliance"), "flows");
+
+    for (size_t i = 0; i < json_array_size(endpoints); i++) {
+        json_t *fact = json_array_get(endpoints, i);
+
+        place_endpoint(fact, flows, atlas, site);
+        json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), compare_sources));
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
+        json_object_set_new(facts->document, lists[i],
+                            sorted(json_object_get(facts->document, lists[i]), compare_facts));
+    json_object_set_new(facts->document, "collectors", collectors(facts));
+    return json_incref(facts->document);
+}
+
+json_t *okse_facts_source(const OkseSourceFact *source)
+{
+    json_t *value = json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?}", "collector", source->collector, "path",
+                              source->path, "key", source->key, "digest", source->digest, "excerpt", source->excerpt,
+                              "component", source->component, "via", source->via);
+
+    json_object_set_new(value, "line", source->line > 0 ? json_integer(source->line) : json_null());
+    json_object_set_new(value, "column", source->column > 0 ? json_integer(source->column) : json_null());
+    return value;
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "audit/place.h"
+
+/* Building an okse.facts.v1 document (docs/formats/facts.md): facts are added in any order and come out sorted by id,
+ * with endpoints joined over all collectors. */
+typedef struct OkseFacts OkseFacts;
+
+OkseFacts *okse_facts_new(void);
+void okse_facts_free(OkseFacts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFacts, okse_facts_free)
+
+typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } OkseCoverage;
+
+/* What a collector could see. A second report of the same collector keeps the worse coverage. reason: NULL when
+ * complete. */
+void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
+
+/* Add to the list `list` ("mounts") an item (stolen) with the id PREFIX:16 hex of SHA-256 over list and natural key. */
+void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item);
+
+/* Set a member of the document ("host"); steals. */
+void okse_facts_set(OkseFacts *facts, const char *member, json_t *value);
+
+typedef struct {
+    const char *host;
+    unsigned port;         /* 0: none */
+    const char *protocol;  /* or NULL */
+    int tls;               /* -1 unknown, 0 no, 1 yes */
+    const char *direction; /* "out" or "in" */
+    const char *role;
+    const char *state; /* "configured", … */
+    json_t *process;   /* stolen, or NULL */
+    json_t *source;    /* stolen */
+} OkseEndpointFact;
+
+void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint);
+
+/* Give every endpoint its scope, location and whether it is declared, sort, and count. install and site: as in the
+ * document. A new reference; the builder is empty afterwards. */
+json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site);
+
+/* A source (docs/formats/facts.md); line 0: none; NULL members become null. A new reference. */
+typedef struct {
+    const char *collector, *path;
+    unsigned line, column;
+    const char *key, *digest, *excerpt, *component, *via;
+} OkseSourceFact;
+json_t *okse_facts_source(const OkseSourceFact *source) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,319 @@
+/* Places are ranked evidence: what the operator declares, then what a provider's own naming says, then a database of
+ * registrations. A country-code domain says nothing about where a machine stands and is not looked at. */
+#include "audit/place.h"
+
+#include "core/digest.h"
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/yaml.h"
+
+#include <arpa/inet.h>
+#include <maxminddb.h>
+#include <regex.h>
+#include <string.h>
+
+#define GROUPS 10
+
+typedef struct {
+    regex_t regex;
+    const json_t *row;
+} Pattern;
+
+struct OkseAtlas {
+    const OkseSite *site;
+    json_t *table;
+    GArray *patterns; /* Pattern */
+    MMDB_s geo;
+    bool has_geo;
+    OkseSha256 geo_digest;
+};
+
+typedef struct {
+    const char *cidr, *scope;
+} ScopeRow;
+
+/* RFC 6890 and its successors: the ranges whose addresses are not just any machine on the internet. */
+static const ScopeRow scopes[] = {
+    {"0.0.0.0/8", "loopback"},
+    {"127.0.0.0/8", "loopback"},
+    {"10.0.0.0/8", "private"},
+    {"172.16.0.0/12", "private"},
+    {"192.168.0.0/16", "private"},
+    {"169.254.0.0/16", "link-local"},
+    {"100.64.0.0/10", "cgnat"},
+    {"192.0.2.0/24", "documentation"},
+    {"198.51.100.0/24", "documentation"},
+    {"203.0.113.0/24", "documentation"},
+    {"224.0.0.0/4", "multicast"},
+    {"255.255.255.255/32", "multicast"},
+    {"::1/128", "loopback"},
+    {"::/128", "loopback"},
+    {"fc00::/7", "private"},
+    {"fe80::/10", "link-local"},
+    {"ff00::/8", "multicast"},
+    {"2001:db8::/32", "documentation"},
+};
+
+static void pattern_clear(gpointer data)
+{
+    regfree(&((Pattern *)data)->regex);
+}
+
+void okse_atlas_free(OkseAtlas *atlas)
+{
+    if (atlas == NULL)
+        return;
+    if (atlas->has_geo)
+        MMDB_close(&atlas->geo);
+    g_clear_pointer(&atlas->patterns, g_array_unref);
+    json_decref(atlas->table);
+    g_free(atlas);
+}
+
+static bool compile_patterns(OkseAtlas *atlas, const char *name, GError **error)
+{
+    const json_t *rows = okse_json_array(atlas->table, "patterns", name, error);
+
+    if (rows == NULL)
+        return false;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *text = okse_json_text(row, "regex", name, error);
+        Pattern pattern = {.row = row};
+
+        if (text == NULL)
+            return false;
+        if (regcomp(&pattern.regex, text, REG_EXTENDED) != 0)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: pattern %zu is no regular expression", name, i + 1);
+        g_array_append_val(atlas->patterns, pattern);
+    }
+    return true;
+}
+
+static bool read_table(OkseAtlas *atlas, const OkseResources *resources, GError **error)
+{
+    static const char path[] = "manifests/regions.yaml";
+    g_autofree char *name = okse_resources_name(resources, path);
+    g_autoptr(GBytes) bytes = okse_resources_read(resources, path, error);
+    g_autoptr(OkseYaml) yaml = bytes == NULL ? NULL : okse_yaml_read(bytes, name, error);
+
+    if (yaml == NULL)
+        return false;
+    atlas->table = okse_node_to_json(okse_yaml_root(yaml));
+    return compile_patterns(atlas, name, error);
+}
+
+static bool open_geo(OkseAtlas *atlas, const char *path, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
+    int status;
+
+    if (bytes == NULL)
+        return false;
+    atlas->geo_digest = okse_sha256_of_bytes(bytes);
+    status = MMDB_open(path, MMDB_MODE_MMAP, &atlas->geo);
+    if (status != MMDB_SUCCESS)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: not an address database: %s", path, MMDB_strerror(status));
+    atlas->has_geo = true;
+    return true;
+}
+
+OkseAtlas *okse_atlas_open(const OkseResources *resources, const OkseSite *site, const char *geo, GError **error)
+{
+    g_autoptr(OkseAtlas) atlas = g_new0(OkseAtlas, 1);
+
+    atlas->site = site;
+    atlas->patterns = g_array_new(FALSE, TRUE, sizeof(Pattern));
+    g_array_set_clear_func(atlas->patterns, pattern_clear);
+    if (!read_table(atlas, resources, error) || (geo != NULL && !open_geo(atlas, geo, error)))
+        return NULL;
+    return g_steal_pointer(&atlas);
+}
+
+bool okse_atlas_address(const char *host, char **address)
+{
+    uint8_t bytes[16];
+    char text[INET6_ADDRSTRLEN];
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    if (inet_pton(AF_INET, host, bytes) == 1) {
+        *address = g_strdup(inet_ntop(AF_INET, bytes, text, sizeof text));
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, bytes) != 1)
+        return false;
+    if (memcmp(bytes, mapped, sizeof mapped) == 0)
+        *address = g_strdup(inet_ntop(AF_INET, bytes + 12, text, sizeof text));
+    else
+        *address = g_strdup(inet_ntop(AF_INET6, bytes, text, sizeof text));
+    return true;
+}
+
+const char *okse_atlas_scope(const char *host)
+{
+    g_autofree char *address = NULL;
+    OkseCidr single, range;
+
+    if (!okse_atlas_address(host, &address))
+        return strcmp(host, "localhost") == 0 || g_str_has_suffix(host, ".localhost") ? "loopback" : "unresolved";
+    if (!okse_cidr_parse(address, &single, NULL))
+        return "public";
+    for (unsigned i = 0; i < G_N_ELEMENTS(scopes); i++)
+        if (okse_cidr_parse(scopes[i].cidr, &range, NULL) && okse_cidr_contains(&range, &single))
+            return scopes[i].scope;
+    return "public";
+}
+
+static json_t *location(const char *country, const char *method, const char *confidence, const char *detail,
+                        bool anycast)
+{
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:b}", "country", country, "method", method, "confidence", confidence,
+                     "detail", detail, "anycast", (int)anycast);
+}
+
+static json_t *from_site(const OkseAtlas *atlas, const char *host, const char *address)
+{
+    const OkseSiteHost *named;
+    const OkseSiteNetwork *network = NULL;
+    OkseCidr single;
+    g_autofree char *detail = NULL;
+
+    if (atlas->site == NULL)
+        return NULL;
+    if (address != NULL) {
+        network = okse_cidr_parse(address, &single, NULL) ? okse_site_network(atlas->site, &single) : NULL;
+        if (network == NULL)
+            return NULL;
+        detail = g_strdup_printf("site.yaml:%u %s", network->line, network->text);
+        return location(network->country, "site-declaration", "high", detail, false);
+    }
+    named = okse_site_host(atlas->site, host);
+    if (named == NULL)
+        return NULL;
+    detail = g_strdup_printf("site.yaml:%u %s", named->line, named->name);
+    return location(named->country, "site-declaration", "high", detail, false);
+}
+
+/* The region id that a pattern's token stands for. */
+static char *region_of(const json_t *row, const char *host, const regmatch_t *match)
+{
+    g_autofree char *token = g_strndup(host + match->rm_so, (gsize)(match->rm_eo - match->rm_so));
+    const char *mapped = okse_json_peek_text(json_object_get(row, "tokens"), token);
+
+    if (json_is_true(json_object_get(row, "upper")))
+        return g_ascii_strup(token, -1);
+    return g_strdup(mapped != NULL ? mapped : token);
+}
+
+static json_t *from_region(const OkseAtlas *atlas, const char *host)
+{
+    regmatch_t matches[GROUPS];
+
+    for (guint i = 0; i < atlas->patterns->len; i++) {
+        const Pattern *pattern = &g_array_index(atlas->patterns, Pattern, i);
+        const char *provider = okse_json_peek_text(pattern->row, "provider");
+        json_int_t group = json_integer_value(json_object_get(pattern->row, "group"));
+        g_autofree char *region = NULL, *detail = NULL;
+        const json_t *place;
+
+        if (regexec(&pattern->regex, host, GROUPS, matches, 0) != 0)
+            continue;
+        if (group <= 0 || group >= GROUPS || matches[group].rm_so < 0)
+            return location(NULL, "none", "none", "a cloud host without a region in its name", true);
+        region = region_of(pattern->row, host, &matches[group]);
+        place = json_object_get(json_object_get(json_object_get(atlas->table, "regions"), provider), region);
+        detail = g_strdup_printf("%s region %s", provider, region);
+        if (place == NULL)
+            return location(NULL, "none", "none", detail, false);
+        return location(okse_json_peek_text(place, "country"), "cloud-region-host",
+                        okse_json_peek_text(place, "confidence"), detail, false);
+    }
+    return NULL;
+}
+
+static json_t *from_suffix(const OkseAtlas *atlas, const char *host)
+{
+    const json_t *suffixes = json_object_get(atlas->table, "suffixes"),
+                 *anycast = json_object_get(atlas->table, "anycast");
+
+    for (size_t i = 0; i < json_array_size(suffixes); i++) {
+        const json_t *row = json_array_get(suffixes, i);
+        const char *suffix = okse_json_peek_text(row, "suffix");
+
+        if (suffix != NULL && g_str_has_suffix(host, suffix))
+            return location(okse_json_peek_text(row, "country"), "cloud-region-host", "high", suffix, false);
+    }
+    for (size_t i = 0; i < json_array_size(anycast); i++) {
+        const char *suffix = json_string_value(json_array_get(anycast, i));
+
+        if (suffix != NULL && (g_str_has_suffix(host, suffix) || strcmp(host, suffix + 1) == 0))
+            return location(NULL, "none", "none", "anycast or content delivery network", true);
+    }
+    return NULL;
+}
+
+static bool geo_text(MMDB_lookup_result_s *result, const char *const *path, char **text)
+{
+    MMDB_entry_data_s data;
+
+    if (MMDB_aget_value(&result->entry, &data, path) != MMDB_SUCCESS || !data.has_data ||
+        data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2)
+        return false;
+    *text = g_strndup(data.utf8_string, data.data_size);
+    return g_ascii_isalpha((*text)[0]) && g_ascii_isalpha((*text)[1]);
+}
+
+static json_t *from_geo(const OkseAtlas *atlas, const char *address)
+{
+    static const char *const plain[] = {"country_code", NULL}, *const nested[] = {"country", "iso_code", NULL};
+    g_autofree char *country = NULL;
+    int resolved = 0, status = 0;
+    MMDB_lookup_result_s result;
+
+    if (!atlas->has_geo)
+        return NULL;
+    result = MMDB_lookup_string(&atlas->geo, address, &resolved, &status);
+    if (resolved != 0 || status != MMDB_SUCCESS || !result.found_entry)
+        return NULL;
+    if (!geo_text(&result, plain, &country)) {
+        g_clear_pointer(&country, g_free);
+        if (!geo_text(&result, nested, &country))
+            return NULL;
+    }
+    return location(country, "geoip", "medium", atlas->geo.metadata.database_type, false);
+}
+
+json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host)
+{
+    g_autofree char *lower = g_ascii_strdown(host, -1), *address = NULL;
+    bool literal;
+    json_t *found;
+    const char *scope;
+
+    if (g_str_has_suffix(lower, "."))
+        lower[strlen(lower) - 1] = '\0';
+    literal = okse_atlas_address(lower, &address);
+    scope = okse_atlas_scope(lower);
+    if (strcmp(scope, "loopback") == 0)
+        return location(NULL, "builtin", "high", "loopback", false);
+    found = from_site(atlas, lower, literal ? address : NULL);
+    if (found == NULL && !literal)
+        found = from_region(atlas, lower);
+    if (found == NULL && !literal)
+        found = from_suffix(atlas, lower);
+    if (found == NULL && literal && strcmp(scope, "public") == 0)
+        found = from_geo(atlas, address);
+    return found != NULL ? found : location(NULL, "none", "none", NULL, false);
+}
+
+json_t *okse_atlas_geo(const OkseAtlas *atlas)
+{
+    g_autofree char *description = NULL;
+    char text[OKSE_SHA256_TEXT];
+
+    if (!atlas->has_geo)
+        return NULL;
+    description = g_strdup_printf("%s, built %" G_GUINT64_FORMAT, atlas->geo.metadata.database_type,
+                                  atlas->geo.metadata.build_epoch);
+    return json_pack("{s:s,s:s}", "digest", okse_sha256_text(&atlas->geo_digest, text), "description", description);
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/json.h"
+#include "core/resource.h"
+#include "packager/site.h"
+
+/* Where an address or a host name is: its scope, and its country with the ground for saying so. No name is ever
+ * resolved. Precedence: the site's networks and hosts, a cloud region in the name, the address database, nothing. */
+typedef struct OkseAtlas OkseAtlas;
+
+/* site: borrowed, may be NULL. geo: path of an MMDB with country codes, or NULL.
+ * Errors: INVALID for a damaged table or database, NOT_FOUND, SYSTEM. */
+OkseAtlas *okse_atlas_open(const OkseResources *resources, const OkseSite *site, const char *geo,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void okse_atlas_free(OkseAtlas *atlas);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseAtlas, okse_atlas_free)
+
+/* "public", "private", "link-local", "loopback", "cgnat", "multicast", "documentation" for an address; "unresolved" for
+ * a name; static. Source: IANA special-purpose address registries (RFC 6890). */
+const char *okse_atlas_scope(const char *host);
+
+/* True when `host` is an IPv4 or IPv6 literal; *address is its canonical text (IPv4-mapped becomes IPv4; owned). */
+bool okse_atlas_address(const char *host, char **address);
+
+/* The `location` of docs/formats/facts.md; a new reference. */
+json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host) G_GNUC_WARN_UNUSED_RESULT;
+
+/* {"digest","description"} of the address database, or NULL without one. A new reference. */
+json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;
