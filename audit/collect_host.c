@@ -47,7 +47,7 @@ void okse_collect_host(OkseCollection *collection)
     g_autoptr(GBytes) name = okse_collect_read(collection, "/etc/hostname", SMALL, NULL);
     g_autoptr(GBytes) zone = okse_collect_read(collection, "/etc/timezone", SMALL, NULL);
     g_autofree char *os = assignment(release, "PRETTY_NAME"), *hostname = first_line(name),
-                    *timezone = first_line(zone);
+                    *zone_name = first_line(zone);
     struct utsname kernel = {0};
     json_t *source =
         okse_facts_source(&(OkseSourceFact){.collector = "host", .path = "/etc/os-release", .via = "structured"});
@@ -59,7 +59,7 @@ void okse_collect_host(OkseCollection *collection)
     }
     okse_facts_set(collection->facts, "host",
                    json_pack("{s:s?,s:s?,s:s,s:s,s:s?,s:o}", "hostname", hostname, "os", os, "kernel", kernel.release,
-                             "machine", kernel.machine, "timezone", timezone, "source", source));
+                             "machine", kernel.machine, "timezone", zone_name, "source", source));
     if (release != NULL)
         okse_facts_coverage(collection->facts, "host", OKSE_COMPLETE, NULL);
     else
