@@ -134,18 +134,38 @@ static bool place_payload(Order *order, GError **error)
     return true;
 }
 
+/* index.json lists the statements in the order in which they stand. */
+static bool check_statement_list(const OkseBundle *bundle, GError **error)
+{
+    const json_t *manifests = json_object_get(bundle->layout_index, "manifests");
+    guint listed = 0;
+
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        const json_t *descriptor = json_array_get(manifests, i);
+        OkseSha256 digest;
+        uint64_t size;
+
+        if (json_object_get(descriptor, "artifactType") == NULL)
+            continue;
+        if (!bundle_descriptor(bundle, descriptor, &digest, &size, error))
+            return false;
+        if (listed >= bundle->statements->len)
+            return okse_fail(error, OKSE_ERROR_REFUSED, "%s: a listed statement is missing", bundle->origin);
+        if (!okse_sha256_equal(
+                &digest, &((OkseBundleStatement *)g_ptr_array_index(bundle->statements, listed++))->manifest_digest))
+            return refuse(bundle, error, &digest, "is listed in another order than it stands");
+    }
+    return true;
+}
+
 bool bundle_check_order(const OkseBundle *bundle, GError **error)
 {
     g_autofree bool *placed = g_new0(bool, bundle->stored->len + 1);
     Order order = {bundle, 0, placed};
     guint in_area = statements_in_area(bundle);
-    guint listed = 0;
-    const json_t *manifests = json_object_get(bundle->layout_index, "manifests");
 
-    for (size_t i = 0; i < json_array_size(manifests); i++)
-        listed += json_object_get(json_array_get(manifests, i), "artifactType") != NULL;
-    if (listed != bundle->statements->len)
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: a listed statement is missing", bundle->origin);
+    if (!check_statement_list(bundle, error))
+        return false;
     if (!place(&order, &bundle->identity, PREFIX_PLAIN, error))
         return false;
     for (guint i = 0; i < in_area; i++)

@@ -1,6 +1,8 @@
 /* Certificates as lists, their names, and what a policy may ask of them. Checking a chain: chain.c. */
 #include "packager/certificate.h"
 
+#include "packager/openssl_bytes.h"
+
 #include <openssl/asn1.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -75,12 +77,9 @@ static bool certificate_add(OkseCertificates *list, X509 *certificate, const cha
 OkseCertificates *okse_certificates_read_pem(GBytes *pem, const char *origin, GError **error)
 {
     g_autoptr(OkseCertificates) list = okse_certificates_new();
-    gsize length;
-    const void *data = g_bytes_get_data(pem, &length);
-    BIO *bio = BIO_new_mem_buf(data, length <= G_MAXINT ? (int)length : 0);
+    BIO *bio = okse_openssl_bio(pem);
     bool good = true;
 
-    g_assert(bio != NULL);
     while (good) {
         X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 

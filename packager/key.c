@@ -3,6 +3,7 @@
 
 #include "core/fd.h"
 #include "packager/key_token.h"
+#include "packager/openssl_bytes.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -237,13 +238,12 @@ OkseKey *okse_key_read_public(GBytes *pem, const char *origin, GError **error)
                   KEY_PEM_LIMIT);
         return NULL;
     }
-    if (g_strstr_len(data, (gssize)length, "PRIVATE KEY-----") != NULL) {
+    if (length > 0 && g_strstr_len(data, (gssize)length, "PRIVATE KEY-----") != NULL) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "%s: is a private key where a public key belongs (openssl pkey -in … -pubout)", origin);
         return NULL;
     }
-    bio = BIO_new_mem_buf(data, (int)length);
-    g_assert(bio != NULL);
+    bio = okse_openssl_bio(pem);
     pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
     BIO_free(bio);
     ERR_clear_error();

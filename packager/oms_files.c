@@ -110,7 +110,7 @@ static bool directory_walk(Walk *walk, const char *path, unsigned depth, GError 
     if (depth > DEPTH_LIMIT)
         good = okse_fail(error, OKSE_ERROR_INVALID, "%s: deeper than %u directories", path, DEPTH_LIMIT);
     while (good) {
-        const struct dirent *entry = readdir(directory); /* each directory stream has one thread */
+        const struct dirent *entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): one stream, one thread */
         g_autofree char *below = NULL;
 
         if (entry == NULL)

@@ -34,6 +34,6 @@ GBytes *okse_oms_legacy_message(const char *type, GBytes *payload)
     const guint8 *data = g_bytes_get_data(payload, &length);
 
     g_string_append_printf(message, "DSSEV1 %zu %s %" G_GSIZE_FORMAT " ", strlen(type), type, length);
-    append_repr(message, data, length);
+    append_repr(message, data != NULL ? data : (const guint8 *)"", length);
     return g_string_free_to_bytes(message);
 }

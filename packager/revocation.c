@@ -1,6 +1,7 @@
 #include "packager/revocation.h"
 
 #include "core/text.h"
+#include "packager/openssl_bytes.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -42,10 +43,9 @@ static X509_CRL *crl_parse(GBytes *bytes)
 
     if (length > 0 && data[0] == 0x30) {
         crl = d2i_X509_CRL(NULL, &at, (long)length);
-    } else if (length <= G_MAXINT) {
-        BIO *bio = BIO_new_mem_buf(data, (int)length);
+    } else {
+        BIO *bio = okse_openssl_bio(bytes);
 
-        g_assert(bio != NULL);
         crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
         BIO_free(bio);
     }

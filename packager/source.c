@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "packager/source_internal.h"
+#include "packager/tree.h"
 
 #include <string.h>
 
@@ -78,25 +79,10 @@ bool source_finish(OkseSource *source, GError **error)
 
 /* A target may climb only at its start, where the directories are known to be real ones: behind a name that is itself a
  * link, ".." would lead somewhere else than the text says. */
+/* As install will judge it. */
 bool source_link_stays(const char *path, const char *target)
 {
-    g_auto(GStrv) elements = g_strsplit(target, "/", -1);
-    unsigned depth = 0, climbed = 0;
-    bool descended = false;
-
-    if (*target == '\0' || *target == '/' || strlen(target) > OKSE_LIMIT_PATH || !g_utf8_validate(target, -1, NULL))
-        return false;
-    for (const char *p = path; *p != '\0'; p++)
-        depth += *p == '/';
-    for (char **element = elements; *element != NULL; element++) {
-        if (strcmp(*element, "..") != 0) {
-            descended = descended || (**element != '\0' && strcmp(*element, ".") != 0);
-            continue;
-        }
-        if (descended || ++climbed > depth)
-            return false;
-    }
-    return true;
+    return okse_link_check(path, target, NULL);
 }
 
 const char *okse_source_origin(const OkseSource *source)

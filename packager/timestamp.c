@@ -1,5 +1,7 @@
 #include "packager/timestamp.h"
 
+#include "packager/openssl_bytes.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -51,13 +53,11 @@ static X509_STORE *store_of(const OkseCertificates *roots, gint64 at)
 
 static bool response_verify(TS_RESP *response, GBytes *signature, const OkseCertificates *roots, gint64 at)
 {
-    gsize length;
-    const void *data = g_bytes_get_data(signature, &length);
     TS_VERIFY_CTX *context = TS_VERIFY_CTX_new();
-    BIO *bio = BIO_new_mem_buf(data, (int)length);
+    BIO *bio = okse_openssl_bio(signature);
     bool good;
 
-    g_assert(context != NULL && bio != NULL);
+    g_assert(context != NULL);
     TS_VERIFY_CTX_set_flags(context, TS_VFY_VERSION | TS_VFY_DATA | TS_VFY_SIGNER | TS_VFY_SIGNATURE);
     TS_VERIFY_CTX_set_data(context, bio); /* takes the BIO */
     TS_VERIFY_CTX_set_store(context, store_of(roots, at));

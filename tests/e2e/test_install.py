@@ -13,6 +13,7 @@ import time
 import conftest
 import install_bundle
 import pytest
+import stacks
 from install_bundle import image, raw, run, tar, tree
 
 INFRA = {"serving.conf": b"listen 127.0.0.1:8080\nworkers 2\n", "run.sh": (b"#!/bin/sh\nexec serve\n", "0755"),
@@ -66,6 +67,34 @@ def test_every_file_is_what_was_packed(site):
     assert status["installed"]["compliance"]["sector"] == "government"
     sizes = {item["name"]: (item["files"], item["path"]) for item in status["installed"]["components"]}
     assert sizes["serving"] == (4, "current/serving") and sizes["weights"] == (2, "current/weights")
+
+
+@pytest.mark.skipif(shutil.which("umoci") is None, reason="needs umoci")
+def test_from_a_stack_on_disk_to_a_clean_install(site, tmp_path):
+    """build, sign, install with the real builder: every source file is found again with its bytes, mode and links."""
+    stack = stacks.civic(tmp_path / "stack")
+    more = tmp_path / "stack" / "many"
+    for number in range(600):  # over 512 files: tar form
+        stacks.write(more / f"d{number % 7}" / f"cafe\u0301 {number}", f"{number}\n", 0o755 if number % 5 == 0 else 0o644)
+    stack.write_text(stack.read_text().replace("compliance:\n", "  - {name: many, kind: source, source: {path: many}}\n"
+                                               "compliance:\n", 1))
+    site.okse("build", stack, "--country", "VN", "--unsigned", "-o", site.bundle, status=0)
+    site.okse("sign", site.bundle, "--key", site.key.path, "--role", "vendor", status=0)
+    result = site.install("--json").json
+    current = site.root / "current"
+    for component, source in (("minilm", "model"), ("serving", "infra"), ("tree", "tree"), ("many", "many")):
+        wanted = {path: (kind, None if kind == "directory" else 0o755 if mode and mode & 0o111 else mode and 0o644, what)
+                  for path, (kind, mode, what) in tree(tmp_path / "stack" / source).items()}
+        found = {path: (kind, None if kind == "directory" else mode, what)
+                 for path, (kind, mode, what) in tree(current / component).items()}
+        assert found == wanted, component
+    layout = tmp_path / "stack" / "images" / "server"
+    original = next(item["digest"] for item in json.loads((layout / "index.json").read_text())["manifests"])
+    raw_manifest = run("skopeo", "inspect", "--raw", f"oci:{current}/server-image:1.4.0").stdout.encode()
+    assert "sha256:" + sha(raw_manifest) == original
+    status = site.status()
+    assert status["clean"] and status["installed"]["identity"] == result["identity"]
+    assert status["installed"]["compliance"]["data_classes"] == ["personal"]
 
 
 def test_the_tar_of_the_test_is_a_tar(site, tmp_path):

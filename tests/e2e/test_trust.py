@@ -375,6 +375,8 @@ def test_system_failures_and_wrong_input(site, tmp_path):
     okse("sign", site.bundle, "--key", tmp_path / "no.pem", status=3)
     assert "directory" in okse("sign", site.bundle, "--key", tmp_path, status=2).err
     assert "no private key" in okse("sign", site.bundle, "--key", vendor.public, status=2).err
+    assert "no private key" in okse("sign", site.bundle, "--key", signing.write(tmp_path / "empty", b""), status=2).err
+    okse("sign", site.bundle, "--key", vendor.path, "--cert", tmp_path / "empty", status=2)
     assert "--key" in okse("sign", site.bundle, status=2).err
     assert "past" in okse("sign", site.bundle, "--key", vendor.path, "--expires", "2001-01-01", status=2).err
     okse("sign", site.bundle, "--key", vendor.path, "--expires", "soon", status=2)
@@ -539,6 +541,11 @@ def test_trust_yaml_faults_are_named(site):
     show("okse: trust/v1\nroles: {a: {signers: [{subject: CN=x}]}}\n", "needs 'roots'")
     show("okse: trust/v1\nroles: {a: {signers: [{key: vendor.pem}]}}\n", "private key where a public key")
     show("okse: trust/v1\nroles: {a: {signers: [{key: t.yaml}]}}\n", "no public key")
+    (site.directory / "empty").write_bytes(b"")
+    show("okse: trust/v1\nroles: {a: {signers: [{key: empty}]}}\n", "no public key")
+    show("okse: trust/v1\nroots: [empty]\nroles: {a: {signers: [{subject: CN=x}]}}\n", "no certificate")
+    show(good + "crls: [{file: empty}]\n", "no certificate revocation list")
+    show(good + "roots: [t.yaml]\n", "no certificate in PEM")
     path = site.directory / "t.yaml"
     path.write_text("okse: trust/v1\nroles: {a: {signers: [{key: missing.pub}]}}\n")
     assert "t.yaml:2:29" in site.okse("trust", "show", path, status=3).err

@@ -30,8 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(OkseTrust) trust = okse_trust_read(bytes, "fuzz", open_file, bytes, &error);
     g_autoptr(OkseCrl) crl = okse_crl_read(bytes, "fuzz", 0, NULL);
     g_autoptr(OkseCertificates) certificates = okse_certificates_read_pem(bytes, "fuzz", NULL);
+    g_autoptr(OkseKey) public_key = okse_key_read_public(bytes, "fuzz", NULL);
 
     g_assert((trust == NULL) == (error != NULL));
+    g_assert(public_key == NULL || okse_key_algorithm(public_key) != NULL);
     g_assert(certificates == NULL || okse_certificates_count(certificates) > 0);
     if (crl != NULL) {
         g_autofree char *issuer = okse_crl_issuer(crl);

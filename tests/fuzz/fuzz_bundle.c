@@ -1,0 +1,26 @@
+/* A file and a pipe must give the same answer about the same bytes, and neither may crash. */
+#include "core/fd.h"
+#include "packager/bundle_reader.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    okse_autofd fd = memfd_create("bundle", MFD_CLOEXEC);
+    g_autoptr(GError) file_error = NULL, stream_error = NULL;
+    g_autoptr(OkseBundle) file = NULL, stream = NULL;
+    bool good;
+
+    if (fd < 0 || !okse_write_all(fd, data, size, "fuzz", NULL) || lseek(fd, 0, SEEK_SET) < 0)
+        g_error("no memory file");
+    file = okse_bundle_open(fd, "fuzz", &file_error);
+    good = file != NULL && okse_bundle_check(file, 1, false, NULL, NULL, &file_error);
+    stream = okse_bundle_read_stream(fd, "fuzz", NULL, &stream_error);
+    g_assert((file != NULL && good) == (file_error == NULL));
+    g_assert((stream != NULL) == (stream_error == NULL));
+    g_assert(good == (stream != NULL));
+    return 0;
+}
