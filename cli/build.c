@@ -1,7 +1,10 @@
 /* okse build: a stack becomes a bundle for one country. */
 #include "packager/build.h"
 #include "cli/commands.h"
+#include "cli/edge.h"
+#include "cli/signing_key.h"
 #include "core/text.h"
+#include "packager/sign.h"
 
 #include <stdlib.h>
 
@@ -9,6 +12,7 @@ typedef struct {
     char *country;
     char *output;
     char *threads;
+    char *key, *certificate, *role, *passphrase_fd;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -18,6 +22,13 @@ static const OkseOption options[] = {
      offsetof(BuildOptions, country)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle", offsetof(BuildOptions, output)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(BuildOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
+     offsetof(BuildOptions, certificate)},
+    {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(BuildOptions, passphrase_fd)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
      offsetof(BuildOptions, is_unsigned)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, print the space needed, write nothing",
@@ -72,10 +83,34 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                ", for %s\n  size      %s, %u files in %u blobs\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
                result->blobs);
-    if (!given->is_unsigned)
+    if (given->key != NULL)
+        okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
+    else if (!given->is_unsigned)
         okse_note("The bundle is not signed; nobody will accept it yet. Next: okse sign %s --role vendor --key KEY.pem",
                   result->path);
     return true;
+}
+
+/* What was just written with every digest computed needs no second look before it is signed. */
+static bool sign(const char *path, const BuildOptions *given, const OkseSigningKey *signer, GError **error)
+{
+    OkseSigning signing = {.key = signer->key,
+                           .chain = signer->chain,
+                           .role = given->role != NULL ? given->role : "vendor",
+                           .not_before = OKSE_TIME_NONE,
+                           .expires = OKSE_TIME_NONE};
+    g_auto(OkseSigned) made = {0};
+
+    return okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error);
+}
+
+static bool check_options(const BuildOptions *given, OkseBuildRequest *request, GError **error)
+{
+    if (given->country == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--country ISO2 is missing: a bundle is built for one destination");
+    if (given->key != NULL && given->is_unsigned)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
+    return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)
@@ -88,15 +123,18 @@ static int run(const OkseInvocation *invocation, GError **error)
                                 .show_progress = true};
     g_autoptr(OkseResources) resources = NULL;
     g_auto(OkseBuildResult) result = {0};
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
 
-    if (given->country == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "--country ISO2 is missing: a bundle is built for one destination");
+    if (!check_options(given, &request, error))
         return 2;
-    }
-    if (!read_epoch(&request.epoch, error) || !read_threads(given->threads, &request.threads, error))
-        return 2;
+    /* a key that cannot be used is found out before anything is written */
+    if (given->key != NULL &&
+        !okse_signing_key_open(given->key, given->certificate, given->passphrase_fd, &signer, error))
+        return 3;
     resources = okse_resources_open(invocation->manifests, error);
     if (resources == NULL || !okse_build(&request, resources, &result, error))
+        return 3;
+    if (given->key != NULL && !given->dry_run && !sign(result.path, given, &signer, error))
         return 3;
     return print_result(&result, given, invocation->json, error) ? 0 : 3;
 }

@@ -2,12 +2,11 @@
 #include "packager/sign.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
+#include "cli/signing_key.h"
 #include "core/fd.h"
 #include "core/text.h"
 #include "packager/oms.h"
 #include "packager/timestamp.h"
-
-#include <unistd.h>
 
 #define CHAIN_LIMIT (1u << 20)
 
@@ -58,40 +57,20 @@ static bool terms_read(const SignOptions *options, OkseSigning *signing, GError 
     return true;
 }
 
-static OkseCertificates *chain_read(const char *path, GError **error)
-{
-    g_autoptr(GBytes) pem = okse_read_path(path, CHAIN_LIMIT, error);
-
-    return pem != NULL ? okse_certificates_read_pem(pem, path, error) : NULL;
-}
-
-static OkseKey *key_open(const SignOptions *options, GError **error)
-{
-    g_auto(OksePassphrase) passphrase = {NULL};
-    OkseKeyAccess access = {NULL, isatty(STDIN_FILENO) == 1};
-
-    if (!okse_edge_passphrase(options->passphrase_fd, &passphrase, error))
-        return NULL;
-    access.passphrase = passphrase.text;
-    return okse_key_open(options->key, &access, error);
-}
-
 static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
 {
     OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
-    g_autoptr(OkseCertificates) chain = NULL;
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseTrust) trust = NULL;
-    g_autoptr(OkseKey) key = NULL;
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
 
-    if (!terms_read(options, &signing, error) || (key = key_open(options, error)) == NULL)
-        return false;
-    if (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL)
+    if (!terms_read(options, &signing, error) ||
+        !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
         return false;
     if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
         return false;
-    signing.key = key;
-    signing.chain = chain;
+    signing.key = signer.key;
+    signing.chain = signer.chain;
     signing.policy = trust;
     if (options->check || trust != NULL)
         signing.progress = progress = okse_progress_new("checking", 0);
@@ -144,13 +123,12 @@ static bool result_print(const OkseInvocation *invocation, const SignOptions *op
 
 static bool model_sign(const SignOptions *options, const char *output, GError **error)
 {
-    g_autoptr(OkseKey) key = key_open(options, error);
-    g_autoptr(OkseCertificates) chain = NULL;
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
     g_autoptr(GBytes) signature = NULL;
 
-    if (key == NULL || (options->certificate != NULL && (chain = chain_read(options->certificate, error)) == NULL))
+    if (!okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
         return false;
-    signature = okse_oms_sign_path(options->model, "model.sig", key, chain, error);
+    signature = okse_oms_sign_path(options->model, "model.sig", signer.key, signer.chain, error);
     return signature != NULL && okse_write_path(output, signature, error);
 }
 
