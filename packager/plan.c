@@ -152,6 +152,18 @@ static void plan_image_manifest(OksePlan *plan, const OkseStackComponent *compon
     }
 }
 
+/* The component that has this image already, or NULL. */
+static const OkseStackComponent *owner_of(const OksePlan *plan, const OkseImageManifest *image)
+{
+    for (guint i = 0; i < plan->manifests->len; i++) {
+        const OkseManifestPlan *manifest = g_ptr_array_index(plan->manifests, i);
+
+        if (manifest->image != NULL && okse_sha256_equal(&manifest->image->manifest_digest, &image->manifest_digest))
+            return manifest->component;
+    }
+    return NULL;
+}
+
 static bool plan_image(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, GError **error)
 {
     OkseImage *image = okse_image_read(source, component->reference, component->platform, error);
@@ -159,8 +171,17 @@ static bool plan_image(OksePlan *plan, const OkseStackComponent *component, cons
     if (image == NULL)
         return false;
     g_ptr_array_add(plan->images, image);
-    for (guint i = 0; i < image->manifests->len; i++)
-        plan_image_manifest(plan, component, source, image, g_ptr_array_index(image->manifests, i));
+    for (guint i = 0; i < image->manifests->len; i++) {
+        const OkseImageManifest *found = g_ptr_array_index(image->manifests, i);
+        const OkseStackComponent *owner = owner_of(plan, found);
+
+        if (owner != NULL && owner != component)
+            return okse_fail(error, OKSE_ERROR_INVALID,
+                             "%s: the same image as component '%s'; a bundle lists an image once",
+                             okse_source_origin(source), owner->name);
+        if (owner == NULL)
+            plan_image_manifest(plan, component, source, image, found);
+    }
     return true;
 }
 

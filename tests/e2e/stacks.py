@@ -137,7 +137,9 @@ def build(okse, stack, output=None, country="VN", **options):
     output = output or okse.directory / "out.okse"
     words = options.pop("words", ())
     okse("build", stack, "--country", country, "-o", output, "--unsigned", *words, status=0, **options)
-    return Bundle(output)
+    bundle = Bundle(output)
+    assert okse("inspect", output, "--json", status=0).json["identity"] == bundle.identity  # the strict reader agrees
+    return bundle
 
 
 def leftovers(directory):

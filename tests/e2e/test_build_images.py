@@ -141,15 +141,35 @@ def test_unpacked_docker_archive_is_an_image_too(okse, tmp_path):
 
 
 def test_layers_that_images_share_are_stored_once(okse, tmp_path):
+    multi(tmp_path / "image")
+    bundle = build(okse, simple(tmp_path, "{oci: image}", kind="runtime"))
+    shared = "sha256:" + hashlib.sha256(noise("shared layer", 4000)).hexdigest()
+    assert all(m["layers"][0]["digest"] == shared for m in bundle.manifests("data"))
+    assert len({m.name for m in bundle.members}) == len(bundle.members)
+
+
+def test_one_image_is_one_component(okse, tmp_path):
     layout = image(tmp_path / "image", "1.0")
     shutil.copytree(layout, tmp_path / "again")
     stack = tmp_path / "stack.yaml"
     stack.write_text(HEAD + "  - {name: a, kind: runtime, source: {oci: image, ref: '1.0'}}\n"
-                            "  - {name: b, kind: service, source: {oci: again, ref: '1.0'}}\n"
-                            "  - {name: c, kind: docs, source: {path: image/oci-layout}}\n")
+                            "  - {name: b, kind: service, source: {oci: again, ref: '1.0'}}\n")
+    refused = okse("build", stack, "--country", "VN", status=2)
+    assert "stack.yaml:8:" in refused.err and "component 'a'" in refused.err
+
+
+def test_a_file_that_is_an_image_s_config_is_stored_once(okse, tmp_path):
+    layout = image(tmp_path / "image", "1.0")
+    for number, blob in enumerate(sorted((layout / "blobs/sha256").iterdir())):
+        write(tmp_path / f"files/{number}", blob.read_bytes())
+    stack = tmp_path / "stack.yaml"
+    stack.write_text(HEAD + "  - {name: a, kind: runtime, source: {oci: image, ref: '1.0'}}\n"
+                            "  - {name: c, kind: docs, source: {path: files}}\n")
     bundle = build(okse, stack)
-    assert components(bundle)[0]["digest"] == components(bundle)[1]["digest"]
     assert len({m.name for m in bundle.members}) == len(bundle.members)
+    for title, layer in bundle.titles("c").items():
+        assert layer["annotations"]["dev.okse.fsverity"] == "sha256:" + run(
+            "fsverity", "digest", "--compact", tmp_path / "files" / title).strip()
 
 
 def test_equal_trees_are_stored_once(okse, tmp_path):
