@@ -10,6 +10,8 @@
 
 static const char *const host_collectors[] = {"mounts", "sockets", "routes", "resolvers", "time"};
 
+static const char not_running[] = "the kernel that runs is not that of the sysroot";
+
 static void collect_host_scope(OkseCollection *collection, bool wanted)
 {
     if (!wanted) {
@@ -18,8 +20,13 @@ static void collect_host_scope(OkseCollection *collection, bool wanted)
         return;
     }
     okse_collect_mounts(collection);
-    okse_collect_sockets(collection);
-    okse_collect_routes(collection);
+    if (collection->running) {
+        okse_collect_sockets(collection);
+        okse_collect_routes(collection);
+    } else {
+        okse_facts_coverage(collection->facts, "sockets", OKSE_UNAVAILABLE, not_running);
+        okse_facts_coverage(collection->facts, "routes", OKSE_UNAVAILABLE, not_running);
+    }
     okse_collect_resolvers(collection);
     okse_collect_time(collection);
 }
@@ -85,7 +92,12 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
-    OkseCollection collection = {facts, NULL, -1, -1, request->root, NULL, request->threads};
+    OkseCollection collection = {.facts = facts,
+                                 .sysroot_fd = -1,
+                                 .root_fd = -1,
+                                 .root = request->root,
+                                 .running = strcmp(request->sysroot, "/") == 0,
+                                 .threads = request->threads};
     json_t *document = NULL;
 
     if (request->site != NULL) {

@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -52,14 +53,16 @@ void okse_collect_host(OkseCollection *collection)
     json_t *source =
         okse_facts_source(&(OkseSourceFact){.collector = "host", .path = "/etc/os-release", .via = "structured"});
 
-    uname(&kernel);
+    if (collection->running)
+        uname(&kernel);
     if (hostname == NULL || *hostname == '\0') {
         g_free(hostname);
-        hostname = g_strdup(kernel.nodename);
+        hostname = g_strdup(collection->running ? kernel.nodename : "(no /etc/hostname)");
     }
     okse_facts_set(collection->facts, "host",
-                   json_pack("{s:s?,s:s?,s:s,s:s,s:s?,s:o}", "hostname", hostname, "os", os, "kernel", kernel.release,
-                             "machine", kernel.machine, "timezone", zone_name, "source", source));
+                   json_pack("{s:s?,s:s?,s:s?,s:s?,s:s?,s:o}", "hostname", hostname, "os", os, "kernel",
+                             *kernel.release != '\0' ? kernel.release : NULL, "machine",
+                             *kernel.machine != '\0' ? kernel.machine : NULL, "timezone", zone_name, "source", source));
     if (release != NULL)
         okse_facts_coverage(collection->facts, "host", OKSE_COMPLETE, NULL);
     else
@@ -80,6 +83,26 @@ static bool scan_file(OkseCollection *collection, const char *collector, const c
     return true;
 }
 
+/* Every *.conf of a drop-in directory; false when it or a file is there and could not be read. */
+static bool scan_drop_ins(OkseCollection *collection, const char *collector, const char *path, bool *found)
+{
+    g_autoptr(GError) error = NULL;
+    int fd = okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_DIRECTORY, &error);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    bool readable = true;
+
+    if (directory == NULL)
+        return g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND);
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        g_autofree char *file = g_strconcat(path, "/", entry->d_name, NULL);
+
+        if (g_str_has_suffix(entry->d_name, ".conf"))
+            readable = scan_file(collection, collector, file, found) && readable;
+    }
+    closedir(directory);
+    return readable;
+}
+
 void okse_collect_resolvers(OkseCollection *collection)
 {
     static const char *const paths[] = {"/etc/resolv.conf", "/etc/systemd/resolved.conf"};
@@ -87,6 +110,7 @@ void okse_collect_resolvers(OkseCollection *collection)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)
         readable = scan_file(collection, "resolvers", paths[i], &found) && readable;
+    readable = scan_drop_ins(collection, "resolvers", "/etc/systemd/resolved.conf.d", &found) && readable;
     if (!readable)
         okse_facts_coverage(collection->facts, "resolvers", OKSE_PARTIAL, "a resolver configuration could not be read");
     else
@@ -122,6 +146,8 @@ void okse_collect_time(OkseCollection *collection)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(paths); i++)
         readable = scan_file(collection, "time", paths[i], &found) && readable;
+    readable = scan_drop_ins(collection, "time", "/etc/systemd/timesyncd.conf.d", &found) && readable;
+    readable = scan_drop_ins(collection, "time", "/etc/chrony/conf.d", &found) && readable;
     add_compiled_in_pool(collection);
     if (!readable)
         okse_facts_coverage(collection->facts, "time", OKSE_PARTIAL, "a time configuration could not be read");

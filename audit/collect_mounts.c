@@ -27,34 +27,56 @@ static char *read_small(const OkseCollection *collection, const char *path)
     return text == NULL ? NULL : g_strstrip(text);
 }
 
-/* "yes" as soon as a layer is dm-crypt; "no" when the chain ends on a plain device; "unknown" when it cannot be
- * followed. */
+static const char *encryption_below(const OkseCollection *collection, const char *path, unsigned depth);
+
+/* Of several devices under one (RAID, LVM) every one must be encrypted. */
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by CHAIN_LIMIT */
+static const char *encryption_of_slaves(const OkseCollection *collection, DIR *directory, unsigned depth)
+{
+    const char *all = NULL;
+
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        g_autofree char *below = g_strconcat("/sys/class/block/", entry->d_name, NULL);
+        const char *one = *entry->d_name == '.' ? NULL : encryption_below(collection, below, depth + 1);
+
+        if (one != NULL && (all == NULL || strcmp(all, "yes") == 0))
+            all = one;
+    }
+    return all != NULL ? all : "no"; /* a device that stands on nothing else */
+}
+
+/* "yes" when every way down meets dm-crypt; "no" when one ends on a plain device; "unknown" when it cannot be followed.
+ */
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by CHAIN_LIMIT */
+static const char *encryption_below(const OkseCollection *collection, const char *path, unsigned depth)
+{
+    g_autofree char *uuid_path = g_strconcat(path, "/dm/uuid", NULL), *uuid = read_small(collection, uuid_path);
+    g_autofree char *slaves = g_strconcat(path, "/slaves", NULL);
+    const char *answer;
+    DIR *directory;
+    int fd;
+
+    if (uuid != NULL && g_str_has_prefix(uuid, "CRYPT-"))
+        return "yes";
+    if (depth >= CHAIN_LIMIT)
+        return "unknown";
+    fd = okse_open_in_root(collection->sysroot_fd, slaves + 1, O_RDONLY | O_DIRECTORY, NULL);
+    directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        g_autofree char *partition = g_strconcat(path, "/partition", NULL), *number = read_small(collection, partition);
+
+        return number != NULL ? "no" : "unknown"; /* a partition has no slaves of its own */
+    }
+    answer = encryption_of_slaves(collection, directory, depth);
+    closedir(directory);
+    return answer;
+}
+
 static const char *encryption_of(const OkseCollection *collection, dev_t device)
 {
     g_autofree char *path = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
 
-    for (unsigned i = 0; i < CHAIN_LIMIT; i++) {
-        g_autofree char *uuid_path = g_strconcat(path, "/dm/uuid", NULL), *uuid = read_small(collection, uuid_path);
-        g_autofree char *slaves = g_strconcat(path, "/slaves", NULL), *next = NULL;
-        okse_autofd fd = -1;
-        DIR *directory;
-
-        if (uuid != NULL && g_str_has_prefix(uuid, "CRYPT-"))
-            return "yes";
-        fd = okse_open_in_root(collection->sysroot_fd, slaves + 1, O_RDONLY | O_DIRECTORY, NULL);
-        directory = fd < 0 ? NULL : fdopendir(okse_fd_steal(&fd));
-        if (directory == NULL)
-            return uuid != NULL ? "unknown" : i == 0 && major(device) == 0 ? "unknown" : "no";
-        for (struct dirent *entry = readdir(directory); entry != NULL && next == NULL; entry = readdir(directory))
-            if (*entry->d_name != '.')
-                next = g_strconcat("/sys/class/block/", entry->d_name, NULL);
-        closedir(directory);
-        if (next == NULL)
-            return "no";
-        g_free(path);
-        path = g_steal_pointer(&next);
-    }
-    return "unknown";
+    return major(device) == 0 ? "unknown" : encryption_below(collection, path, 0);
 }
 
 /* "server:/export", "//server/share" or "user@server:path": the server. */
@@ -95,9 +117,16 @@ static json_t *mount_source(const char *excerpt)
         &(OkseSourceFact){.collector = "mounts", .path = "/proc/self/mountinfo", .excerpt = excerpt, .via = "proc"});
 }
 
+/* A name as text: other bytes would make the fact impossible to write down. */
+static char *valid(const char *name)
+{
+    return name == NULL ? NULL : g_utf8_make_valid(name, -1);
+}
+
 static void add_mount(OkseCollection *collection, struct libmnt_fs *fs)
 {
-    const char *type = mnt_fs_get_fstype(fs), *target = mnt_fs_get_target(fs), *source = mnt_fs_get_source(fs);
+    g_autofree char *target = valid(mnt_fs_get_target(fs)), *source = valid(mnt_fs_get_source(fs));
+    const char *type = mnt_fs_get_fstype(fs);
     bool remote = type != NULL && g_strv_contains(remote_types, type);
     g_autofree char *server = remote && source != NULL ? server_of(source) : NULL;
     g_autofree char *excerpt = g_strdup_printf("%s on %s type %s", source != NULL ? source : "none",

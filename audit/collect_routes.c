@@ -33,13 +33,12 @@ static int on_route(const struct nlmsghdr *header, void *data)
     Attributes found = {0};
     char destination[INET6_ADDRSTRLEN] = "", gateway[INET6_ADDRSTRLEN] = "", device[IF_NAMESIZE] = "";
     g_autofree char *text = NULL, *key = NULL;
-    bool everywhere, is_public;
+    bool is_public;
 
     if (mnl_nlmsg_get_payload_len(header) < sizeof *route || route->rtm_table == RT_TABLE_LOCAL ||
         route->rtm_type != RTN_UNICAST || (route->rtm_family != AF_INET && route->rtm_family != AF_INET6))
         return MNL_CB_OK;
     mnl_attr_parse(header, sizeof *route, on_attribute, &found);
-    everywhere = route->rtm_dst_len == 0;
     if (found.destination != NULL)
         inet_ntop(route->rtm_family, found.destination, destination, sizeof destination);
     else
@@ -48,8 +47,8 @@ static int on_route(const struct nlmsghdr *header, void *data)
         inet_ntop(route->rtm_family, found.gateway, gateway, sizeof gateway);
     if (found.device != 0)
         if_indextoname(found.device, device);
-    is_public = everywhere || strcmp(okse_atlas_scope(destination), "public") == 0;
     text = g_strdup_printf("%s/%u", destination, route->rtm_dst_len);
+    is_public = okse_atlas_range_is_public(text);
     key = g_strdup_printf("%s|%s|%s|%u", text, gateway, device, route->rtm_table);
     okse_facts_add(
         collection->facts, "routes", "rt", key,

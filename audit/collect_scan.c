@@ -81,7 +81,7 @@ static void on_setting(void *context, const OkseScanSetting *found)
     Sink *sink = context;
     g_autofree char *key = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->name);
     g_autofree char *line = g_strdup_printf("%s=%s", found->name, found->value), *masked = okse_redact_line(line);
-    const char *value = strchr(masked, '=');
+    const char *value = okse_redact_key(found->name) ? "=***" : strchr(masked, '=');
 
     okse_facts_add(sink->collection->facts, "settings", "set", key,
                    json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", value != NULL ? value + 1 : "",
@@ -96,10 +96,15 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
+    g_autofree char *directory = NULL, *parent = NULL, *name = NULL;
 
     okse_sha256_text(&digest, sink.digest);
-    if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
-        g_autofree char *reason = g_strdup_printf("%s has lines over 8 KiB, read in part", file->path);
+    directory = g_path_get_dirname(file->path);
+    parent = g_path_get_basename(directory);
+    name = g_strconcat(parent, "/", file->name, NULL); /* "rsyslog.d/50-siem.conf": the directory says what it is */
+    if (!okse_scan_text(collection->scanner, name, text, length, &callbacks)) {
+        g_autofree char *reason =
+            g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);
 
         okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
     }

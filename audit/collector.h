@@ -12,6 +12,7 @@ typedef struct {
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */
     const json_t *install; /* okse_install_describe(), or NULL */
+    bool running;          /* the sysroot is that of the running system */
     unsigned threads;
 } OkseCollection;
 

@@ -52,6 +52,11 @@ static const ScopeRow scopes[] = {
     {"fe80::/10", "link-local"},
     {"ff00::/8", "multicast"},
     {"2001:db8::/32", "documentation"},
+    {"192.0.0.0/24", "private"},
+    {"198.18.0.0/15", "private"},
+    {"240.0.0.0/4", "private"},
+    {"3fff::/20", "documentation"},
+    {"fec0::/10", "private"},
 };
 
 static void pattern_clear(gpointer data)
@@ -149,13 +154,28 @@ bool okse_atlas_address(const char *host, char **address)
     return true;
 }
 
+bool okse_atlas_range_is_public(const char *cidr)
+{
+    OkseCidr asked, range;
+
+    if (!okse_cidr_parse(cidr, &asked, NULL))
+        return true;
+    for (unsigned i = 0; i < G_N_ELEMENTS(scopes); i++)
+        if (okse_cidr_parse(scopes[i].cidr, &range, NULL) && range.prefix <= asked.prefix &&
+            okse_cidr_contains(&range, &asked))
+            return false;
+    return true;
+}
+
 const char *okse_atlas_scope(const char *host)
 {
-    g_autofree char *address = NULL;
+    g_autofree char *address = NULL, *name = NULL;
     OkseCidr single, range;
 
-    if (!okse_atlas_address(host, &address))
-        return strcmp(host, "localhost") == 0 || g_str_has_suffix(host, ".localhost") ? "loopback" : "unresolved";
+    if (!okse_atlas_address(host, &address)) {
+        name = g_ascii_strdown(host, -1);
+        return strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") ? "loopback" : "unresolved";
+    }
     if (!okse_cidr_parse(address, &single, NULL))
         return "public";
     for (unsigned i = 0; i < G_N_ELEMENTS(scopes); i++)
@@ -283,6 +303,16 @@ static json_t *from_geo(const OkseAtlas *atlas, const char *address)
     return location(country, "geoip", "medium", atlas->geo.metadata.database_type, false);
 }
 
+static bool is_anycast(const OkseAtlas *atlas, const char *address)
+{
+    const json_t *list = json_object_get(atlas->table, "anycast_addresses");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (g_strcmp0(json_string_value(json_array_get(list, i)), address) == 0)
+            return true;
+    return false;
+}
+
 json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host)
 {
     g_autofree char *lower = g_ascii_strdown(host, -1), *address = NULL;
@@ -301,6 +331,8 @@ json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host)
         found = from_region(atlas, lower);
     if (found == NULL && !literal)
         found = from_suffix(atlas, lower);
+    if (found == NULL && literal && is_anycast(atlas, address))
+        found = location(NULL, "none", "none", "an anycast address", true);
     if (found == NULL && literal && strcmp(scope, "public") == 0)
         found = from_geo(atlas, address);
     return found != NULL ? found : location(NULL, "none", "none", NULL, false);

@@ -19,6 +19,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseAtlas, okse_atlas_free)
  * a name; static. Source: IANA special-purpose address registries (RFC 6890). */
 const char *okse_atlas_scope(const char *host);
 
+/* True unless one special-purpose range holds all of `cidr` ("0.0.0.0/1" is public, "10.1.0.0/16" is not). */
+bool okse_atlas_range_is_public(const char *cidr);
+
 /* True when `host` is an IPv4 or IPv6 literal; *address is its canonical text (IPv4-mapped becomes IPv4; owned). */
 bool okse_atlas_address(const char *host, char **address);
 

@@ -6,21 +6,25 @@
 
 #define MASK "***"
 
-enum { KEYS, URLS, QUERIES, WORDS, SHAPES };
+enum { KEYS, FLAGS, URLS, QUERIES, TOKENS, WORDS, SHAPES };
 
 static const GRegex *compiled(unsigned shape)
 {
     static GRegex *regexes[SHAPES];
     static gsize once[SHAPES];
     static const char *const sources[SHAPES] = {
-        /* key = value or key: value, quoted or not */
+        /* key = value or key: value; an unquoted value goes to the end of the line */
         "(?i)([\\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credential|private[_-]?"
         "key|"
-        "dsn|sas|signature|authorization|bearer|cookie)[\\w.-]*[\"']?\\s*[:=]\\s*)(\"[^\"]*\"|'[^']*'|\\S+(?:\\s+\\S+)?"
-        ")",
-        "([a-zA-Z][a-zA-Z0-9+.-]*://)([^/\\s@\"']+)@",
+        "dsn|sas|signature|authorization|bearer|basic|cookie|auth)[\\w.-]*[\"']?\\s*[:=]\\s*)(\"[^\"]*\"?|'[^']*'?|[^"
+        "\\s].*)",
+        /* --password VALUE, -u user:password, -pPASSWORD */
+        "(?i)(--?[\\w-]*(?:pass(?:word|wd)?|secret|token|api-?key|credential)[\\w-]*\\s+|\\s-u\\s+|\\s-p(?=\\S))(\\S+)",
+        /* up to the last @: a password may hold / and @ */
+        "([a-zA-Z][a-zA-Z0-9+.-]*://)([^\\s\"'<>]*:[^\\s\"'<>]*|[^\\s/\"'<>]*)@(?!sha256:)",
         "([?&][\\w.-]+=)([^&\\s\"'#]+)",
-        "[A-Za-z0-9+/_=-]{24,}",
+        "()(?:\\b(?:hf_|xox[abprs]-|sk-|ghp_|gho_|glpat-|eyJ|AKIA)[\\w.-]{8,}|(?<=/services/)[\\w/-]{16,})",
+        "(?<!sha256:)\\b[A-Za-z0-9+/_=-]{24,}",
     };
 
     if (g_once_init_enter(&once[shape])) {
@@ -66,9 +70,15 @@ static gboolean mask_random(const GMatchInfo *match, GString *result, gpointer d
 
 char *okse_redact_line(const char *line)
 {
-    g_autofree char *keys = g_regex_replace(compiled(KEYS), line, -1, 0, "\\1" MASK, 0, NULL);
-    g_autofree char *urls = g_regex_replace(compiled(URLS), keys, -1, 0, "\\1" MASK "@", 0, NULL);
-    g_autofree char *queries = g_regex_replace(compiled(QUERIES), urls, -1, 0, "\\1" MASK, 0, NULL);
+    static const char *const replacements[] = {"\\1" MASK, "\\1" MASK, "\\1" MASK "@", "\\1" MASK, "\\1" MASK};
+    char *text = g_strdup(line);
 
-    return g_regex_replace_eval(compiled(WORDS), queries, -1, 0, 0, mask_random, NULL, NULL);
+    for (unsigned shape = KEYS; shape < WORDS; shape++) {
+        char *masked = g_regex_replace(compiled(shape), text, -1, 0, replacements[shape], 0, NULL);
+
+        g_free(text);
+        text = masked;
+    }
+    g_autofree char *kept = text;
+    return g_regex_replace_eval(compiled(WORDS), kept, -1, 0, 0, mask_random, NULL, NULL);
 }

@@ -10,23 +10,29 @@
 
 #define LINE_LIMIT 8192u
 #define DEPTH 32u
-#define SPANS 32u
+#define SPANS 256u
 
-enum { URL, FORWARD, DIRECTIVE, IMAGE, HOST_PORT, ADDRESS, SHAPES };
+enum { URL, FORWARD, DIRECTIVE, KEYED, IMAGE, HOST_PORT, ADDRESS, BARE, SHAPES };
 
 /* Groups: 1 the host; 2 the port; URL: 1 scheme, 2 host, 3 port. Tried in this order; a byte is claimed once. */
 static const char *const shapes[SHAPES] = {
     "([a-zA-Z][a-zA-Z0-9+.-]{1,20})://(?:[^/"
-    "\\s@\"'<>]*@)?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)"
+    "\\s\"'<>]*@)?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)"
     "(?::(\\d{1,5}))?",
     "(?:^|\\s)@@?(?:\\([a-z0-9]+\\))?(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(\\d{1,5}"
     "))?",
-    "^\\s*(?:server|pool|peer|nameserver|target|remote)(?:\\s+|=)[\"']?(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9a-fA-F:]*:[0-9a-"
+    "(?:^|[{;])\\s*(?:server|pool|peer|nameserver|target|remote|host|Host)(?:\\s+|=)[\"']?(\\[[0-9a-fA-F:.]{2,45}\\]|["
+    "0-9a-fA-F:]*:[0-9a-"
     "fA-F:.]+|"
     "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)[\"']?(?::(\\d{1,5}))?",
+    "(?i)(?:[\\w.-]*(?:host|hostname|server|address|addr|endpoint|broker|brokers|externalname|target|ntp)[\"']?\\s*[:=]"
+    "\\s*|"
+    "--[\\w-]*(?:host|server|address|addr|endpoint|url)(?:=|\\s+))[\"']?"
+    "((?:[a-z0-9-]+\\.)+[a-z0-9-]+)(?::(\\d{1,5}))?(?![\\w./@-])",
     "[\"'\\s=]((?:[A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)(?::(\\d{1,5}))?/[a-z0-9][\\w./-]*(?::[\\w.-]+|@sha256:[0-9a-f]{64})",
     "(?<![\\w.@/-])(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9](?:[A-Za-z0-9-]*\\.)+[A-Za-z0-9-]+):(\\d{1,5})(?![\\w.])",
-    "(?<![\\w.:/-])(\\d{1,3}(?:\\.\\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){2,7}[0-9a-fA-F:]*[0-9a-fA-F])(?![\\w.:-])",
+    "(?<![\\w.:/-])(\\d{1,3}(?:\\.\\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){2,7}[0-9a-fA-F:]*[0-9a-fA-F])(?![\\w.:/-])",
+    "(?<=[\\s=])((?:[A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)(?=\\s|$)()", /* only under keys that hold lists of hosts */
 };
 
 typedef struct {
@@ -36,7 +42,7 @@ typedef struct {
 
 struct OkseScanner {
     GRegex *shapes[SHAPES];
-    GRegex *yaml_key, *variable;
+    GRegex *yaml_key, *variable, *named;
     json_t *rules, *rows;
     GArray *roles; /* RoleRow */
 };
@@ -47,7 +53,9 @@ typedef struct {
     const char *file;
     const char *line; /* NUL-terminated copy */
     unsigned number;
-    char *key; /* path of keys; owned */
+    char *key;     /* path of keys; owned */
+    char *pending; /* of a list of {name, value}: the name that the next value belongs to; owned */
+    bool cut;      /* something on some line was more than is looked at */
     const char *noise;
     gint spans[SPANS][2]; /* bytes already claimed */
     unsigned span_count;
@@ -72,6 +80,7 @@ void okse_scanner_free(OkseScanner *scanner)
         unref_regex(scanner->shapes[i]);
     unref_regex(scanner->yaml_key);
     unref_regex(scanner->variable);
+    unref_regex(scanner->named);
     for (guint i = 0; scanner->roles != NULL && i < scanner->roles->len; i++) {
         const RoleRow *row = &g_array_index(scanner->roles, RoleRow, i);
 
@@ -134,10 +143,14 @@ OkseScanner *okse_scanner_new(const OkseResources *resources, GError **error)
         g_assert(scanner->shapes[i] != NULL);
     }
     scanner->yaml_key = g_regex_new(
-        "^(\\s*(?:-\\s+)*)[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?:\\s|$|[\"'\\[{]|(?=\\S))", G_REGEX_RAW, 0, NULL);
+        "^(\\s*(?:-\\s+)*(?:export\\s+)?)[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?:\\s|$|[\"'\\[{]|(?=\\S))",
+        G_REGEX_RAW, 0, NULL);
     scanner->variable =
         g_regex_new("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)", G_REGEX_RAW, 0, NULL);
-    g_assert(scanner->yaml_key != NULL && scanner->variable != NULL);
+    /* a variable or a command-line flag in front of a value */
+    scanner->named =
+        g_regex_new("(?:(?<![\\w.])([A-Z][A-Z0-9_]{2,})=|--([a-z][\\w-]+)(?:=|\\s))", G_REGEX_RAW, 0, NULL);
+    g_assert(scanner->yaml_key != NULL && scanner->variable != NULL && scanner->named != NULL);
     scanner->rules = read_table(resources, "manifests/scan.yaml", error);
     if (scanner->rules == NULL)
         return NULL;
@@ -157,12 +170,12 @@ static bool matches(GRegex *regex, const char *text)
     return regex == NULL || (text != NULL && g_regex_match(regex, text, 0, NULL));
 }
 
-static const char *role_of(const Scan *scan, const char *scheme, const char *host)
+static const char *role_of(const Scan *scan, const char *key, const char *scheme, const char *host)
 {
     for (guint i = 0; i < scan->scanner->roles->len; i++) {
         const RoleRow *row = &g_array_index(scan->scanner->roles, RoleRow, i);
 
-        if (matches(row->key, scan->key) && matches(row->file, scan->file) && matches(row->scheme, scheme) &&
+        if (matches(row->key, key) && matches(row->file, scan->file) && matches(row->scheme, scheme) &&
             matches(row->host, host))
             return row->role;
     }
@@ -199,10 +212,12 @@ static bool claim(Scan *scan, gint start, gint end)
     for (unsigned i = 0; i < scan->span_count; i++)
         if (start < scan->spans[i][1] && end > scan->spans[i][0])
             return false;
-    if (scan->span_count < SPANS) {
-        scan->spans[scan->span_count][0] = start;
-        scan->spans[scan->span_count++][1] = end;
+    if (scan->span_count >= SPANS) {
+        scan->cut = true;
+        return false;
     }
+    scan->spans[scan->span_count][0] = start;
+    scan->spans[scan->span_count++][1] = end;
     return true;
 }
 
@@ -212,7 +227,61 @@ static const char *direction_of(const Scan *scan)
     const char *dot = scan->key == NULL ? NULL : strrchr(scan->key, '.');
     const char *last = dot != NULL ? dot + 1 : scan->key;
 
+    if (g_str_has_prefix(scan->line + strspn(scan->line, " \t"), "listen"))
+        return "in";
     return last != NULL && g_strv_contains(inward, last) ? "in" : "out";
+}
+
+/* The key that decides the role: the path, and the variable or flag that stands right in front on the line. */
+static char *key_at(const Scan *scan, gint position)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autofree char *name = NULL;
+
+    g_regex_match(scan->scanner->named, scan->line, 0, &match);
+    while (g_match_info_matches(match)) {
+        gint start = 0;
+
+        g_match_info_fetch_pos(match, 0, &start, NULL);
+        if (start >= position)
+            break;
+        g_free(name);
+        name = g_match_info_fetch(match, 1);
+        if (name == NULL || *name == '\0') {
+            g_free(name);
+            name = g_match_info_fetch(match, 2);
+        }
+        if (!g_match_info_next(match, NULL))
+            break;
+    }
+    if (name == NULL || (scan->key != NULL && g_str_has_suffix(scan->key, name)))
+        return g_strdup(scan->key);
+    return scan->key == NULL ? g_strdup(name) : g_strconcat(scan->key, ".", name, NULL);
+}
+
+static bool holds_hosts(const char *key)
+{
+    static const char *const lists[] = {"NTP", "FallbackNTP", "DNS", "FallbackDNS", "brokers", "nameservers", NULL};
+    const char *dot = key == NULL ? NULL : strrchr(key, '.');
+
+    return key != NULL && g_strv_contains(lists, dot != NULL ? dot + 1 : key);
+}
+
+/* Why a find is no destination: a trailing comment, a version, a link to documentation, an example's name space. */
+static const char *noise_at(const Scan *scan, const char *key, const char *host, gint position)
+{
+    const char *comment = strstr(scan->line, " #"), *dot = key == NULL ? NULL : strrchr(key, '.');
+    g_autofree char *last = key == NULL ? NULL : g_ascii_strdown(dot != NULL ? dot + 1 : key, -1);
+
+    if (scan->noise != NULL)
+        return scan->noise;
+    if (comment != NULL && comment - scan->line < position)
+        return "comment";
+    if (last != NULL && (strcmp(last, "documentation") == 0 || strcmp(last, "homepage") == 0))
+        return "documentation";
+    if (last != NULL && strstr(last, "version") != NULL)
+        return "version";
+    return listed(json_object_get(scan->scanner->rules, "namespaces"), host) ? "namespace" : NULL;
 }
 
 static void report(Scan *scan, unsigned shape, const GMatchInfo *match)
@@ -221,6 +290,7 @@ static void report(Scan *scan, unsigned shape, const GMatchInfo *match)
     g_autofree char *scheme_raw = is_url ? g_match_info_fetch(match, 1) : NULL;
     g_autofree char *raw = g_match_info_fetch(match, is_url ? 2 : 1), *port = g_match_info_fetch(match, is_url ? 3 : 2);
     g_autofree char *scheme = scheme_raw == NULL ? NULL : g_ascii_strdown(scheme_raw, -1), *host = NULL;
+    g_autofree char *key = NULL;
     guint64 number = 0;
     gint start = 0, end = 0, host_start = 0;
 
@@ -232,22 +302,20 @@ static void report(Scan *scan, unsigned shape, const GMatchInfo *match)
         host = g_strndup(raw + 1, strlen(raw) - 2);
     else
         host = g_ascii_strdown(raw, -1);
-    if (!plausible(scan, host, is_url) || !claim(scan, start, end))
+    if ((shape == BARE && !holds_hosts(scan->key)) || !plausible(scan, host, is_url) || !claim(scan, start, end))
         return;
-    scan->sink->endpoint(
-        scan->sink->context,
-        &(OkseScanEndpoint){.host = host,
-                            .port = (unsigned)number,
-                            .scheme = scheme,
-                            .key = scan->key,
-                            .role = role_of(scan, shape == IMAGE ? "oci" : scheme, host),
-                            .direction = direction_of(scan),
-                            .noise = scan->noise != NULL                                                 ? scan->noise
-                                     : listed(json_object_get(scan->scanner->rules, "namespaces"), host) ? "namespace"
-                                                                                                         : NULL,
-                            .line = scan->line,
-                            .line_number = scan->number,
-                            .column = (unsigned)host_start + 1});
+    key = key_at(scan, host_start);
+    scan->sink->endpoint(scan->sink->context,
+                         &(OkseScanEndpoint){.host = host,
+                                             .port = (unsigned)number,
+                                             .scheme = scheme,
+                                             .key = key,
+                                             .role = role_of(scan, key, shape == IMAGE ? "oci" : scheme, host),
+                                             .direction = direction_of(scan),
+                                             .noise = noise_at(scan, key, host, host_start),
+                                             .line = scan->line,
+                                             .line_number = scan->number,
+                                             .column = (unsigned)host_start + 1});
 }
 
 /* The path of keys: indentation closes what is not above this line any more. */
@@ -262,7 +330,7 @@ static void follow_keys(Scan *scan)
     if (found) {
         lead = g_match_info_fetch(match, 1);
         name = g_match_info_fetch(match, 2);
-        indent = (unsigned)strlen(lead);
+        indent = (unsigned)strcspn(lead, "e"); /* "export" indents nothing */
     }
     if (scan->line[strspn(scan->line, " \t")] != '\0' && scan->noise == NULL)
         while (scan->depth > 0 && scan->parents[scan->depth - 1].indent >= indent + (found ? 0 : 1))
@@ -273,6 +341,14 @@ static void follow_keys(Scan *scan)
     }
     for (unsigned i = 0; i < scan->depth; i++)
         g_string_append_printf(path, "%s%s", i > 0 ? "." : "", scan->parents[i].name);
+    if (scan->pending != NULL && g_str_has_suffix(path->str, ".value"))
+        g_string_append_printf(path, ".%s", scan->pending);
+    if (g_str_has_suffix(path->str, ".name")) {
+        const char *value = strchr(scan->line, ':');
+
+        g_free(scan->pending);
+        scan->pending = value == NULL ? NULL : g_strstrip(g_strdup(value + 1));
+    }
     g_free(scan->key);
     scan->key = path->len > 0 ? g_strdup(path->str) : NULL;
 }
@@ -308,6 +384,7 @@ static void scan_line(Scan *scan)
             report(scan, shape, match);
             if (!g_match_info_next(match, NULL))
                 break;
+            scan->cut = scan->cut || i + 1 == SPANS;
         }
     }
 }
@@ -335,5 +412,6 @@ bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *te
     while (scan.depth > 0)
         g_free(scan.parents[--scan.depth].name);
     g_free(scan.key);
-    return whole;
+    g_free(scan.pending);
+    return whole && !scan.cut;
 }

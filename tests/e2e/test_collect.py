@@ -1,0 +1,127 @@
+"""Configuration of real programs, as their documentation writes it: every destination is found with its role and line."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+SCENARIOS = {
+    "etc/default/app": ("DB_HOST=db.abroad.example\nSMTP_SERVER=\"mail.abroad.example:587\"\nexport OPENAI_BASE_URL=https://api.openai.com/v1\n",
+                        {("db.abroad.example", None, "database", 1), ("mail.abroad.example", 587, "mail", 2),
+                         ("api.openai.com", 443, "llm-api", 3)}),
+    "etc/systemd/system/x.service": (
+        "[Service]\nDocumentation=https://docs.example.org/x\nEnvironment=\"OTEL_EXPORTER_OTLP_ENDPOINT=http://otel.abroad.example:4317\"\n",
+        {("otel.abroad.example", 4317, "telemetry", 3)}),
+    "etc/fluent-bit/fluent-bit.conf": ("[OUTPUT]\n    Name  forward\n    Host  logs.abroad.example\n    Port  24224\n",
+                                       {("logs.abroad.example", None, "logs", 3)}),
+    "etc/nginx/nginx.conf": ("http {\n  upstream api { server api.abroad.example; }\n  server { location / { proxy_pass http://up.abroad.example:8080; } }\n}\n",
+                             {("api.abroad.example", None, "unknown", 2), ("up.abroad.example", 8080, "unknown", 3)}),
+    "etc/rsyslog.d/50-siem.conf": ("# to the SIEM\n*.* @@203.0.113.9:6514\naction(type=\"omfwd\" target=\"siem.abroad.example\" port=\"6514\")\n",
+                                   {("203.0.113.9", 6514, "logs", 2), ("siem.abroad.example", None, "logs", 3)}),
+    "etc/systemd/timesyncd.conf.d/a.conf": ("[Time]\nNTP=ntp1.abroad.example ntp2.abroad.example\n",
+                                            {("ntp1.abroad.example", None, "ntp", 2), ("ntp2.abroad.example", None, "ntp", 2)}),
+    "etc/chrony/chrony.conf": ("pool ntp.abroad.example iburst\nmakestep 1 3\n", {("ntp.abroad.example", None, "ntp", 1)}),
+    "etc/resolv.conf": ("nameserver 192.0.2.53\nnameserver 2001:db8::53\n", {("192.0.2.53", None, "dns", 1), ("2001:db8::53", None, "dns", 2)}),
+    "etc/prometheus/prometheus.yml": (
+        "global: {scrape_interval: 30s}\nremote_write:\n  - url: https://mimir.abroad.example/api/v1/push\nscrape_configs:\n"
+        "  - static_configs:\n      - targets: ['10.0.0.5:9100']\n",
+        {("mimir.abroad.example", 443, "metrics", 3), ("10.0.0.5", 9100, "metrics", 6)}),
+    "etc/otelcol/config.yaml": ("exporters:\n  otlphttp:\n    endpoint: https://otlp.abroad.example:4318\n",
+                                {("otlp.abroad.example", 4318, "telemetry", 3)}),
+    "etc/vector/vector.toml": ("[sinks.out]\ntype = \"http\"\nuri = \"https://vector.abroad.example/in\"\n",
+                               {("vector.abroad.example", 443, "logs", 3)}),
+    "etc/containerd/pods.yaml": ("spec:\n  containers:\n    - image: registry.abroad.example/app:1\n      env:\n"
+                                 "        - name: OTEL_EXPORTER_OTLP_ENDPOINT\n          value: https://k8s.abroad.example\n",
+                                 {("registry.abroad.example", None, "registry", 3), ("k8s.abroad.example", 443, "telemetry", 6)}),
+}
+NOT_DESTINATIONS = ("VERSION=10.2.3.4\nNET=10.0.0.0/8\nAPP=app.main:8000\nMODEL=model.safetensors\nRELEASE=1.4.0\nPY=package.module\n"
+                    "# see https://comment.example.org/\nX=1 # https://trailing.example.org\n")
+SECRETS = {"password: correct horse battery staple": "battery", "url: postgresql://u:p/w@db.local.example/x": "p/w",
+           "amqp: amqp://u:x@Kr1tz@mq.local.example:5671/v": "Kr1tz", "cmd: tool --api-key AbCdEf123456": "AbCdEf123456",
+           "hub: hf_abcdefghijklmnop": "hf_abcdefghijklmnop", "auth: xoxb-1234567890-abc": "xoxb-1234567890",
+           "q: https://h.example.org/a?token=Zz9Zz9": "Zz9Zz9", "key = 'QmFzZTY0U2VjcmV0VmFsdWUxMjM0NTY3ODkw'": "QmFzZTY0"}
+
+
+def tree(where, files):
+    for name, content in {"etc/os-release": "PRETTY_NAME=\"Test Linux\"\n", "etc/hostname": "target\n", **files}.items():
+        path = where / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return where
+
+
+def collect(okse, root, *more):
+    return okse("collect", "--scope", "host", "--sysroot", root, "--at", "2026-11-23", "--json", *more, status=0).json
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_finds_every_destination(okse, tmp_path, name):
+    content, expected = SCENARIOS[name]
+    facts = collect(okse, tree(tmp_path / "root", {name: content}))
+    found = {(e["host"], e["port"], e["role"], s["line"]) for e in facts["endpoints"] for s in e["sources"] if s["path"] == "/" + name}
+    assert found == expected
+
+
+def test_versions_names_and_comments_are_no_destinations(okse, tmp_path):
+    facts = collect(okse, tree(tmp_path / "root", {"etc/default/app": NOT_DESTINATIONS}))
+    assert [e["host"] for e in facts["endpoints"]] == []
+    assert {m["host"] for m in facts["mentions"]} >= {"comment.example.org", "trailing.example.org"}
+
+
+def test_secrets_never_enter_the_facts(okse, tmp_path):
+    root = tree(tmp_path / "root", {"etc/default/app": "".join(f"{line}\nhost: a{i}.example.org\n" for i, line in enumerate(SECRETS)),
+                                    "etc/environment": "SECRET_KEY=plain words here\nMONGO=mongodb://u:hunter2@m.example.org\n"})
+    text = json.dumps(collect(okse, root))
+    for secret in [*SECRETS.values(), "plain words", "hunter2"]:
+        assert secret not in text, secret
+
+
+def test_same_tree_same_bytes(okse, tmp_path):
+    root = tree(tmp_path / "root", {name: content for name, (content, _) in SCENARIOS.items()})
+    for name in ("a", "b"):
+        okse("collect", "--scope", "host", "--sysroot", root, "--at", "2026-11-23", "-o", tmp_path / name, status=0)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_another_systems_tree_says_nothing_about_the_running_kernel(okse, tmp_path):
+    facts = collect(okse, tree(tmp_path / "root", {}))
+    status = {c["collector"]: c["status"] for c in facts["collectors"]}
+    assert status["sockets"] == status["routes"] == "unavailable" and facts["sockets"] == [] == facts["routes"]
+    assert facts["host"]["hostname"] == "target" and facts["host"]["kernel"] is None
+
+
+def test_no_install_is_unavailable_and_never_empty(okse, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    facts = okse("collect", "--root", tmp_path / "nothing", "--scope", "install", "--json", status=0).json
+    status = {c["collector"]: c["status"] for c in facts["collectors"]}
+    assert facts["install"] is None
+    assert {status[name] for name in ("install", "drift", "configuration", "documents")} == {"unavailable"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_unreadable_configuration_is_partial_and_named(okse, tmp_path):
+    root = tree(tmp_path / "root", {"etc/rsyslog.d/a.conf": "*.* @@203.0.113.9:6514\n"})
+    (root / "etc" / "rsyslog.d" / "a.conf").chmod(0)
+    for directory in [tmp_path, *tmp_path.parents]:
+        if str(directory).startswith("/tmp/"):
+            directory.chmod(directory.stat().st_mode | 0o055)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", okse.binary, "collect", "--scope", "host",
+                           "--sysroot", str(root), "--json"], capture_output=True, text=True, env=okse.environment, cwd="/")
+    if done.returncode != 0:
+        pytest.skip("another user cannot run the build")
+    row = next(c for c in json.loads(done.stdout)["collectors"] if c["collector"] == "configuration")
+    assert row["status"] == "partial" and "/etc/rsyslog.d/a.conf" in row["reason"]
+
+
+def test_region_vectors(okse, tmp_path):
+    """Every host of manifests/regions.yaml's own tests gets the country of the region that it names."""
+    import yaml
+    table = yaml.safe_load((pathlib.Path(__file__).resolve().parents[2] / "manifests" / "regions.yaml").read_text())
+    expected = {}
+    for row in table["patterns"]:
+        for host, region in row["tests"].items():
+            expected[host] = table["regions"].get(row["provider"], {}).get(region, {}).get("country")
+    root = tree(tmp_path / "root", {"etc/environment": "".join(f"U{i}=https://{host}/\n" for i, host in enumerate(expected))})
+    found = {e["host"]: e["location"]["country"] for e in collect(okse, root)["endpoints"]}
+    assert {h: found.get(h) for h in expected} == expected and len(expected) > 70
