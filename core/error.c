@@ -2,9 +2,18 @@
 #include "core/error.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
-G_DEFINE_QUARK(okse - error - quark, okse_error)
+/* GLib's own macro for this is no atomic store, and workers fail at the same time. */
+GQuark okse_error_quark(void)
+{
+    static _Atomic GQuark quark;
+
+    if (atomic_load(&quark) == 0)
+        atomic_store(&quark, g_quark_from_static_string("okse-error-quark"));
+    return atomic_load(&quark);
+}
 
 bool okse_fail(GError **error, OkseError code, const char *format, ...)
 {
