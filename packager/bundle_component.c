@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "packager/bundle_internal.h"
+#include "packager/image.h"
 #include "packager/media_types.h"
 
 #include <string.h>
@@ -34,31 +35,6 @@ static bool announce(OkseBundle *bundle, const json_t *descriptor, Expectation k
            bundle_expect(bundle, digest, *size, kind, error);
 }
 
-/* What a layer of one file may say: the plain notes, and for models those of ModelPack. */
-static bool check_file_notes(const OkseBundle *bundle, const OkseBundleComponent *component, const json_t *layer,
-                             GError **error)
-{
-    static const char *const members[] = {"annotations", "digest", "mediaType", "size", NULL};
-    static const char *const plain[] = {OKSE_NOTE_MODE, OKSE_NOTE_TITLE, OKSE_NOTE_VERITY, NULL};
-    static const char *const model[] = {OKSE_NOTE_MODE,
-                                        OKSE_NOTE_TITLE,
-                                        OKSE_NOTE_VERITY,
-                                        OKSE_NOTE_MODEL_PATH,
-                                        OKSE_NOTE_MODEL_UNTESTED,
-                                        OKSE_NOTE_MODEL_FILE,
-                                        NULL};
-    bool weights = strcmp(component->kind, "weights") == 0;
-    const char *path = annotation(layer, OKSE_NOTE_TITLE);
-
-    if (!bundle_members(bundle, layer, "layer", members, error) ||
-        !bundle_members(bundle, json_object_get(layer, "annotations"), "layer annotations", weights ? model : plain,
-                        error))
-        return false;
-    if (weights && g_strcmp0(annotation(layer, OKSE_NOTE_MODEL_PATH), path) != 0)
-        return refuse(bundle, error, component, "a file has two names");
-    return true;
-}
-
 static bool read_file(OkseBundle *bundle, OkseBundleComponent *component, const json_t *layer, GError **error)
 {
     const char *path = annotation(layer, OKSE_NOTE_TITLE), *mode = annotation(layer, OKSE_NOTE_MODE);
@@ -66,7 +42,7 @@ static bool read_file(OkseBundle *bundle, OkseBundleComponent *component, const 
     OkseBundleFile *file = g_new0(OkseBundleFile, 1);
 
     g_ptr_array_add(component->files, file);
-    if (!check_file_notes(bundle, component, layer, error) ||
+    if (!bundle_check_file_layer(bundle, component->kind, layer, error) ||
         !announce(bundle, layer, EXPECT_PAYLOAD, &file->digest, &file->size, error))
         return false;
     if (path == NULL || !okse_path_check(path, NULL))
@@ -134,13 +110,17 @@ static bool read_raw(OkseBundle *bundle, OkseBundleComponent *component, const j
 static bool read_tar(OkseBundle *bundle, OkseBundleComponent *component, const json_t *layers, GError **error)
 {
     const json_t *listing = json_array_get(layers, 0), *archive = json_array_get(layers, 1);
+    g_autofree char *title = g_strconcat(component->name, ".mtree", NULL);
+    g_autofree char *tar = g_strconcat(component->name, ".tar", NULL);
     bool weights = strcmp(component->kind, "weights") == 0;
     uint64_t size;
 
     component->form = OKSE_FORM_TAR;
-    if (json_array_size(layers) != 2 ||
-        g_strcmp0(okse_json_peek_text(archive, "mediaType"), weights ? OKSE_TYPE_MODEL_TAR : OKSE_TYPE_TAR) != 0)
+    if (json_array_size(layers) != 2)
         return refuse(bundle, error, component, "is not a listing and one tar");
+    if (!bundle_check_titled_layer(bundle, listing, OKSE_TYPE_LISTING, title, error) ||
+        !bundle_check_titled_layer(bundle, archive, weights ? OKSE_TYPE_MODEL_TAR : OKSE_TYPE_TAR, tar, error))
+        return false;
     if (!announce(bundle, listing, EXPECT_PAYLOAD, &component->listing, &size, error) ||
         !announce(bundle, archive, EXPECT_PAYLOAD, &component->archive, &component->size, error))
         return false;
@@ -148,9 +128,12 @@ static bool read_tar(OkseBundle *bundle, OkseBundleComponent *component, const j
     return true;
 }
 
-static bool read_image(OkseBundle *bundle, OkseBundleComponent *component, const json_t *layers, GError **error)
+static bool read_image(OkseBundle *bundle, OkseBundleComponent *component, const json_t *descriptor,
+                       const json_t *layers, GError **error)
 {
     component->form = OKSE_FORM_IMAGE;
+    if (!okse_image_is_manifest(component->manifest, okse_json_peek_text(descriptor, "mediaType")))
+        return refuse(bundle, error, component, "its manifest is of another type than its descriptor says");
     if (json_array_size(layers) > LAYERS_LIMIT)
         return refuse(bundle, error, component, "has more than 1024 layers");
     for (size_t i = 0; i < json_array_size(layers); i++) {
@@ -164,15 +147,22 @@ static bool read_image(OkseBundle *bundle, OkseBundleComponent *component, const
     return true;
 }
 
+/* Generated documents: each has a title of its own, and the lock comes first. */
 static bool read_stack(OkseBundle *bundle, OkseBundleComponent *component, const json_t *layers, GError **error)
 {
+    g_autoptr(GHashTable) titles = g_hash_table_new(g_str_hash, g_str_equal);
+
     for (size_t i = 0; i < json_array_size(layers); i++) {
+        const json_t *layer = json_array_get(layers, i);
+        const char *title = annotation(layer, OKSE_NOTE_TITLE);
         OkseSha256 digest;
         uint64_t size;
 
-        if (annotation(json_array_get(layers, i), OKSE_NOTE_TITLE) == NULL)
-            return refuse(bundle, error, component, "a document has no title");
-        if (!announce(bundle, json_array_get(layers, i), EXPECT_METADATA, &digest, &size, error))
+        if (title == NULL || !okse_path_check(title, NULL) || !g_hash_table_add(titles, (gpointer)(uintptr_t)title))
+            return refuse(bundle, error, component, "a document has no title of its own");
+        if (!bundle_check_titled_layer(bundle, layer, i == 0 ? OKSE_TYPE_LOCK : NULL, i == 0 ? "lock.json" : title,
+                                       error) ||
+            !announce(bundle, layer, EXPECT_METADATA, &digest, &size, error))
             return false;
     }
     return true;
@@ -183,15 +173,18 @@ static bool check_types(const OkseBundle *bundle, const OkseBundleComponent *com
                         GError **error)
 {
     static const char *const members[] = {"artifactType", "config", "layers", "mediaType", "schemaVersion", NULL};
+    static const char *const plain[] = {"digest", "mediaType", "size", NULL};
     bool stack = strcmp(component->kind, OKSE_STACK_COMPONENT) == 0, weights = strcmp(component->kind, "weights") == 0;
     g_autofree char *artifact = stack     ? g_strdup(OKSE_TYPE_STACK)
                                 : weights ? g_strdup(OKSE_TYPE_MODEL)
                                           : g_strdup_printf(OKSE_TYPE_ARTIFACT_FORMAT, component->kind);
     const char *config = stack ? OKSE_TYPE_STACK : weights ? OKSE_TYPE_MODEL_CONFIG : OKSE_TYPE_COMPONENT;
 
-    if (!bundle_members(bundle, manifest, "manifest", members, error))
+    if (!bundle_members(bundle, manifest, "manifest", members, error) ||
+        !bundle_members(bundle, json_object_get(manifest, "config"), "config descriptor", plain, error))
         return false;
-    if (g_strcmp0(okse_json_peek_text(manifest, "artifactType"), artifact) != 0 ||
+    if (json_integer_value(json_object_get(manifest, "schemaVersion")) != 2 ||
+        g_strcmp0(okse_json_peek_text(manifest, "artifactType"), artifact) != 0 ||
         g_strcmp0(okse_json_peek_text(manifest, "mediaType"), OKSE_TYPE_MANIFEST) != 0 ||
         g_strcmp0(okse_json_peek_text(json_object_get(manifest, "config"), "mediaType"), config) != 0)
         return refuse(bundle, error, component, "its manifest has types that a component of its kind has not");
@@ -228,5 +221,6 @@ bool bundle_understand_component(OkseBundle *bundle, const json_t *descriptor, j
     if (layers == NULL || !bundle_descriptor(bundle, descriptor, &component->manifest_digest, &size, error) ||
         !announce(bundle, config, EXPECT_METADATA, &digest, &size, error))
         return false;
-    return image ? read_image(bundle, component, layers, error) : read_own(bundle, component, manifest, error);
+    return image ? read_image(bundle, component, descriptor, layers, error)
+                 : read_own(bundle, component, manifest, error);
 }

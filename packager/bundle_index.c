@@ -5,7 +5,6 @@
 #include "packager/bundle_internal.h"
 #include "packager/layout_index.h"
 #include "packager/media_types.h"
-#include "packager/stack.h"
 
 #include <string.h>
 
@@ -73,7 +72,7 @@ bool bundle_members(const OkseBundle *bundle, const json_t *object, const char *
 
     for (; names[count] != NULL; count++)
         if (json_object_get(object, names[count]) == NULL)
-            return refuse(bundle, error, what, names[count]);
+            return okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s: lacks '%s'", bundle->origin, what, names[count]);
     return json_object_size(object) == count ? true : refuse(bundle, error, what, "members that no bundle has");
 }
 
@@ -158,57 +157,6 @@ static const char *annotation(const json_t *object, const char *key)
     return okse_json_peek_text(json_object_get(object, "annotations"), key);
 }
 
-static bool read_sequence(OkseBundle *bundle, const char *text)
-{
-    g_autofree char *again = NULL;
-
-    if (text == NULL || !g_ascii_string_to_unsigned(text, 10, 1, G_MAXINT64, &bundle->sequence, NULL))
-        return false;
-    again = g_strdup_printf("%" G_GUINT64_FORMAT, bundle->sequence);
-    return strcmp(again, text) == 0;
-}
-
-static bool read_names(OkseBundle *bundle, GError **error)
-{
-    const char *name = annotation(bundle->index, OKSE_NOTE_NAME),
-               *version = annotation(bundle->index, OKSE_NOTE_VERSION);
-    const char *country = annotation(bundle->index, OKSE_NOTE_COUNTRY);
-
-    if (g_strcmp0(annotation(bundle->index, OKSE_NOTE_TYPE), OKSE_BUNDLE_TYPE) != 0)
-        return refuse(bundle, error, "bundle index", "is not of type " OKSE_BUNDLE_TYPE);
-    if (name == NULL || !okse_stack_name_is_good(name) || version == NULL || !okse_stack_version_is_good(version) ||
-        !read_sequence(bundle, annotation(bundle->index, OKSE_NOTE_SEQUENCE)))
-        return refuse(bundle, error, "bundle index", "name, version or sequence is missing or malformed");
-    if (country == NULL || strlen(country) != 2 || !g_ascii_isupper(country[0]) || !g_ascii_isupper(country[1]))
-        return refuse(bundle, error, "bundle index", "the destination country is missing or malformed");
-    bundle->name = g_strdup(name);
-    bundle->version = g_strdup(version);
-    bundle->country = g_strdup(country);
-    return true;
-}
-
-static bool announce_manifest(OkseBundle *bundle, const json_t *descriptor, size_t position, GError **error)
-{
-    static const char *const plain[] = {"annotations", "digest", "mediaType", "size", NULL};
-    static const char *const image[] = {"annotations", "digest", "mediaType", "platform", "size", NULL};
-    static const char *const notes[] = {OKSE_NOTE_COMPONENT, OKSE_NOTE_KIND, NULL};
-    const char *name = annotation(descriptor, OKSE_NOTE_COMPONENT), *kind = annotation(descriptor, OKSE_NOTE_KIND);
-    bool is_stack = position == 0;
-    OkseSha256 digest;
-    uint64_t size;
-
-    if (!bundle_members(bundle, descriptor, "bundle index entry",
-                        json_object_get(descriptor, "platform") != NULL ? image : plain, error) ||
-        !bundle_members(bundle, json_object_get(descriptor, "annotations"), "bundle index entry", notes, error))
-        return false;
-    if (name == NULL || kind == NULL || !okse_stack_name_is_good(name) ||
-        is_stack != (strcmp(name, OKSE_STACK_COMPONENT) == 0) ||
-        (is_stack ? strcmp(kind, OKSE_STACK_COMPONENT) != 0 : !g_strv_contains(okse_stack_kinds, kind)))
-        return refuse(bundle, error, "bundle index entry", "its component or kind is not one that a bundle has there");
-    return bundle_descriptor(bundle, descriptor, &digest, &size, error) &&
-           bundle_expect(bundle, &digest, size, EXPECT_METADATA, error);
-}
-
 static bool understand_index(OkseBundle *bundle, GBytes *bytes, GError **error)
 {
     static const char *const members[] = {"annotations", "manifests", "mediaType", "schemaVersion", NULL};
@@ -217,7 +165,7 @@ static bool understand_index(OkseBundle *bundle, GBytes *bytes, GError **error)
     bundle->index_bytes = g_bytes_ref(bytes);
     bundle->index = bundle_canonical(bundle, bytes, "bundle index", error);
     if (bundle->index == NULL || !bundle_members(bundle, bundle->index, "bundle index", members, error) ||
-        !read_names(bundle, error))
+        !bundle_understand_names(bundle, error))
         return false;
     manifests = okse_json_array(bundle->index, "manifests", bundle->origin, error);
     if (manifests == NULL)
@@ -225,10 +173,7 @@ static bool understand_index(OkseBundle *bundle, GBytes *bytes, GError **error)
     if (json_array_size(manifests) < 2 ||
         g_strcmp0(okse_json_peek_text(bundle->index, "mediaType"), OKSE_TYPE_INDEX) != 0)
         return refuse(bundle, error, "bundle index", "lists no component");
-    for (size_t i = 0; i < json_array_size(manifests); i++)
-        if (!announce_manifest(bundle, json_array_get(manifests, i), i, error))
-            return false;
-    return true;
+    return bundle_announce_manifests(bundle, manifests, error);
 }
 
 /* The entry of a list of descriptors with this digest, or NULL. */
@@ -311,8 +256,10 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
         return understand_index(bundle, bytes, error);
     }
     descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), digest);
-    if (descriptor != NULL) {
-        manifest = okse_json_read(bytes, OKSE_LIMIT_METADATA, bundle->origin, error);
+    if (descriptor != NULL) { /* an image's manifest is somebody else's; Okse's own has one form */
+        manifest = json_object_get(descriptor, "platform") != NULL
+                       ? okse_json_read(bytes, OKSE_LIMIT_METADATA, bundle->origin, error)
+                       : bundle_canonical(bundle, bytes, "manifest", error);
         if (manifest == NULL)
             return false;
         g_ptr_array_add(bundle->parsed, json_incref(manifest));
@@ -322,29 +269,6 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
     if (listed != NULL && json_object_get(listed, "artifactType") != NULL)
         return understand_statement(bundle, digest, bytes, error);
     understand_statement_bytes(bundle, digest, bytes);
-    return true;
-}
-
-/* What the stack config says must be what the bundle index says. */
-static bool check_stack(OkseBundle *bundle, GError **error)
-{
-    const OkseBundleComponent *stack = bundle->components->len > 0 ? g_ptr_array_index(bundle->components, 0) : NULL;
-    const json_t *config = stack == NULL ? NULL : json_object_get(stack->manifest, "config");
-    OkseSha256 digest;
-    uint64_t size;
-    GBytes *bytes;
-
-    if (config == NULL || !bundle_descriptor(bundle, config, &digest, &size, error))
-        return refuse(bundle, error != NULL && *error != NULL ? NULL : error, "stack manifest", "is missing");
-    bytes = okse_bundle_metadata(bundle, &digest);
-    bundle->stack_config = bytes == NULL ? NULL : bundle_canonical(bundle, bytes, "stack config", error);
-    if (bundle->stack_config == NULL)
-        return refuse(bundle, error != NULL && *error != NULL ? NULL : error, "stack config", "is missing");
-    if (g_strcmp0(okse_json_peek_text(bundle->stack_config, "name"), bundle->name) != 0 ||
-        g_strcmp0(okse_json_peek_text(bundle->stack_config, "version"), bundle->version) != 0 ||
-        g_strcmp0(okse_json_peek_text(bundle->stack_config, "country"), bundle->country) != 0 ||
-        json_integer_value(json_object_get(bundle->stack_config, "sequence")) != (json_int_t)bundle->sequence)
-        return refuse(bundle, error, "stack config", "disagrees with the bundle index");
     return true;
 }
 
@@ -384,5 +308,5 @@ bool bundle_understand_end(OkseBundle *bundle, GError **error)
 {
     if (bundle->index == NULL)
         return refuse(bundle, error, "archive", "ends before the bundle index");
-    return check_layout_index(bundle, error) && check_stack(bundle, error);
+    return check_layout_index(bundle, error) && bundle_check_configs(bundle, error);
 }

@@ -55,6 +55,18 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
 /* After the last member: names, statements, index.json derived again. */
 bool bundle_understand_end(OkseBundle *bundle, GError **error);
 
+/* bundle_names.c: what the bundle index says of the bundle, and of each manifest in it (these are announced). */
+bool bundle_understand_names(OkseBundle *bundle, GError **error);
+bool bundle_announce_manifests(OkseBundle *bundle, const json_t *manifests, GError **error);
+
+/* bundle_config.c: after the last member, configs must agree with what is built upon them. Sets stack_config. */
+bool bundle_check_configs(OkseBundle *bundle, GError **error);
+
+/* bundle_layer.c: what layers that Okse wrote may say besides digest and size. */
+bool bundle_check_file_layer(const OkseBundle *bundle, const char *kind, const json_t *layer, GError **error);
+bool bundle_check_titled_layer(const OkseBundle *bundle, const json_t *layer, const char *type, const char *title,
+                               GError **error);
+
 /* bundle_component.c: a component's manifest. */
 bool bundle_understand_component(OkseBundle *bundle, const json_t *descriptor, json_t *manifest, GError **error);
 /* Digest and size of a descriptor. Errors: INVALID. */

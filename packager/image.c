@@ -146,6 +146,9 @@ static bool add_manifest(ImageReading *reading, const json_t *descriptor, GError
     if (layers == NULL)
         return false;
     found->media_type = g_strdup(okse_json_peek_text(descriptor, "mediaType"));
+    if (!okse_image_is_manifest(parsed, found->media_type))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: a manifest is of another type than its descriptor says",
+                         origin);
     found->config = read_blob(reading->source, config, &found->config_digest, error);
     if (found->config == NULL)
         return false;
@@ -162,6 +165,19 @@ static bool add_manifest(ImageReading *reading, const json_t *descriptor, GError
     return true;
 }
 
+bool okse_image_is_manifest_type(const char *media_type)
+{
+    return g_strcmp0(media_type, OKSE_TYPE_MANIFEST) == 0 || g_strcmp0(media_type, DOCKER_MANIFEST) == 0;
+}
+
+bool okse_image_is_manifest(const json_t *manifest, const char *media_type)
+{
+    const json_t *own = json_object_get(manifest, "mediaType");
+
+    return json_object_get(manifest, "manifests") == NULL &&
+           (own == NULL || g_strcmp0(json_string_value(own), media_type) == 0);
+}
+
 static bool is_index(const json_t *descriptor)
 {
     const char *type = okse_json_peek_text(descriptor, "mediaType");
@@ -171,9 +187,7 @@ static bool is_index(const json_t *descriptor)
 
 static bool is_manifest(const json_t *descriptor)
 {
-    const char *type = okse_json_peek_text(descriptor, "mediaType");
-
-    return g_strcmp0(type, OKSE_TYPE_MANIFEST) == 0 || g_strcmp0(type, DOCKER_MANIFEST) == 0;
+    return okse_image_is_manifest_type(okse_json_peek_text(descriptor, "mediaType"));
 }
 
 /* Entries of an index that are not wanted: attestations (platform unknown/unknown), and platforms that need not even be

@@ -32,3 +32,10 @@ OkseImage *okse_image_read(const OkseSource *source, const char *reference, cons
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_image_free(OkseImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseImage, okse_image_free)
+
+/* The media type of an image's manifest: OCI's, or Docker's second. */
+bool okse_image_is_manifest_type(const char *media_type);
+
+/* A manifest that says of itself what its descriptor (`media_type`) says, and is no index at the same time: readers
+ * that look at different members would see different images. Source: CVE-2021-41190. */
+bool okse_image_is_manifest(const json_t *manifest, const char *media_type);

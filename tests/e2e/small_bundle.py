@@ -76,7 +76,8 @@ def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", 
     """Write the bundle; returns its identity (hex). statements: called with the identity, gives sigstore bundles."""
     files = {"a.conf": b"listen 127.0.0.1\n", "b.bin": bytes(range(256)) * 40} if files is None else files
     lock = canonical({"schema": "okse.lock.v1"})
-    stack_config = canonical({"name": name, "version": version, "country": country, "sequence": sequence})
+    stack_config = canonical({"name": name, "version": version, "country": country, "sequence": sequence,
+                              "vendor": {"name": "Example AI Lab", "country": "KR"}})
     stack = manifest("application/vnd.okse.stack.v1+json", ("application/vnd.okse.stack.v1+json", stack_config),
                      [descriptor("application/vnd.okse.lock.v1+json", lock,
                                  annotations={"org.opencontainers.image.title": "lock.json"})])
