@@ -1,8 +1,9 @@
 /* okse diff: what changed from one bundle to another. */
 #include "cli/commands.h"
+#include "cli/entry.h"
 #include "core/fd.h"
 #include "core/text.h"
-#include "packager/bundle_reader.h"
+#include "packager/bundle_tree.h"
 
 #include <string.h>
 
@@ -12,92 +13,157 @@ static OkseBundle *open_bundle(const char *path, int *fd, GError **error)
     return *fd < 0 ? NULL : okse_bundle_open(*fd, path, error);
 }
 
-static const OkseBundleComponent *find(const OkseBundle *bundle, const OkseBundleComponent *like)
+/* Components are the same part of the stack when name and platform are. */
+static const json_t *platform_of(const OkseBundle *bundle, unsigned index)
 {
+    return json_object_get(json_array_get(json_object_get(okse_bundle_index(bundle), "manifests"), index + 1),
+                           "platform");
+}
+
+static const OkseBundleComponent *find(const OkseBundle *bundle, const OkseBundle *from, unsigned index)
+{
+    const OkseBundleComponent *like = okse_bundle_component(from, index);
+    const json_t *platform = platform_of(from, index);
+
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(bundle, i);
+        const json_t *other = platform_of(bundle, i);
 
         if (strcmp(component->name, like->name) == 0 &&
-            (component->form != OKSE_FORM_IMAGE || like->form != OKSE_FORM_IMAGE ||
-             okse_sha256_equal(&component->manifest_digest, &like->manifest_digest)))
+            (platform == other || (platform != NULL && other != NULL && json_equal(platform, other) == 1)))
             return component;
     }
     return NULL;
 }
 
-static const OkseBundleFile *find_file(const OkseBundleComponent *component, const char *path)
+static void add_row(json_t *rows, const char *component, const char *path, json_t *before, json_t *after)
 {
-    for (guint i = 0; i < component->files->len; i++)
-        if (strcmp(((OkseBundleFile *)g_ptr_array_index(component->files, i))->path, path) == 0)
-            return g_ptr_array_index(component->files, i);
-    return NULL;
-}
-
-static void add_row(json_t *rows, const char *change, const char *component, const char *path)
-{
+    const char *change = before == NULL ? "added" : after == NULL ? "removed" : "changed";
     json_t *row = json_pack("{s:s,s:s}", "change", change, "component", component);
 
     if (path != NULL)
         json_object_set_new(row, "path", json_string(path));
+    if (before != NULL)
+        json_object_set_new(row, "old", before);
+    if (after != NULL)
+        json_object_set_new(row, "new", after);
     json_array_append_new(rows, row);
 }
 
-static void compare_files(const OkseBundleComponent *old, const OkseBundleComponent *new, json_t *rows)
+static json_t *component_json(const OkseBundleComponent *component)
 {
-    for (guint i = 0; i < old->files->len; i++) {
-        const OkseBundleFile *before = g_ptr_array_index(old->files, i);
-        const OkseBundleFile *after = find_file(new, before->path);
+    char text[OKSE_SHA256_TEXT];
 
-        if (after == NULL)
-            add_row(rows, "removed", old->name, before->path);
-        else if (!okse_sha256_equal(&before->digest, &after->digest) || before->executable != after->executable)
-            add_row(rows, "changed", old->name, before->path);
-    }
-    for (guint i = 0; i < new->files->len; i++) {
-        const OkseBundleFile *after = g_ptr_array_index(new->files, i);
+    return json_pack("{s:s,s:s,s:I}", "kind", component->kind, "manifest",
+                     okse_sha256_text(&component->manifest_digest, text), "size", (json_int_t)component->size);
+}
 
-        if (find_file(old, after->path) == NULL)
-            add_row(rows, "added", new->name, after->path);
+/* Both trees are sorted by path, so one pass over the two finds what differs, in order. */
+static void compare_trees(const char *component, const OkseTree *old, const OkseTree *new, json_t *rows)
+{
+    unsigned i = 0, k = 0;
+
+    while (i < okse_tree_count(old) || k < okse_tree_count(new)) {
+        const OkseTreeEntry *before = i < okse_tree_count(old) ? okse_tree_entry(old, i) : NULL;
+        const OkseTreeEntry *after = k < okse_tree_count(new) ? okse_tree_entry(new, k) : NULL;
+        int order = before == NULL ? 1 : after == NULL ? -1 : strcmp(before->path, after->path);
+
+        i += order <= 0;
+        k += order >= 0;
+        if (order == 0 && okse_entry_equal(before, after))
+            continue;
+        add_row(rows, component, order <= 0 ? before->path : after->path, order <= 0 ? okse_entry_json(before) : NULL,
+                order >= 0 ? okse_entry_json(after) : NULL);
     }
 }
 
-static json_t *compare(const OkseBundle *old, const OkseBundle *new)
+static bool compare_component(const OkseBundle *old, const OkseBundleComponent *before, const OkseBundle *new,
+                              const OkseBundleComponent *after, json_t *rows, GError **error)
 {
-    json_t *rows = json_array();
+    g_autoptr(OkseTree) old_tree = NULL, new_tree = NULL;
+
+    if (okse_sha256_equal(&before->manifest_digest, &after->manifest_digest) && strcmp(before->kind, after->kind) == 0)
+        return true;
+    add_row(rows, before->name, NULL, component_json(before), component_json(after));
+    old_tree = okse_bundle_tree(old, before, error);
+    new_tree = old_tree == NULL ? NULL : okse_bundle_tree(new, after, error);
+    if (new_tree == NULL)
+        return false;
+    compare_trees(before->name, old_tree, new_tree, rows);
+    return true;
+}
+
+static json_t *compare(const OkseBundle *old, const OkseBundle *new, GError **error)
+{
+    g_autoptr(json_t) rows = json_array();
 
     for (unsigned i = 0; i < okse_bundle_components(old); i++) {
-        const OkseBundleComponent *before = okse_bundle_component(old, i), *after = find(new, before);
+        const OkseBundleComponent *before = okse_bundle_component(old, i), *after = find(new, old, i);
 
         if (after == NULL)
-            add_row(rows, "removed", before->name, NULL);
-        else if (!okse_sha256_equal(&before->manifest_digest, &after->manifest_digest)) {
-            add_row(rows, "changed", before->name, NULL);
-            compare_files(before, after, rows);
-        }
+            add_row(rows, before->name, NULL, component_json(before), NULL);
+        else if (!compare_component(old, before, new, after, rows, error))
+            return NULL;
     }
-    for (unsigned i = 0; i < okse_bundle_components(new); i++)
-        if (find(old, okse_bundle_component(new, i)) == NULL)
-            add_row(rows, "added", okse_bundle_component(new, i)->name, NULL);
-    return rows;
+    for (unsigned i = 0; i < okse_bundle_components(new); i++) {
+        const OkseBundleComponent *after = okse_bundle_component(new, i);
+
+        if (find(old, new, i) == NULL)
+            add_row(rows, after->name, NULL, NULL, component_json(after));
+    }
+    return g_steal_pointer(&rows);
+}
+
+static bool has_statement(const OkseBundle *bundle, const OkseSha256 *digest)
+{
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++)
+        if (okse_sha256_equal(&okse_bundle_statement(bundle, i)->digest, digest))
+            return true;
+    return false;
+}
+
+/* Statements of `bundle` that `other` has not. */
+static void add_statements(const OkseBundle *bundle, const OkseBundle *other, const char *change, json_t *rows)
+{
+    char text[OKSE_SHA256_TEXT];
+
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
+        const OkseBundleStatement *statement = okse_bundle_statement(bundle, i);
+
+        if (!has_statement(other, &statement->digest))
+            json_array_append_new(rows, json_pack("{s:s,s:s,s:s}", "change", change, "digest",
+                                                  okse_sha256_text(&statement->digest, text), "predicateType",
+                                                  statement->predicate_type));
+    }
 }
 
 static json_t *side(const OkseBundle *bundle)
 {
     char text[OKSE_SHA256_TEXT];
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:i}", "identity", okse_sha256_text(okse_bundle_identity(bundle), text),
+    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:O,s:i}", "identity", okse_sha256_text(okse_bundle_identity(bundle), text),
                      "name", okse_bundle_name(bundle), "version", okse_bundle_version(bundle), "sequence",
-                     (json_int_t)okse_bundle_sequence(bundle), "country", okse_bundle_country(bundle), "statements",
+                     (json_int_t)okse_bundle_sequence(bundle), "country", okse_bundle_country(bundle), "vendor",
+                     json_object_get(okse_bundle_stack(bundle), "vendor"), "statements",
                      (int)okse_bundle_statements(bundle));
 }
 
 static void print_side(const char *sign, const OkseBundle *bundle)
 {
+    const json_t *vendor = json_object_get(okse_bundle_stack(bundle), "vendor");
+    g_autofree char *shown = okse_text_show(okse_json_peek_text(vendor, "name"), -1, false);
     char text[OKSE_SHA256_TEXT];
 
-    okse_print("%s %s %s, sequence %" G_GUINT64_FORMAT ", for %s, %s\n", sign, okse_bundle_name(bundle),
-               okse_bundle_version(bundle), okse_bundle_sequence(bundle), okse_bundle_country(bundle),
-               okse_sha256_text(okse_bundle_identity(bundle), text));
+    okse_print("%s %s %s, sequence %" G_GUINT64_FORMAT ", for %s, by %s (%s), %s\n", sign, okse_bundle_name(bundle),
+               okse_bundle_version(bundle), okse_bundle_sequence(bundle), okse_bundle_country(bundle), shown,
+               okse_json_peek_text(vendor, "country"), okse_sha256_text(okse_bundle_identity(bundle), text));
+}
+
+static char *size_words(const json_t *value)
+{
+    const json_t *size = json_object_get(value, "size");
+
+    return size != NULL ? okse_text_size((guint64)json_integer_value(size)) : g_strdup("");
 }
 
 static void print_rows(const json_t *rows)
@@ -106,9 +172,24 @@ static void print_rows(const json_t *rows)
         const json_t *row = json_array_get(rows, i);
         const char *path = okse_json_peek_text(row, "path");
         g_autofree char *shown = path == NULL ? NULL : okse_text_show(path, -1, false);
+        g_autofree char *before = size_words(json_object_get(row, "old")),
+                        *after = size_words(json_object_get(row, "new"));
+        bool both = *before != '\0' && *after != '\0';
 
-        okse_print("%-8s %s%s%s\n", okse_json_peek_text(row, "change"), okse_json_peek_text(row, "component"),
-                   shown != NULL ? "/" : "", shown != NULL ? shown : "");
+        okse_print("%-8s %s%s%s%s%s%s%s%s\n", okse_json_peek_text(row, "change"), okse_json_peek_text(row, "component"),
+                   shown != NULL ? "/" : "", shown != NULL ? shown : "", *before != '\0' || *after != '\0' ? "  (" : "",
+                   before, both ? " -> " : "", after, *before != '\0' || *after != '\0' ? ")" : "");
+    }
+}
+
+static void print_statements(const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        g_autofree char *shown = okse_text_show(okse_json_peek_text(row, "predicateType"), -1, false);
+
+        okse_print("%-8s statement %.19s, %s, not checked here\n", okse_json_peek_text(row, "change"),
+                   okse_json_peek_text(row, "digest"), shown);
     }
 }
 
@@ -118,21 +199,24 @@ static int run(const OkseInvocation *invocation, GError **error)
     okse_autofd new_fd = -1;
     g_autoptr(OkseBundle) old = open_bundle(invocation->arguments[0], &old_fd, error);
     g_autoptr(OkseBundle) new = old == NULL ? NULL : open_bundle(invocation->arguments[1], &new_fd, error);
-    g_autoptr(json_t) rows = NULL, document = NULL;
+    g_autoptr(json_t) rows = new == NULL ? NULL : compare(old, new, error);
+    g_autoptr(json_t) statements = json_array(), document = NULL;
     bool same;
 
-    if (new == NULL)
+    if (rows == NULL)
         return 3;
-    rows = compare(old, new);
+    add_statements(old, new, "removed", statements);
+    add_statements(new, old, "added", statements);
     same = okse_sha256_equal(okse_bundle_identity(old), okse_bundle_identity(new));
     if (invocation->json) {
-        document = json_pack("{s:s,s:b,s:o,s:o,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old", side(old),
-                             "new", side(new), "changes", rows);
+        document = json_pack("{s:s,s:b,s:o,s:o,s:O,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old", side(old),
+                             "new", side(new), "changes", rows, "statements", statements);
         return !okse_print_json(document, error) ? 3 : same ? 0 : 1;
     }
     print_side("-", old);
     print_side("+", new);
     print_rows(rows);
+    print_statements(statements);
     if (same)
         okse_print("the same identity\n");
     return same ? 0 : 1;

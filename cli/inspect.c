@@ -1,8 +1,11 @@
 /* okse inspect: what is inside a bundle. It says nothing about who made it. */
 #include "cli/commands.h"
+#include "cli/entry.h"
 #include "core/fd.h"
 #include "core/text.h"
-#include "packager/bundle_reader.h"
+#include "packager/bundle_tree.h"
+
+#include <string.h>
 
 typedef struct {
     gboolean check;
@@ -16,25 +19,44 @@ static const OkseOption options[] = {
 
 static const char *const forms[] = {"raw", "tar", "image"};
 
-static json_t *file_json(const OkseBundleFile *file)
+static bool is_empty_directory(const OkseTree *tree, unsigned index)
 {
-    char digest[OKSE_SHA256_TEXT], verity[OKSE_SHA256_TEXT];
+    const char *path = okse_tree_entry(tree, index)->path;
+    size_t length = strlen(path);
+    const char *next = index + 1 < okse_tree_count(tree) ? okse_tree_entry(tree, index + 1)->path : "";
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:s}", "path", file->path, "digest", okse_sha256_text(&file->digest, digest),
-                     "fsverity", okse_sha256_text(&file->verity, verity), "size", (json_int_t)file->size, "mode",
-                     file->executable ? "0755" : "0644");
+    return strncmp(next, path, length) != 0 || next[length] != '/';
 }
 
-static json_t *component_json(const OkseBundleComponent *component)
+/* Files and links; directories only when nothing is in them. */
+static json_t *files_json(const OkseTree *tree)
 {
-    char text[OKSE_SHA256_TEXT];
-    json_t *files = json_array(), *row;
+    json_t *files = json_array();
 
-    for (guint i = 0; i < component->files->len; i++)
-        json_array_append_new(files, file_json(g_ptr_array_index(component->files, i)));
+    for (unsigned i = 0; i < okse_tree_count(tree); i++) {
+        const OkseTreeEntry *entry = okse_tree_entry(tree, i);
+        json_t *row;
+
+        if (entry->type == OKSE_TREE_DIRECTORY && !is_empty_directory(tree, i))
+            continue;
+        row = okse_entry_json(entry);
+        json_object_set_new(row, "path", json_string(entry->path));
+        json_array_append_new(files, row);
+    }
+    return files;
+}
+
+static json_t *component_json(const OkseBundle *bundle, const OkseBundleComponent *component, GError **error)
+{
+    g_autoptr(OkseTree) tree = okse_bundle_tree(bundle, component, error);
+    char text[OKSE_SHA256_TEXT];
+    json_t *row;
+
+    if (tree == NULL)
+        return NULL;
     row = json_pack("{s:s,s:s,s:s,s:s,s:I,s:o}", "name", component->name, "kind", component->kind, "form",
                     forms[component->form], "manifest", okse_sha256_text(&component->manifest_digest, text), "size",
-                    (json_int_t)component->size, "files", files);
+                    (json_int_t)component->size, "files", files_json(tree));
     if (component->form == OKSE_FORM_TAR) {
         json_object_set_new(row, "listing", json_string(okse_sha256_text(&component->listing, text)));
         json_object_set_new(row, "archive", json_string(okse_sha256_text(&component->archive, text)));
@@ -42,24 +64,25 @@ static json_t *component_json(const OkseBundleComponent *component)
     return row;
 }
 
-static json_t *inspect_json(const OkseBundle *bundle)
+static json_t *inspect_json(const OkseBundle *bundle, bool checked, GError **error)
 {
-    json_t *components = json_array(), *statements = json_array();
+    g_autoptr(json_t) components = json_array(), statements = json_array();
     char text[OKSE_SHA256_TEXT];
 
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++)
-        json_array_append_new(components, component_json(okse_bundle_component(bundle, i)));
+        if (json_array_append_new(components, component_json(bundle, okse_bundle_component(bundle, i), error)) < 0)
+            return NULL;
     for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
         const OkseBundleStatement *statement = okse_bundle_statement(bundle, i);
 
         json_array_append_new(statements, json_pack("{s:s,s:s}", "predicateType", statement->predicate_type, "digest",
                                                     okse_sha256_text(&statement->digest, text)));
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:O,s:o,s:o}", "schema", "okse.inspection.v1", "identity",
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:O,s:O,s:O,s:b}", "schema", "okse.inspection.v1", "identity",
                      okse_sha256_text(okse_bundle_identity(bundle), text), "name", okse_bundle_name(bundle), "version",
                      okse_bundle_version(bundle), "sequence", (json_int_t)okse_bundle_sequence(bundle), "country",
                      okse_bundle_country(bundle), "vendor", json_object_get(okse_bundle_stack(bundle), "vendor"),
-                     "components", components, "statements", statements);
+                     "components", components, "statements", statements, "payload_checked", (int)checked);
 }
 
 static void print_shown(const char *format, const char *text)
@@ -69,22 +92,34 @@ static void print_shown(const char *format, const char *text)
     okse_print("%s%s\n", format, shown);
 }
 
-static void print_component(const OkseBundleComponent *component)
+static void print_entry(const OkseTreeEntry *entry)
 {
-    g_autofree char *size = okse_text_size(component->size);
+    g_autofree char *path = okse_text_show(entry->path, -1, false), *words = okse_entry_words(entry);
+    char hex[OKSE_SHA256_HEX] = "";
 
-    okse_print("\n%s (%s, %s, %s)\n", component->name, component->kind, forms[component->form], size);
-    for (guint i = 0; i < component->files->len; i++) {
-        const OkseBundleFile *file = g_ptr_array_index(component->files, i);
-        g_autofree char *path = okse_text_show(file->path, -1, false), *bytes = okse_text_size(file->size);
-        char hex[OKSE_SHA256_HEX];
-
-        okse_print("  %.12s  %10s  %s%s\n", okse_sha256_hex(&file->digest, hex), bytes, path,
-                   file->executable ? " (executable)" : "");
-    }
+    if (entry->type == OKSE_TREE_FILE)
+        okse_print("  %.12s  %10s  %s%s\n", okse_sha256_hex(&entry->digest, hex), words, path,
+                   entry->executable ? " (executable)" : "");
+    else
+        okse_print("  %12s  %10s  %s%s%s\n", "", "", path, entry->type == OKSE_TREE_LINK ? " " : "/",
+                   entry->type == OKSE_TREE_LINK ? words : "");
 }
 
-static void print_bundle(const OkseBundle *bundle, bool checked)
+static bool print_component(const OkseBundle *bundle, const OkseBundleComponent *component, GError **error)
+{
+    g_autofree char *size = okse_text_size(component->size);
+    g_autoptr(OkseTree) tree = okse_bundle_tree(bundle, component, error);
+
+    if (tree == NULL)
+        return false;
+    okse_print("\n%s (%s, %s, %s)\n", component->name, component->kind, forms[component->form], size);
+    for (unsigned i = 0; i < okse_tree_count(tree); i++)
+        if (okse_tree_entry(tree, i)->type != OKSE_TREE_DIRECTORY || is_empty_directory(tree, i))
+            print_entry(okse_tree_entry(tree, i));
+    return true;
+}
+
+static bool print_bundle(const OkseBundle *bundle, bool checked, GError **error)
 {
     const json_t *vendor = json_object_get(okse_bundle_stack(bundle), "vendor");
     char text[OKSE_SHA256_TEXT];
@@ -95,9 +130,12 @@ static void print_bundle(const OkseBundle *bundle, bool checked)
     print_shown("vendor    ", okse_json_peek_text(vendor, "name"));
     okse_print("signed    %u statement%s, not checked here (okse verify does)\n", okse_bundle_statements(bundle),
                okse_bundle_statements(bundle) == 1 ? "" : "s");
-    okse_print("payload   %s\n", checked ? "every blob has the content its name says" : "not read (--check reads it)");
+    okse_print("payload   %s\n", checked ? "every blob has the content its name says; that does not tell who made it"
+                                         : "not read (--check reads it)");
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++)
-        print_component(okse_bundle_component(bundle, i));
+        if (!print_component(bundle, okse_bundle_component(bundle, i), error))
+            return false;
+    return true;
 }
 
 static int run(const OkseInvocation *invocation, GError **error)
@@ -111,11 +149,10 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (bundle == NULL || (given->check && !okse_bundle_check(bundle, 0, false, NULL, NULL, error)))
         return 3;
     if (invocation->json) {
-        document = inspect_json(bundle);
-        return okse_print_json(document, error) ? 0 : 3;
+        document = inspect_json(bundle, given->check, error);
+        return document != NULL && okse_print_json(document, error) ? 0 : 3;
     }
-    print_bundle(bundle, given->check);
-    return 0;
+    return print_bundle(bundle, given->check, error) ? 0 : 3;
 }
 
 const OkseCommand okse_command_inspect = {
