@@ -179,9 +179,11 @@ class Site:
         return f"{sequence}-{identity[:12]}"
 
 
-def write(path, components, name, version, sequence, statements, change=None):
-    lock = canonical({"schema": "okse.lock.v1"})
-    stack_config = canonical({"name": name, "version": version, "country": "VN", "sequence": sequence,
+def write(path, components, name, version, sequence, statements, change=None, **lies):
+    """lies: stack (the stack config), lock, index_notes (annotations of the bundle index; None: none of that name),
+    alter (gets the bundle index before it is hashed)."""
+    lock = canonical(lies.get("lock", {"schema": "okse.lock.v1"}))
+    stack_config = canonical(lies.get("stack") or {"name": name, "version": version, "country": "VN", "sequence": sequence,
                               "vendor": {"name": "Example AI Lab", "country": "KR"},
                               "compliance": {"sector": "government", "data_classes": ["personal"]}})
     stack_type = "application/vnd.okse.stack.v1+json"
@@ -201,10 +203,14 @@ def write(path, components, name, version, sequence, statements, change=None):
         for number, (data, platform) in enumerate(part.manifests):
             list_manifest(part.name, part.kind, data, platform, len(part.manifests) > 1)
             metadata += [data, part.metadata[number]]
-    index = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": {
+    notes = {
         "dev.okse.type": "bundle.v1", "dev.okse.name": name, "dev.okse.version": version,
         "dev.okse.sequence": str(sequence), "dev.okse.country": "VN", "dev.okse.vendor": "Example AI Lab",
-        "dev.okse.vendor.country": "KR", "org.opencontainers.image.created": "2026-01-01T00:00:00Z"}})
+        "dev.okse.vendor.country": "KR", "org.opencontainers.image.created": "2026-01-01T00:00:00Z"}
+    notes = {key: value for key, value in (notes | lies.get("index_notes", {})).items() if value is not None}
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": notes}
+    lies.get("alter", lambda told: None)(document)
+    index = canonical(document)
     identity = sha(index)
     top = [descriptor(INDEX, index, annotations={"org.opencontainers.image.ref.name": version})] + named
     document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": top}

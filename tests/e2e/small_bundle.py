@@ -1,13 +1,15 @@
 """A small unsigned bundle, written by hand from docs/formats/bundle.md, so that tests of signing need no builder."""
 import hashlib
 import json
+import re
 
 AREA, ALIGN, ROOM = 65536, 4096, 32768
 OCI = "application/vnd.oci."
 
 
 def canonical(value):
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return re.sub(r"\\(u00..|.)", lambda found: "\\" + (found[1] if found[1][0] != "u" else "u" + found[1][1:].upper()), text).encode()
 
 
 def sha(data):
