@@ -2,9 +2,11 @@
  */
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/text.h"
 #include "packager/bundle_internal.h"
 #include "packager/image.h"
 #include "packager/media_types.h"
+#include "packager/path_fold.h"
 
 #include <string.h>
 
@@ -57,43 +59,25 @@ static bool read_file(OkseBundle *bundle, OkseBundleComponent *component, const 
     return true;
 }
 
-/* How a file system that ignores case or composes characters would see a path. */
-static char *folded(const char *path)
-{
-    g_autofree char *normal = g_utf8_normalize(path, -1, G_NORMALIZE_NFC);
-    g_autofree char *folded_case = g_utf8_casefold(normal, -1);
-
-    return g_utf8_normalize(folded_case, -1, G_NORMALIZE_NFC);
-}
-
 static bool check_paths(const OkseBundle *bundle, const OkseBundleComponent *component, GError **error)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autofree char *first = NULL, *second = NULL;
+    const char *one, *other;
 
     for (guint i = 0; i < component->files->len; i++) {
         const OkseBundleFile *file = g_ptr_array_index(component->files, i);
-        char *key = folded(file->path);
-        g_autofree char *parent = g_strdup(key);
 
-        if (i > 0 && strcmp(((OkseBundleFile *)g_ptr_array_index(component->files, i - 1))->path, file->path) >= 0) {
-            g_free(key);
+        if (i > 0 && strcmp(g_ptr_array_index(paths, i - 1), file->path) >= 0)
             return refuse(bundle, error, component, "files are not sorted by path");
-        }
-        if (!g_hash_table_add(seen, key))
-            return refuse(bundle, error, component, "two files have names that differ only in case or composition");
-        for (char *slash = strrchr(parent, '/'); slash != NULL; slash = strrchr(parent, '/')) {
-            *slash = '\0';
-            g_hash_table_add(parents, g_strdup(parent));
-        }
+        g_ptr_array_add(paths, file->path);
     }
-    for (guint i = 0; i < component->files->len; i++) {
-        g_autofree char *key = folded(((OkseBundleFile *)g_ptr_array_index(component->files, i))->path);
-
-        if (g_hash_table_contains(parents, key))
-            return refuse(bundle, error, component, "a name is both a file and a directory");
-    }
-    return true;
+    if (okse_paths_distinct(paths, &one, &other))
+        return true;
+    first = okse_text_show(one, -1, false);
+    second = okse_text_show(other, -1, false);
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: component '%s': '%s' and '%s' " OKSE_PATHS_CLASH, bundle->origin,
+                     component->name, first, second);
 }
 
 static bool read_raw(OkseBundle *bundle, OkseBundleComponent *component, const json_t *layers, GError **error)

@@ -3,6 +3,8 @@
 
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/text.h"
+#include "packager/path_fold.h"
 #include "packager/patterns.h"
 
 #include <string.h>
@@ -218,6 +220,24 @@ static bool check_weights(const OkseSource *source, GError **error)
     return files > 0 ? true : okse_fail(error, OKSE_ERROR_INVALID, "%s: no file in it", okse_source_origin(source));
 }
 
+/* What a reader would refuse is refused before anything is written. */
+static bool check_paths(const OkseSource *source, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autofree char *first = NULL, *second = NULL;
+    const char *one, *other;
+
+    for (unsigned i = 0; i < okse_source_count(source); i++)
+        if (okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
+            g_ptr_array_add(paths, okse_source_entry(source, i)->path);
+    if (okse_paths_distinct(paths, &one, &other))
+        return true;
+    first = okse_text_show(one, -1, false);
+    second = okse_text_show(other, -1, false);
+    return okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' and '%s' " OKSE_PATHS_CLASH, okse_source_origin(source),
+                     first, second);
+}
+
 /* A license text that is named must be there. */
 static bool check_license(const OkseStackComponent *component, int dir_fd, GError **error)
 {
@@ -251,11 +271,12 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
-    if (manifest->form == OKSE_PLAN_TAR)
+    if (manifest->form == OKSE_PLAN_TAR) {
         plan_tar(plan, manifest, source);
-    else
-        plan_raw(plan, manifest, source);
-    return true;
+        return true;
+    }
+    plan_raw(plan, manifest, source);
+    return check_paths(source, error);
 }
 
 OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)

@@ -116,10 +116,10 @@ LIES = {
     "path empty": (lambda: [told(conf(), note(ib.TITLE, ""))], "safe path"),
     "path twice": (lambda: [told(conf(), note(ib.TITLE, "b"))], "sorted"),
     "paths out of order": (lambda: [told(conf(), note(ib.TITLE, "c"))], "sorted"),
-    "paths equal but for case": (lambda: [ib.raw("conf", {"Key": b"1", "key": b"2"})], "case"),
-    "paths equal but for composition": (lambda: [ib.raw("conf", {"e\u0301": b"1", "\u00e9": b"2"})], "case"),
-    "a file above a file": (lambda: [ib.raw("conf", {"a": b"1", "a/b": b"2"})], "both a file and a directory"),
-    "a file above a file but for case": (lambda: [ib.raw("conf", {"A": b"1", "a/b": b"2"})], "both a file and a directory"),
+    "paths equal but for case": (lambda: [ib.raw("conf", {"Key": b"1", "key": b"2"})], "'Key' and 'key' cannot both exist"),
+    "paths equal but for composition": (lambda: [ib.raw("conf", {"e\u0301": b"1", "\u00e9": b"2"})], "cannot both exist"),
+    "a file above a file": (lambda: [ib.raw("conf", {"a": b"1", "a/b": b"2"})], "cannot both exist"),
+    "a file above a file but for case": (lambda: [ib.raw("conf", {"A": b"1", "a/b": b"2"})], "cannot both exist"),
     "513 raw files": (lambda: [ib.raw("conf", {f"{i:03}": b"%d" % i for i in range(513)})], "512"),
     "model file with another name inside": (lambda: [told(model(), note(FILE_NOTE, '{"name":"other"}'))], "two names"),
     "model file with another size inside": (lambda: [told(model(), note(FILE_NOTE, '{"name":"config.json","size":9}'))], "two sizes"),
@@ -346,6 +346,15 @@ def test_diff_of_a_signed_copy_is_the_same(okse):
     seen = okse("diff", "--json", path, copy, status=0).json
     assert seen["same"] and seen["changes"] == [] and [row["change"] for row in seen["statements"]] == ["added"]
     assert "not checked here" in okse("diff", path, copy, status=0).out
+
+
+@pytest.mark.parametrize("names", [("Key", "key"), ("e\u0301", "\u00e9"), ("A", "a/b")])
+def test_build_refuses_what_the_reader_would(okse, tmp_path, names):
+    for name in names:
+        stacks.write(tmp_path / "data" / name, name)
+    shown = okse("build", stacks.simple(tmp_path), "--country", "VN", "-o", "x.okse", "--unsigned", status=2)
+    assert "cannot both exist" in shown.err and all(name in shown.err for name in names) and "stack.yaml:7" in shown.err
+    assert not (tmp_path / "x.okse").exists()
 
 
 def test_the_page_makes_the_same_bytes_as_the_builder(okse, tmp_path):
