@@ -1,6 +1,7 @@
-/* A file and a pipe must give the same answer about the same bytes, and neither may crash. */
+/* A file and a pipe must give the same answer about the same bytes, and neither may crash. Whatever was accepted lists
+ * its files, or says why not: a listing is payload. */
 #include "core/fd.h"
-#include "packager/bundle_reader.h"
+#include "packager/bundle_tree.h"
 
 #include <stdint.h>
 #include <sys/mman.h>
@@ -22,5 +23,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert((file != NULL && good) == (file_error == NULL));
     g_assert((stream != NULL) == (stream_error == NULL));
     g_assert(good == (stream != NULL));
+    for (unsigned i = 0; good && i < okse_bundle_components(file); i++) {
+        g_autoptr(GError) tree_error = NULL;
+        g_autoptr(OkseTree) tree = okse_bundle_tree(file, okse_bundle_component(file, i), &tree_error);
+
+        g_assert((tree == NULL) == (tree_error != NULL));
+        g_assert(tree != NULL || okse_bundle_component(file, i)->form == OKSE_FORM_TAR);
+    }
     return 0;
 }
