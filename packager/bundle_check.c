@@ -40,7 +40,7 @@ static void note_fault(Check *check, unsigned index)
         ;
 }
 
-/* *digest is set unless the blob became moot on the way. */
+/* *digest means nothing when the blob became moot on the way. */
 static bool hash_blob(const Check *check, OkseJobs *jobs, const Stored *stored, OkseSha256 *digest, GError **error)
 {
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
