@@ -49,7 +49,7 @@ static bool rule_lists(const OkseCollection *collection, const char *rule, const
 static void partial(const Walk *walk, const char *path, const char *why)
 {
     g_autofree char *shown = okse_text_show(path, -1, false);
-    g_autofree char *reason = g_strdup_printf("%s/%s: %s", walk->shown, shown, why);
+    g_autofree char *reason = g_strdup_printf("%s%s%s: %s", walk->shown, *shown != '\0' ? "/" : "", shown, why);
 
     okse_facts_coverage(walk->collection->facts, walk->collector, OKSE_PARTIAL, reason);
 }
@@ -128,8 +128,10 @@ static void scan_configuration(Walk *walk, const char *path, const char *name, G
 {
     g_autofree char *shown = *path != '\0' ? g_strconcat(walk->shown, "/", path, NULL) : g_strdup(walk->shown);
 
+    const char *place = walk->component != NULL ? path : shown;
+
     if (g_bytes_get_size(bytes) > 0 && is_text(bytes) && !name_matches(walk->collection, "noise_names", name))
-        okse_collect_scan(walk->collection, &(OkseScanFile){walk->collector, shown, name, walk->component, bytes});
+        okse_collect_scan(walk->collection, &(OkseScanFile){walk->collector, shown, place, walk->component, bytes});
 }
 
 /* The members of a typed document that are not its head. */
@@ -146,7 +148,7 @@ static json_t *fields_of(const json_t *parsed)
 
 static void add_document(Walk *walk, const char *path, const char *name, GBytes *bytes)
 {
-    g_autofree char *shown = g_strconcat(walk->shown, "/", path, NULL);
+    g_autofree char *shown = g_strconcat(walk->shown, "/", path, NULL), *valid = g_utf8_make_valid(path, -1);
     bool yaml_name = g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml");
     g_autoptr(GError) error = NULL;
     g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
@@ -167,7 +169,7 @@ static void add_document(Walk *walk, const char *path, const char *name, GBytes 
                                                  .component = walk->component,
                                                  .via = "declared"});
     okse_facts_add(walk->collection->facts, "documents", "doc", shown,
-                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", walk->component, "path", path, "type",
+                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", walk->component, "path", valid, "type",
                              type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"), "fields",
                              typed ? fields_of(parsed) : json_object(), "digest", text, "source", source, "state",
                              "declared"));

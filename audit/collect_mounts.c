@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define CHAIN_LIMIT 8
+#define CHAIN_LIMIT 8u
 
 static const char *const remote_types[] = {"nfs",         "nfs4",   "cifs",       "smb3",      "ceph",
                                            "glusterfs",   "lustre", "fuse.sshfs", "fuse.s3fs", "fuse.rclone",
@@ -27,56 +27,75 @@ static char *read_small(const OkseCollection *collection, const char *path)
     return text == NULL ? NULL : g_strstrip(text);
 }
 
-static const char *encryption_below(const OkseCollection *collection, const char *path, unsigned depth);
-
-/* Of several devices under one (RAID, LVM) every one must be encrypted. */
-/* NOLINTNEXTLINE(misc-no-recursion): bounded by CHAIN_LIMIT */
-static const char *encryption_of_slaves(const OkseCollection *collection, DIR *directory, unsigned depth)
+static bool is_there(const OkseCollection *collection, const char *path)
 {
-    const char *all = NULL;
+    okse_autofd fd = okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_DIRECTORY, NULL);
 
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        g_autofree char *below = g_strconcat("/sys/class/block/", entry->d_name, NULL);
-        const char *one = *entry->d_name == '.' ? NULL : encryption_below(collection, below, depth + 1);
-
-        if (one != NULL && (all == NULL || strcmp(all, "yes") == 0))
-            all = one;
-    }
-    return all != NULL ? all : "no"; /* a device that stands on nothing else */
+    return fd >= 0;
 }
 
-/* "yes" when every way down meets dm-crypt; "no" when one ends on a plain device; "unknown" when it cannot be followed.
- */
-/* NOLINTNEXTLINE(misc-no-recursion): bounded by CHAIN_LIMIT */
+/* Of two parts of one volume: one in plain text makes the whole plain, one not known makes it not known. */
+static const char *worse(const char *a, const char *b)
+{
+    if (strcmp(a, "no") == 0 || strcmp(b, "no") == 0)
+        return "no";
+    return strcmp(a, "yes") == 0 ? b : a;
+}
+
+/* "yes" below a layer of dm-crypt; "no" when some chain ends on a plain device; "unknown" when one cannot be followed.
+ * NOLINTNEXTLINE(misc-no-recursion): bounded by CHAIN_LIMIT */
 static const char *encryption_below(const OkseCollection *collection, const char *path, unsigned depth)
 {
     g_autofree char *uuid_path = g_strconcat(path, "/dm/uuid", NULL), *uuid = read_small(collection, uuid_path);
     g_autofree char *slaves = g_strconcat(path, "/slaves", NULL);
-    const char *answer;
+    okse_autofd fd = -1;
     DIR *directory;
-    int fd;
+    const char *answer = NULL;
 
     if (uuid != NULL && g_str_has_prefix(uuid, "CRYPT-"))
         return "yes";
-    if (depth >= CHAIN_LIMIT)
+    if (depth >= CHAIN_LIMIT || !is_there(collection, path))
         return "unknown";
     fd = okse_open_in_root(collection->sysroot_fd, slaves + 1, O_RDONLY | O_DIRECTORY, NULL);
-    directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL) {
-        g_autofree char *partition = g_strconcat(path, "/partition", NULL), *number = read_small(collection, partition);
+    directory = fd < 0 ? NULL : fdopendir(okse_fd_steal(&fd));
+    if (directory == NULL)
+        return uuid != NULL ? "unknown" : "no";
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        g_autofree char *next = g_strconcat("/sys/class/block/", entry->d_name, NULL);
+        const char *part = *entry->d_name == '.' ? NULL : encryption_below(collection, next, depth + 1);
 
-        return number != NULL ? "no" : "unknown"; /* a partition has no slaves of its own */
+        answer = part == NULL ? answer : answer == NULL ? part : worse(answer, part);
     }
-    answer = encryption_of_slaves(collection, directory, depth);
     closedir(directory);
-    return answer;
+    return answer != NULL ? answer : "no";
 }
 
 static const char *encryption_of(const OkseCollection *collection, dev_t device)
 {
     g_autofree char *path = g_strdup_printf("/sys/dev/block/%u:%u", major(device), minor(device));
 
-    return major(device) == 0 ? "unknown" : encryption_below(collection, path, 0);
+    return encryption_below(collection, path, 0);
+}
+
+/* Memory is on no disk, unless swap takes it there. */
+static const char *encryption_of_memory(const OkseCollection *collection)
+{
+    g_autoptr(GBytes) bytes = okse_collect_read(collection, "/proc/swaps", 1u << 16, NULL);
+    g_autofree char *text = bytes == NULL ? NULL : g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_auto(GStrv) lines = text == NULL ? NULL : g_strsplit(text, "\n", -1);
+
+    if (lines == NULL)
+        return "unknown";
+    for (char **line = lines; *line != NULL; line++) {
+        g_autofree char *device = g_strndup(*line, strcspn(*line, " \t"));
+        g_autofree char *path = g_strconcat("/sys/class/block", strrchr(device, '/'), NULL);
+
+        if (*device != '/' || g_str_has_prefix(device, "/dev/zram"))
+            continue;
+        if (!g_str_has_prefix(device, "/dev/") || strcmp(encryption_below(collection, path, 0), "yes") != 0)
+            return "unknown";
+    }
+    return "yes";
 }
 
 /* "server:/export", "//server/share" or "user@server:path": the server. */
@@ -133,7 +152,7 @@ static void add_mount(OkseCollection *collection, struct libmnt_fs *fs)
                                                target != NULL ? target : "?", type != NULL ? type : "?");
     const char *encrypted = remote ? "unknown"
                             : type != NULL && strcmp(type, "tmpfs") == 0
-                                ? "yes" /* never on a disk */
+                                ? encryption_of_memory(collection)
                                 : encryption_of(collection, mnt_fs_get_devno(fs));
 
     if (target == NULL || type == NULL || g_strv_contains(skipped, type))

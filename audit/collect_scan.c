@@ -14,7 +14,9 @@ typedef struct {
 static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
-    g_autofree char *masked = okse_redact_line(trimmed);
+    const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
+    bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
+    g_autofree char *masked = secret ? g_strdup("***") : okse_redact_line(trimmed);
 
     return okse_facts_source(&(OkseSourceFact){.collector = sink->file->collector,
                                                .path = sink->file->path,
@@ -96,13 +98,9 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
-    g_autofree char *directory = NULL, *parent = NULL, *name = NULL;
 
     okse_sha256_text(&digest, sink.digest);
-    directory = g_path_get_dirname(file->path);
-    parent = g_path_get_basename(directory);
-    name = g_strconcat(parent, "/", file->name, NULL); /* "rsyslog.d/50-siem.conf": the directory says what it is */
-    if (!okse_scan_text(collection->scanner, name, text, length, &callbacks)) {
+    if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =
             g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);
 

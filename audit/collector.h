@@ -33,7 +33,7 @@ GBytes *okse_collect_read(const OkseCollection *collection, const char *path, ui
 /* Scan a text and add what it holds. path: as sources show it; name: the file's own. Comments and the like go to
  * mentions. */
 typedef struct {
-    const char *collector, *path, *name, *component;
+    const char *collector, *path, *name, *component; /* name: the path that decides the role */
     GBytes *bytes;
 } OkseScanFile;
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);

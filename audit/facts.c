@@ -90,6 +90,22 @@ static json_t *endpoint_new(const OkseEndpointFact *endpoint, const char *id)
     return fact;
 }
 
+/* What is configured says more than what was seen once; a plain way outweighs an encrypted one, any a not known one. */
+static void merge_endpoint(json_t *fact, const OkseEndpointFact *endpoint)
+{
+    static const char *const ranks[] = {"observed", "default", "declared", "configured", "effective", NULL};
+    unsigned before = 0, now = 0;
+
+    for (unsigned i = 0; ranks[i] != NULL; i++) {
+        before = strcmp(ranks[i], okse_json_peek_text(fact, "state")) == 0 ? i : before;
+        now = strcmp(ranks[i], endpoint->state) == 0 ? i : now;
+    }
+    if (now > before)
+        json_object_set_new(fact, "state", json_string(endpoint->state));
+    if (endpoint->tls == 0 || (endpoint->tls > 0 && json_is_null(json_object_get(fact, "tls"))))
+        json_object_set_new(fact, "tls", json_boolean(endpoint->tls > 0));
+}
+
 void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
 {
     g_autofree char *key =
@@ -104,6 +120,8 @@ void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
         json_array_append_new(json_object_get(facts->document, "endpoints"), fact);
         g_hash_table_insert(facts->endpoints, g_steal_pointer(&key), fact);
     }
+    merge_endpoint(fact, endpoint);
+    json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
     json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
     if (strcmp(okse_json_peek_text(fact, "state"), "observed") == 0) /* what is also configured is not merely seen */
         json_object_set_new(fact, "state", json_string(endpoint->state));
@@ -113,6 +131,48 @@ void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
         json_object_set_new(fact, "observed", json_true());
     if (endpoint->process != NULL)
         json_object_set_new(fact, "process", endpoint->process);
+}
+
+static bool same_place(const json_t *a, const json_t *b)
+{
+    static const char *const members[] = {"host", "port", "direction"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
+        if (!json_equal(json_object_get(a, members[i]), json_object_get(b, members[i])))
+            return false;
+    return true;
+}
+
+/* A connection of which only the address is known is a use of whatever is configured with that address. */
+static bool join_observed(json_t *endpoints, const json_t *seen)
+{
+    bool joined = false;
+
+    for (size_t i = 0; i < json_array_size(endpoints); i++) {
+        json_t *other = json_array_get(endpoints, i);
+
+        if (strcmp(okse_json_peek_text(other, "state"), "observed") == 0 || !same_place(other, seen))
+            continue;
+        json_array_extend(json_object_get(other, "sources"), json_object_get(seen, "sources"));
+        json_object_set_new(other, "observed", json_true());
+        json_object_set(other, "process", json_object_get(seen, "process"));
+        joined = true;
+    }
+    return joined;
+}
+
+static void join_all_observed(json_t *endpoints)
+{
+    for (size_t i = 0; i < json_array_size(endpoints);) {
+        const json_t *fact = json_array_get(endpoints, i);
+        bool anonymous = strcmp(okse_json_peek_text(fact, "state"), "observed") == 0 &&
+                         strcmp(okse_json_peek_text(fact, "role"), "unknown") == 0;
+
+        if (anonymous && join_observed(endpoints, fact))
+            json_array_remove(endpoints, i);
+        else
+            i++;
+    }
 }
 
 static bool flow_names(const json_t *flows, const char *host, unsigned port)
@@ -212,6 +272,7 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     const json_t *install = json_object_get(facts->document, "install");
     const json_t *flows = json_object_get(json_object_get(install, "compliance"), "flows");
 
+    join_all_observed(endpoints);
     for (size_t i = 0; i < json_array_size(endpoints); i++) {
         json_t *fact = json_array_get(endpoints, i);
 
@@ -225,12 +286,25 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     return json_incref(facts->document);
 }
 
+/* Names on a target are bytes; what is no UTF-8 is shown with U+FFFD rather than lost. */
+static void set_text(json_t *object, const char *member, const char *text)
+{
+    g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+
+    json_object_set_new(object, member, valid != NULL ? json_string(valid) : json_null());
+}
+
 json_t *okse_facts_source(const OkseSourceFact *source)
 {
-    json_t *value = json_pack("{s:s,s:s?,s:s?,s:s?,s:s?,s:s?,s:s?}", "collector", source->collector, "path",
-                              source->path, "key", source->key, "digest", source->digest, "excerpt", source->excerpt,
-                              "component", source->component, "via", source->via);
+    json_t *value = json_object();
 
+    set_text(value, "collector", source->collector);
+    set_text(value, "path", source->path);
+    set_text(value, "key", source->key);
+    set_text(value, "digest", source->digest);
+    set_text(value, "excerpt", source->excerpt);
+    set_text(value, "component", source->component);
+    set_text(value, "via", source->via);
     json_object_set_new(value, "line", source->line > 0 ? json_integer(source->line) : json_null());
     json_object_set_new(value, "column", source->column > 0 ? json_integer(source->column) : json_null());
     return value;

@@ -167,16 +167,29 @@ bool okse_atlas_range_is_public(const char *cidr)
     return true;
 }
 
+/* The IPv4 address inside an address of the NAT64 prefix (RFC 6052), or NULL. */
+static char *inside_nat64(const char *address)
+{
+    static const uint8_t prefix[12] = {0, 0x64, 0xff, 0x9b};
+    uint8_t bytes[16];
+    char text[INET_ADDRSTRLEN];
+
+    if (inet_pton(AF_INET6, address, bytes) != 1 || memcmp(bytes, prefix, sizeof prefix) != 0)
+        return NULL;
+    return g_strdup(inet_ntop(AF_INET, bytes + 12, text, sizeof text));
+}
+
 const char *okse_atlas_scope(const char *host)
 {
-    g_autofree char *address = NULL, *name = NULL;
+    g_autofree char *address = NULL, *name = NULL, *inner = NULL;
     OkseCidr single, range;
 
     if (!okse_atlas_address(host, &address)) {
         name = g_ascii_strdown(host, -1);
         return strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") ? "loopback" : "unresolved";
     }
-    if (!okse_cidr_parse(address, &single, NULL))
+    inner = inside_nat64(address);
+    if (!okse_cidr_parse(inner != NULL ? inner : address, &single, NULL))
         return "public";
     for (unsigned i = 0; i < G_N_ELEMENTS(scopes); i++)
         if (okse_cidr_parse(scopes[i].cidr, &range, NULL) && okse_cidr_contains(&range, &single))
@@ -315,7 +328,7 @@ static bool is_anycast(const OkseAtlas *atlas, const char *address)
 
 json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host)
 {
-    g_autofree char *lower = g_ascii_strdown(host, -1), *address = NULL;
+    g_autofree char *lower = g_ascii_strdown(host, -1), *address = NULL, *inner = NULL;
     bool literal;
     json_t *found;
     const char *scope;
@@ -331,10 +344,14 @@ json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host)
         found = from_region(atlas, lower);
     if (found == NULL && !literal)
         found = from_suffix(atlas, lower);
-    if (found == NULL && literal && is_anycast(atlas, address))
+    if (literal)
+        inner = inside_nat64(address);
+    if (found == NULL && inner != NULL)
+        found = from_site(atlas, lower, inner);
+    if (found == NULL && literal && is_anycast(atlas, inner != NULL ? inner : address))
         found = location(NULL, "none", "none", "an anycast address", true);
     if (found == NULL && literal && strcmp(scope, "public") == 0)
-        found = from_geo(atlas, address);
+        found = from_geo(atlas, inner != NULL ? inner : address);
     return found != NULL ? found : location(NULL, "none", "none", NULL, false);
 }
 

@@ -6,26 +6,36 @@
 
 #define MASK "***"
 
-enum { KEYS, FLAGS, URLS, QUERIES, TOKENS, WORDS, SHAPES };
+#define SECRET_NAME                                                                                                    \
+    "(?:pass(?:word|wd|phrase|code)|pass(?![a-z])|pwd|secret|token(?!iz)|api[_-]?key|access[_-]?key|credential|"       \
+    "private[_-]?key|dsn|sas(?![a-z])|signature|authorization|bearer|cookie)"
+
+enum { KEYS, FLAGS, SHORT, BASIC, SCHEMES, URLS, HOOKS, QUERIES, TOKENS, WORDS, SHAPES };
+
+/* In the order of their use. What is kept is group 1. */
+static const char *const sources[SHAPES] = {
+    /* key = value or key: value; unquoted, a value of several words ends with the line */
+    [KEYS] = "(?i)([\\w.-]*" SECRET_NAME
+             "[\\w.-]*[\"']?\\s*[:=]\\s*)(?:\"(?:\\\\.|[^\"\\\\])*\"|'[^']*'|[^\\s\"'].*|[\"'].*)",
+    [FLAGS] = "(?i)((?:^|[\\s\"'=])--?[\\w-]*" SECRET_NAME "[\\w-]*\\s+)(?:\"[^\"]*\"|'[^']*'|[^\\s\"']+)",
+    /* -pSECRET; -p8080:80 is a port */
+    [SHORT] = "((?:^|[\\s\"'])-p)(?!\\d+:\\d+)[^\\s\"']+",
+    [BASIC] = "((?:^|\\s)(?:-u|--user)[\\s=]+[\"']?[^\\s:\"']+:)[^\\s\"']+",
+    [SCHEMES] = "(?i)(\\b(?:bearer|basic)\\s+)[^\\s\"']{6,}",
+    /* up to the last @, for passwords hold / and @ too; a digest is no host */
+    [URLS] = "([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\\s/\"'<>:]*:[^\\s\"'<>]*|[^/\\s\"'<>]*)@(?!sha(?:256|512):)",
+    [HOOKS] =
+        "(?i)(://(?:[^/\\s\"']*hooks?\\.[^/\\s\"']*|[^\\s\"']*?/webhooks?(?:b2)?|api\\.telegram\\.org)/)[^\\s\"']+",
+    [QUERIES] = "([?&][\\w.-]+=)[^&\\s\"'#]+",
+    [TOKENS] = "()(?<![A-Za-z0-9])(?:hf_|xox[a-z]-|sk-|gh[a-z]_|github_pat_|glpat-|AKIA|AIza)[A-Za-z0-9_-]{8,}|"
+               "\\beyJ[A-Za-z0-9_-]{6,}(?:\\.[A-Za-z0-9_-]*){0,2}",
+    [WORDS] = "[A-Za-z0-9+/_=-]{24,}",
+};
 
 static const GRegex *compiled(unsigned shape)
 {
     static GRegex *regexes[SHAPES];
     static gsize once[SHAPES];
-    static const char *const sources[SHAPES] = {
-        /* key = value or key: value; an unquoted value goes to the end of the line */
-        "(?i)([\\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credential|private[_-]?"
-        "key|"
-        "dsn|sas|signature|authorization|bearer|basic|cookie|auth)[\\w.-]*[\"']?\\s*[:=]\\s*)(\"[^\"]*\"?|'[^']*'?|[^"
-        "\\s].*)",
-        /* --password VALUE, -u user:password, -pPASSWORD */
-        "(?i)(--?[\\w-]*(?:pass(?:word|wd)?|secret|token|api-?key|credential)[\\w-]*\\s+|\\s-u\\s+|\\s-p(?=\\S))(\\S+)",
-        /* up to the last @: a password may hold / and @ */
-        "([a-zA-Z][a-zA-Z0-9+.-]*://)([^\\s\"'<>]*:[^\\s\"'<>]*|[^\\s/\"'<>]*)@(?!sha256:)",
-        "([?&][\\w.-]+=)([^&\\s\"'#]+)",
-        "()(?:\\b(?:hf_|xox[abprs]-|sk-|ghp_|gho_|glpat-|eyJ|AKIA)[\\w.-]{8,}|(?<=/services/)[\\w/-]{16,})",
-        "(?<!sha256:)\\b[A-Za-z0-9+/_=-]{24,}",
-    };
 
     if (g_once_init_enter(&once[shape])) {
         regexes[shape] = g_regex_new(sources[shape], G_REGEX_RAW, 0, NULL);
@@ -56,29 +66,66 @@ static double entropy(const char *word, size_t length)
     return bits;
 }
 
+static bool is_random(const char *word, size_t length)
+{
+    bool digit = false, upper = false, lower = false;
+
+    for (size_t i = 0; i < length; i++) {
+        digit = digit || g_ascii_isdigit(word[i]);
+        upper = upper || g_ascii_isupper(word[i]);
+        lower = lower || g_ascii_islower(word[i]);
+    }
+    return digit && upper && lower && entropy(word, length) > 3.6;
+}
+
+/* Base64 has a slash now and then, a path has short or plain names between its slashes. */
+static bool has_random_part(const char *word)
+{
+    for (const char *part = word; *part != '\0';) {
+        size_t length = strcspn(part, "/");
+
+        if (length >= 16 && is_random(part, length))
+            return true;
+        part += length + (part[length] == '/');
+    }
+    return false;
+}
+
+/* A digest names public bytes; it must stay for the evidence to be checked. */
+static bool is_digest(const GMatchInfo *match, const char *word)
+{
+    const char *line = g_match_info_get_string(match);
+    gint start = 0;
+
+    g_match_info_fetch_pos(match, 0, &start, NULL);
+    return start >= 7 &&
+           (strncmp(line + start - 7, "sha256:", 7) == 0 || strncmp(line + start - 7, "sha512:", 7) == 0) &&
+           strspn(word, "0123456789abcdef") == strlen(word);
+}
+
 static gboolean mask_random(const GMatchInfo *match, GString *result, gpointer data)
 {
     g_autofree char *word = g_match_info_fetch(match, 0);
-    size_t length = strlen(word);
-    bool digits = strpbrk(word, "0123456789") != NULL;
-    bool path = strchr(word, '/') != NULL && strchr(word, '=') == NULL && !g_str_has_suffix(word, "=");
+    bool digits = strpbrk(word, "0123456789") != NULL, path = strchr(word, '/') != NULL;
+    bool random = path ? has_random_part(word) : digits && entropy(word, strlen(word)) > 3.6;
 
     (void)data;
-    g_string_append(result, digits && !path && entropy(word, length) > 3.6 ? MASK : word);
+    g_string_append(result, random && !is_digest(match, word) ? MASK : word);
     return FALSE;
 }
 
 char *okse_redact_line(const char *line)
 {
-    static const char *const replacements[] = {"\\1" MASK, "\\1" MASK, "\\1" MASK "@", "\\1" MASK, "\\1" MASK};
-    char *text = g_strdup(line);
+    char *text = g_utf8_make_valid(line, -1);
 
-    for (unsigned shape = KEYS; shape < WORDS; shape++) {
-        char *masked = g_regex_replace(compiled(shape), text, -1, 0, replacements[shape], 0, NULL);
+    for (unsigned shape = KEYS; shape <= WORDS; shape++) {
+        g_autofree char *before = text;
+        const char *with = shape == URLS ? "\\1" MASK "@" : "\\1" MASK;
 
-        g_free(text);
-        text = masked;
+        text = shape == WORDS ? g_regex_replace_eval(compiled(shape), before, -1, 0, 0, mask_random, NULL, NULL)
+                              : g_regex_replace(compiled(shape), before, -1, 0, with, 0, NULL);
+        if (text == NULL) /* the engine gave up: nothing of the line is safe to show */
+            return g_strdup(MASK);
     }
-    g_autofree char *kept = text;
-    return g_regex_replace_eval(compiled(WORDS), kept, -1, 0, 0, mask_random, NULL, NULL);
+    return text;
 }

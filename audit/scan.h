@@ -24,7 +24,7 @@ typedef struct {
     const char *key;    /* path of keys it stands under, or NULL */
     const char *role;
     const char *direction;        /* "out" or "in" */
-    const char *noise;            /* NULL, "comment", "namespace" */
+    const char *noise;            /* NULL, or why it is none: "comment", "namespace", "version", … */
     const char *line;             /* the whole line, without its end */
     unsigned line_number, column; /* from 1 */
 } OkseScanEndpoint;
@@ -40,6 +40,6 @@ typedef struct {
     void *context;
 } OkseScanSink;
 
-/* file: its name, for the role. Returns false when a line was cut. */
+/* file: its path, for the role. Returns false when a line was cut: over 8 KiB, or with more than 256 matches. */
 bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *text, size_t length,
                     const OkseScanSink *sink);
