@@ -122,11 +122,6 @@ void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
     }
     merge_endpoint(fact, endpoint);
     json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
-    json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
-    if (strcmp(okse_json_peek_text(fact, "state"), "observed") == 0) /* what is also configured is not merely seen */
-        json_object_set_new(fact, "state", json_string(endpoint->state));
-    if (endpoint->tls >= 0 && json_is_null(json_object_get(fact, "tls")))
-        json_object_set_new(fact, "tls", json_boolean(endpoint->tls != 0));
     if (strcmp(endpoint->state, "observed") == 0)
         json_object_set_new(fact, "observed", json_true());
     if (endpoint->process != NULL)

@@ -27,8 +27,8 @@ static const char *const sources[SHAPES] = {
     [HOOKS] =
         "(?i)(://(?:[^/\\s\"']*hooks?\\.[^/\\s\"']*|[^\\s\"']*?/webhooks?(?:b2)?|api\\.telegram\\.org)/)[^\\s\"']+",
     [QUERIES] = "([?&][\\w.-]+=)[^&\\s\"'#]+",
-    [TOKENS] = "()(?<![A-Za-z0-9])(?:hf_|xox[a-z]-|sk-|gh[a-z]_|github_pat_|glpat-|AKIA|AIza)[A-Za-z0-9_-]{8,}|"
-               "\\beyJ[A-Za-z0-9_-]{6,}(?:\\.[A-Za-z0-9_-]*){0,2}",
+    [TOKENS] = ("()(?<![A-Za-z0-9])(?:hf_|xox[a-z]-|sk-|gh[a-z]_|github_pat_|glpat-|AKIA|AIza)[A-Za-z0-9_-]{8,}|"
+                "\\beyJ[A-Za-z0-9_-]{6,}(?:\\.[A-Za-z0-9_-]*){0,2}"),
     [WORDS] = "[A-Za-z0-9+/_=-]{24,}",
 };
 

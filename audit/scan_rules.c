@@ -13,37 +13,37 @@
 /* Groups: 1 the host; 2 the port; URL: 1 scheme, 2 host, 3 port. User information ends at the last @ before the path
  * (RFC 3986), or, where what follows its colon can be no port, at the last @ at all. */
 static const char *const shapes[OKSE_SHAPES] = {
-    [OKSE_SHAPE_URL] = "([a-zA-Z][a-zA-Z0-9+.-]{1,20})://"
-                       "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?(" V6
-                       "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)" PORT,
-    [OKSE_SHAPE_TARGET] = "(?:^|[\\s(])[Tt]arget\\s*=\\s*\"(" V6 "|" NAME ")\"",
-    [OKSE_SHAPE_FORWARD] = "(?:^|\\s)@@?(?:\\([a-z0-9]+\\))?(" V6 "|" NAME ")" PORT,
-    [OKSE_SHAPE_HOST_LINE] = "^\\s*[Hh]ost\\s+(" V6 "|" NAME ")\\s*$",
-    [OKSE_SHAPE_DIRECTIVE] = "(?:^|[{;])\\s*(?:server|pool|peer|nameserver|target|remote)(?:\\s+|=)[\"']?(" V6
-                             "|[0-9a-fA-F:]*:[0-9a-fA-F:.]+|" NAME ")[\"']?" PORT,
+    [OKSE_SHAPE_URL] = ("([a-zA-Z][a-zA-Z0-9+.-]{1,20})://"
+                        "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?(" V6
+                        "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)" PORT),
+    [OKSE_SHAPE_TARGET] = ("(?:^|[\\s(])[Tt]arget\\s*=\\s*\"(" V6 "|" NAME ")\""),
+    [OKSE_SHAPE_FORWARD] = ("(?:^|\\s)@@?(?:\\([a-z0-9]+\\))?(" V6 "|" NAME ")" PORT),
+    [OKSE_SHAPE_HOST_LINE] = ("^\\s*[Hh]ost\\s+(" V6 "|" NAME ")\\s*$"),
+    [OKSE_SHAPE_DIRECTIVE] = ("(?:^|[{;])\\s*(?:server|pool|peer|nameserver|target|remote)(?:\\s+|=)[\"']?(" V6
+                              "|[0-9a-fA-F:]*:[0-9a-fA-F:.]+|" NAME ")[\"']?" PORT),
     [OKSE_SHAPE_IMAGE] =
-        "[\"'\\s=]((?:[A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)" PORT "/[a-z0-9][\\w./-]*(?::[\\w.-]+|@sha256:[0-9a-f]{64})",
+        ("[\"'\\s=]((?:[A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)" PORT "/[a-z0-9][\\w./-]*(?::[\\w.-]+|@sha256:[0-9a-f]{64})"),
     [OKSE_SHAPE_HOST_PORT] =
-        "(?<![\\w.@/-])(" V6 "|[A-Za-z0-9](?:[A-Za-z0-9-]*\\.)+[A-Za-z0-9-]+):(\\d{1,5})(?![\\w.])",
-    [OKSE_SHAPE_HOST_KEY] = "(?i)(?<![\\w.])[\\w.-]{0,64}(?:host|hostname|server|endpoint|externalname|address|addr|"
-                            "broker|upstream)s?[\"']?"
-                            "\\s*(?:=|:(?=[\\s\"']))\\s*[\"']?((?:[a-z0-9_-]+\\.)+[a-z][a-z0-9-]*)" PORT
-                            "(?=[\"']?\\s*(?:$|[\\s,;#}\\])]))",
+        ("(?<![\\w.@/-])(" V6 "|[A-Za-z0-9](?:[A-Za-z0-9-]*\\.)+[A-Za-z0-9-]+):(\\d{1,5})(?![\\w.])"),
+    [OKSE_SHAPE_HOST_KEY] = ("(?i)(?<![\\w.])[\\w.-]{0,64}(?:host|hostname|server|endpoint|externalname|address|addr|"
+                             "broker|upstream)s?[\"']?"
+                             "\\s*(?:=|:(?=[\\s\"']))\\s*[\"']?((?:[a-z0-9_-]+\\.)+[a-z][a-z0-9-]*)" PORT
+                             "(?=[\"']?\\s*(?:$|[\\s,;#}\\])]))"),
     [OKSE_SHAPE_ADDRESS] =
-        "(?<![\\w.:/-])(\\d{1,3}(?:\\.\\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){2,7}[0-9a-fA-F:]*[0-9a-fA-F])"
-        "(?![\\w.:-])",
+        ("(?<![\\w.:/-])(\\d{1,3}(?:\\.\\d{1,3}){3}|(?:[0-9a-fA-F]{1,4}:){2,7}[0-9a-fA-F:]*[0-9a-fA-F])"
+         "(?![\\w.:-])"),
 };
 
 static const char *const patterns[OKSE_PATTERNS] = {
-    [OKSE_PATTERN_KEY] = "^(\\s*(?:-\\s+)*)(?:export\\s+)?[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?!//)",
-    [OKSE_PATTERN_VARIABLE] = "(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)",
-    [OKSE_PATTERN_ASSIGNMENT] = "(?:^|[\\s\"'{,;(])(?:--?([A-Za-z][\\w-]*)=|--?([A-Za-z][\\w-]*)\\s+[\"']?|"
-                                "([A-Za-z_][\\w.-]{0,63})[\"']?\\s*(?:=|:(?=[\\s\"'])))",
-    [OKSE_PATTERN_NAMED] = "^(\\s*(?:-\\s+)?)[\"']?name[\"']?\\s*:\\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?,?\\s*$",
-    [OKSE_PATTERN_NAMED_FLOW] = "[\"']?name[\"']?\\s*:\\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?\\s*,",
-    [OKSE_PATTERN_LIST] = "^\\s*(?:Fallback)?(?:NTP|DNS)\\s*=\\s*(.*)$",
-    [OKSE_PATTERN_PORT_PARAMETER] = "[Pp]ort\\s*=\\s*\"(\\d{1,5})\"",
-    [OKSE_PATTERN_PORT_LINE] = "(?:^|\\n)\\s*[Pp]ort\\s+(\\d{1,5})",
+    [OKSE_PATTERN_KEY] = ("^(\\s*(?:-\\s+)*)(?:export\\s+)?[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?!//)"),
+    [OKSE_PATTERN_VARIABLE] = ("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)"),
+    [OKSE_PATTERN_ASSIGNMENT] = ("(?:^|[\\s\"'{,;(])(?:--?([A-Za-z][\\w-]*)=|--?([A-Za-z][\\w-]*)\\s+[\"']?|"
+                                 "([A-Za-z_][\\w.-]{0,63})[\"']?\\s*(?:=|:(?=[\\s\"'])))"),
+    [OKSE_PATTERN_NAMED] = ("^(\\s*(?:-\\s+)?)[\"']?name[\"']?\\s*:\\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?,?\\s*$"),
+    [OKSE_PATTERN_NAMED_FLOW] = ("[\"']?name[\"']?\\s*:\\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?\\s*,"),
+    [OKSE_PATTERN_LIST] = ("^\\s*(?:Fallback)?(?:NTP|DNS)\\s*=\\s*(.*)$"),
+    [OKSE_PATTERN_PORT_PARAMETER] = ("[Pp]ort\\s*=\\s*\"(\\d{1,5})\""),
+    [OKSE_PATTERN_PORT_LINE] = ("(?:^|\\n)\\s*[Pp]ort\\s+(\\d{1,5})"),
 };
 
 typedef struct {
