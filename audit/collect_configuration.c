@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define FILE_LIMIT (8u << 20)
 
@@ -23,7 +24,10 @@ struct Walk {
     const char *component; /* or NULL */
     const char *kind;
     FileFunc file;
-    bool all; /* every file, not only names of configuration */
+    bool all;         /* every file, not only names of configuration */
+    bool host;        /* links are the system's own and are followed inside the sysroot */
+    GPtrArray *links; /* char *: paths, looked at after everything that is no link */
+    GHashTable *seen; /* "device:inode" of what was looked at */
 };
 
 static bool name_matches(const OkseCollection *collection, const char *rule, const char *name)
@@ -54,23 +58,78 @@ static void partial(const Walk *walk, const char *path, const char *why)
     okse_facts_coverage(walk->collection->facts, walk->collector, OKSE_PARTIAL, reason);
 }
 
-static void visit_file(Walk *walk, int dir_fd, const char *path, const char *name)
+static bool is_wanted(const Walk *walk, const char *name)
+{
+    return walk->all || name_matches(walk->collection, "file_names", name);
+}
+
+/* False when it was looked at before. */
+static bool first_sight(const Walk *walk, const struct stat *info)
+{
+    return g_hash_table_add(walk->seen, g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                                                        (guint64)info->st_dev, (guint64)info->st_ino));
+}
+
+static void use_file(Walk *walk, int fd, const char *path, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    okse_autofd fd = -1;
-    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(GBytes) bytes = okse_read_fd(fd, FILE_LIMIT, name, &error);
 
-    if (!walk->all && !name_matches(walk->collection, "file_names", name))
-        return;
-    fd = okse_open_beneath(dir_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &error);
-    bytes = fd < 0 ? NULL : okse_read_fd(fd, FILE_LIMIT, name, &error);
     if (bytes == NULL)
         partial(walk, path, error->message);
     else
         walk->file(walk, path, name, bytes);
 }
 
+static void visit_file(Walk *walk, int dir_fd, const char *path, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    okse_autofd fd = -1;
+
+    if (!is_wanted(walk, name))
+        return;
+    fd = okse_open_beneath(dir_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &error);
+    if (fd < 0)
+        partial(walk, path, error->message);
+    else
+        use_file(walk, fd, path, name);
+}
+
 static void walk_directory(Walk *walk, int fd, const char *prefix, unsigned depth);
+
+/* True when a relative link stays below the directory in which the walk began: what it names is then visited itself. */
+static bool link_stays(const char *path, const char *target)
+{
+    g_auto(GStrv) above = g_strsplit(path, "/", -1), words = g_strsplit(target, "/", -1);
+    int depth = (int)g_strv_length(above) - 1;
+
+    if (*target == '/')
+        return false;
+    for (char **word = words; *word != NULL; word++) {
+        if (strcmp(*word, "..") == 0 && --depth < 0)
+            return false;
+        if (**word != '\0' && **word != '.')
+            depth++;
+    }
+    return true;
+}
+
+static void visit_link(Walk *walk, int dir_fd, const char *path, const char *name)
+{
+    char target[4096];
+    ssize_t length;
+
+    if (walk->host) {
+        g_ptr_array_add(walk->links, g_strdup(path));
+        return;
+    }
+    if (!is_wanted(walk, name))
+        return;
+    length = readlinkat(dir_fd, name, target, sizeof target - 1);
+    target[MAX(length, 0)] = '\0';
+    if (length <= 0 || !link_stays(path, target))
+        partial(walk, path, "is a link that leaves the component; what it names was not read");
+}
 
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by OKSE_LIMIT_DEPTH */
 static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, unsigned depth)
@@ -83,8 +142,15 @@ static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, 
         partial(walk, path, g_strerror(errno));
         return;
     }
+    if (S_ISLNK(info.st_mode)) {
+        visit_link(walk, dir_fd, path, name);
+        return;
+    }
+    first_sight(walk, &info);
     if (S_ISREG(info.st_mode))
         visit_file(walk, dir_fd, path, name);
+    else if (!S_ISDIR(info.st_mode) && is_wanted(walk, name))
+        partial(walk, path, "is no file and was not read");
     if (!S_ISDIR(info.st_mode))
         return;
     child = depth < OKSE_LIMIT_DEPTH ? okse_open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, NULL) : -1;
@@ -110,13 +176,62 @@ static void walk_directory(Walk *walk, int fd, const char *prefix, unsigned dept
         partial(walk, prefix, g_strerror(errno));
         return;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+    errno = 0;
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             g_ptr_array_add(names, g_strdup(entry->d_name));
+        errno = 0;
+    }
+    if (errno != 0)
+        partial(walk, prefix, g_strerror(errno));
     closedir(directory);
     g_ptr_array_sort(names, compare_names);
     for (guint i = 0; i < names->len; i++)
         visit(walk, fd, prefix, g_ptr_array_index(names, i), depth);
+}
+
+/* What a link of the host names: a file or directory that was not looked at yet. One that names nothing, or the null
+ * device (how systemd masks a unit), holds no configuration. */
+static void follow_link(Walk *walk, const char *path)
+{
+    g_autofree char *full = g_strconcat(walk->shown, "/", path, NULL), *name = g_path_get_basename(path);
+    g_autoptr(GError) error = NULL;
+    okse_autofd looked = okse_open_in_root(walk->collection->sysroot_fd, full + 1, O_PATH, &error);
+    okse_autofd fd = -1;
+    struct stat info;
+
+    if (looked < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return;
+    if (looked < 0 || fstat(looked, &info) < 0) {
+        partial(walk, path, "the link could not be followed");
+        return;
+    }
+    if ((S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) || !first_sight(walk, &info))
+        return;
+    if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
+        fd = okse_open_in_root(walk->collection->sysroot_fd, full + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+    if (fd < 0)
+        partial(walk, path, "what the link names could not be read");
+    else if (S_ISDIR(info.st_mode))
+        walk_directory(walk, fd, path, 0);
+    else
+        use_file(walk, fd, path, name);
+}
+
+/* Look at everything below fd. Directories behind links are entered once, so this ends. */
+static void walk_all(Walk *walk, int fd)
+{
+    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    struct stat info;
+
+    walk->links = links;
+    walk->seen = seen;
+    if (fstat(fd, &info) == 0)
+        first_sight(walk, &info);
+    walk_directory(walk, fd, "", 0);
+    for (guint i = 0; i < links->len; i++)
+        follow_link(walk, g_ptr_array_index(links, i));
 }
 
 static bool is_text(GBytes *bytes)
@@ -197,7 +312,7 @@ static void walk_component(OkseCollection *collection, const json_t *component)
     if (fd < 0)
         partial(&walk, "", "the component could not be read");
     else
-        walk_directory(&walk, fd, "", 0);
+        walk_all(&walk, fd);
 }
 
 static void walk_host(OkseCollection *collection)
@@ -213,7 +328,8 @@ static void walk_host(OkseCollection *collection)
                      .collector = "configuration",
                      .shown = path,
                      .file = scan_configuration,
-                     .all = true};
+                     .all = true,
+                     .host = true};
         struct stat info;
 
         if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
@@ -221,7 +337,7 @@ static void walk_host(OkseCollection *collection)
         if (fd < 0 || fstat(fd, &info) < 0) {
             partial(&walk, "", "could not be read");
         } else if (S_ISDIR(info.st_mode)) {
-            walk_directory(&walk, fd, "", 0);
+            walk_all(&walk, fd);
         } else {
             g_autoptr(GBytes) bytes = okse_read_fd(fd, FILE_LIMIT, path, &error);
 
@@ -236,14 +352,15 @@ static void walk_host(OkseCollection *collection)
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host)
 {
     const json_t *components = json_object_get(collection->install, "components");
+    const char *fault = okse_json_peek_text(collection->install, "fault");
 
     if (installed && collection->install == NULL) {
         okse_facts_coverage(collection->facts, "configuration", OKSE_UNAVAILABLE, "no install could be read");
         okse_facts_coverage(collection->facts, "documents", OKSE_UNAVAILABLE, "no install could be read");
     }
-    if (installed && collection->install != NULL && !json_is_array(components)) {
-        okse_facts_coverage(collection->facts, "configuration", OKSE_UNAVAILABLE, "the install's records are damaged");
-        okse_facts_coverage(collection->facts, "documents", OKSE_UNAVAILABLE, "the install's records are damaged");
+    if (installed && fault != NULL) { /* the list of components may be short, or empty */
+        okse_facts_coverage(collection->facts, "configuration", OKSE_PARTIAL, fault);
+        okse_facts_coverage(collection->facts, "documents", OKSE_PARTIAL, fault);
     }
     for (size_t i = 0; installed && i < json_array_size(components); i++)
         walk_component(collection, json_array_get(components, i));

@@ -70,6 +70,8 @@ static void add_drifts(OkseCollection *collection)
 
 void okse_collect_install(OkseCollection *collection, const char *why_not)
 {
+    const char *fault = okse_json_peek_text(collection->install, "fault"); /* of the install's records */
+
     if (collection->install == NULL) {
         okse_facts_set(collection->facts, "install", json_null());
         okse_facts_coverage(collection->facts, "install", OKSE_UNAVAILABLE, why_not);
@@ -77,6 +79,9 @@ void okse_collect_install(OkseCollection *collection, const char *why_not)
         return;
     }
     okse_facts_set(collection->facts, "install", install_fact(collection));
-    okse_facts_coverage(collection->facts, "install", OKSE_COMPLETE, NULL);
+    if (fault == NULL)
+        okse_facts_coverage(collection->facts, "install", OKSE_COMPLETE, NULL);
+    else
+        okse_facts_coverage(collection->facts, "install", OKSE_PARTIAL, fault);
     add_drifts(collection);
 }

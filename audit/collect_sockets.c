@@ -187,7 +187,8 @@ static bool find_owners(GHashTable *owners)
         process = openat(dirfd(directory), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (process < 0)
             continue;
-        all = faccessat(process, "fd", R_OK, AT_EACCESS) == 0 && all;
+        /* one that ended in the meantime owns nothing any more */
+        all = (faccessat(process, "fd", R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ESRCH) && all;
         add_owned(owners, process, (unsigned)pid);
     }
     if (directory != NULL)

@@ -10,11 +10,14 @@ struct OkseFacts {
     json_t *document;
     json_t *coverage;      /* collector → {"status","reason"} */
     GHashTable *endpoints; /* natural key → json_t (borrowed from the document) */
+    GHashTable *ids;       /* given so far */
 };
 
 static const char *const lists[] = {"mounts",    "sockets", "routes",    "settings",
                                     "documents", "drift",   "endpoints", "mentions"};
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
+/* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
+static const unsigned badness[] = {[OKSE_ABSENT] = 0, [OKSE_COMPLETE] = 1, [OKSE_PARTIAL] = 2, [OKSE_UNAVAILABLE] = 3};
 
 /* Collectors and the list in which their items are, for the count. */
 static const char *const counted[][2] = {
@@ -27,6 +30,7 @@ OkseFacts *okse_facts_new(void)
     facts->document = json_object();
     facts->coverage = json_object();
     facts->endpoints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
         json_object_set_new(facts->document, lists[i], json_array());
     return facts;
@@ -39,16 +43,17 @@ void okse_facts_free(OkseFacts *facts)
     json_decref(facts->document);
     json_decref(facts->coverage);
     g_hash_table_unref(facts->endpoints);
+    g_hash_table_unref(facts->ids);
     g_free(facts);
 }
 
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason)
 {
-    const json_t *before = json_object_get(facts->coverage, collector);
-    const char *status = okse_json_peek_text(before, "status");
+    const char *before = okse_json_peek_text(json_object_get(facts->coverage, collector), "status");
 
-    if (status != NULL && strcmp(status, coverages[OKSE_COMPLETE]) != 0)
-        return;
+    for (unsigned i = 0; before != NULL && i < G_N_ELEMENTS(coverages); i++)
+        if (strcmp(before, coverages[i]) == 0 && badness[i] >= badness[coverage])
+            return;
     json_object_set_new(facts->coverage, collector,
                         json_pack("{s:s,s:s?}", "status", coverages[coverage], "reason", reason));
 }
@@ -64,10 +69,22 @@ static char *fact_id(const char *list, const char *prefix, const char *natural_k
 
 void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item)
 {
-    g_autofree char *id = fact_id(list, prefix, natural_key);
+    char *id = fact_id(list, prefix, natural_key);
 
+    for (unsigned i = 2; g_hash_table_contains(facts->ids, id); i++) {
+        g_autofree char *numbered = g_strdup_printf("%s|%u", natural_key, i);
+
+        g_free(id);
+        id = fact_id(list, prefix, numbered);
+    }
     json_object_set_new(item, "id", json_string(id));
+    g_hash_table_add(facts->ids, id);
     json_array_append_new(json_object_get(facts->document, list), item);
+}
+
+unsigned okse_facts_count(const OkseFacts *facts, const char *list)
+{
+    return (unsigned)json_array_size(json_object_get(facts->document, list));
 }
 
 void okse_facts_set(OkseFacts *facts, const char *member, json_t *value)
@@ -194,6 +211,43 @@ static void place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *a
     json_object_set_new(fact, "declared", json_boolean(declared));
 }
 
+/* The operator's word on the storage that a path lies on: the longest declared path above it. */
+static const OkseSiteStorage *storage_of(const OkseSite *site, const char *path)
+{
+    const OkseSiteStorage *best = NULL;
+
+    for (guint i = 0; site != NULL && i < site->storage->len; i++) {
+        const OkseSiteStorage *one = g_ptr_array_index(site->storage, i);
+        size_t length = strlen(one->path);
+        bool above = strcmp(one->path, "/") == 0 ||
+                     (strncmp(one->path, path, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+
+        if (above && (best == NULL || length > strlen(best->path)))
+            best = one;
+    }
+    return best;
+}
+
+/* A network file system is where its server is, whatever the site says of the path; a local one where the site says. */
+static void place_mount(json_t *fact, const OkseAtlas *atlas, const OkseSite *site)
+{
+    const char *server = okse_json_peek_text(fact, "source_host"), *path = okse_json_peek_text(fact, "path");
+    bool remote = json_is_true(json_object_get(fact, "remote"));
+    const OkseSiteStorage *storage = remote ? NULL : storage_of(site, path);
+    g_autofree char *detail = NULL;
+
+    if (server != NULL) {
+        json_object_set_new(fact, "location", okse_atlas_locate(atlas, server));
+        return;
+    }
+    if (storage != NULL)
+        detail = g_strdup_printf("site.yaml:%u %s", storage->line, storage->path);
+    json_object_set_new(fact, "location",
+                        json_pack("{s:s?,s:s,s:s,s:s?,s:b}", "country", storage != NULL ? storage->place : NULL,
+                                  "method", storage != NULL ? "site-declaration" : "none", "confidence",
+                                  storage != NULL ? "high" : "none", "detail", detail, "anycast", 0));
+}
+
 static int compare_texts(const json_t *a, const json_t *b, const char *key)
 {
     return g_strcmp0(okse_json_peek_text(a, key), okse_json_peek_text(b, key));
@@ -274,6 +328,8 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
         place_endpoint(fact, flows, atlas, site);
         json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), compare_sources));
     }
+    for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "mounts")); i++)
+        place_mount(json_array_get(json_object_get(facts->document, "mounts"), i), atlas, site);
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
         json_object_set_new(facts->document, lists[i],
                             sorted(json_object_get(facts->document, lists[i]), compare_facts));

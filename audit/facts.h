@@ -12,12 +12,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFacts, okse_facts_free)
 
 typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } OkseCoverage;
 
-/* What a collector could see. A second report of the same collector keeps the worse coverage. reason: NULL when
- * complete. */
+/* What a collector could see. Of two reports of one collector the worse is kept (unavailable, partial, complete,
+ * absent), the first of equal ones. reason: NULL when complete. */
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
 
-/* Add to the list `list` ("mounts") an item (stolen) with the id PREFIX:16 hex of SHA-256 over list and natural key. */
+/* Add to the list `list` ("mounts") an item (stolen) with the id PREFIX:16 hex of SHA-256 over list and natural key.
+ * The second item of one key (two sockets that share a port) gets the id of "key|2", and so on: ids are unique. */
 void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item);
+
+/* How many items a list has by now. */
+unsigned okse_facts_count(const OkseFacts *facts, const char *list);
 
 /* Set a member of the document ("host"); steals. */
 void okse_facts_set(OkseFacts *facts, const char *member, json_t *value);

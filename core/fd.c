@@ -60,7 +60,8 @@ int okse_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, GErr
 int okse_open_in_root(int root_fd, const char *path, int flags, GError **error)
 {
     struct open_how how = {
-        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY),
+        /* openat2 refuses O_PATH with any flag that only matters to a file that is opened */
+        .flags = (uint64_t)(flags | O_CLOEXEC | ((flags & O_PATH) != 0 ? 0 : O_NOCTTY)),
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
     int fd = openat2_retry(root_fd, path, &how);
