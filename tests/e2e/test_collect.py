@@ -125,3 +125,62 @@ def test_region_vectors(okse, tmp_path):
     root = tree(tmp_path / "root", {"etc/environment": "".join(f"U{i}=https://{host}/\n" for i, host in enumerate(expected))})
     found = {e["host"]: e["location"]["country"] for e in collect(okse, root)["endpoints"]}
     assert {h: found.get(h) for h in expected} == expected and len(expected) > 70
+
+
+def coverage(facts, collector):
+    return next((c["status"], c["reason"]) for c in facts["collectors"] if c["collector"] == collector)
+
+
+def test_links_of_the_host_are_followed_inside_the_sysroot(okse, tmp_path):
+    root = tree(tmp_path / "root", {"opt/siem.conf": "*.* @@203.0.113.9:6514\n", "usr/lib/systemd/system/a.service":
+                                    "[Service]\nEnvironment=OTEL_EXPORTER_OTLP_ENDPOINT=http://otel.abroad.example:4317\n"})
+    (root / "etc/rsyslog.d").mkdir(), (root / "etc/systemd/system").mkdir(parents=True)
+    (root / "etc/rsyslog.d/a.conf").symlink_to("/opt/siem.conf")
+    for name, target in {"a.service": "/usr/lib/systemd/system/a.service", "masked.service": "/dev/null", "gone.service": "/nowhere",
+                         "self": ".", "up": ".."}.items():
+        (root / "etc/systemd/system" / name).symlink_to(target)
+    facts = collect(okse, root)
+    found = {(e["host"], s["path"], s["line"]) for e in facts["endpoints"] for s in e["sources"]}
+    assert ("203.0.113.9", "/etc/rsyslog.d/a.conf", 1) in found
+    assert ("otel.abroad.example", "/etc/systemd/system/a.service", 2) in found
+    assert coverage(facts, "configuration") == ("complete", None)
+
+
+def test_what_is_no_file_is_named(okse, tmp_path):
+    root = tree(tmp_path / "root", {"etc/rsyslog.d/a.conf": ""})
+    os.mkfifo(root / "etc/rsyslog.d/pipe.conf")
+    status, reason = coverage(collect(okse, root), "configuration")
+    assert status == "partial" and "/etc/rsyslog.d/pipe.conf" in reason
+
+
+def test_the_compiled_in_time_pool_counts_only_without_a_configured_one(okse, tmp_path):
+    daemon = {"lib/systemd/systemd-timesyncd": "", "etc/systemd/timesyncd.conf": "[Time]\n#NTP=\n"}
+    alone = collect(okse, tree(tmp_path / "alone", daemon))
+    assert [(e["host"], e["state"], e["role"]) for e in alone["endpoints"]] == [("0.debian.pool.ntp.org", "default", "ntp")]
+    configured = collect(okse, tree(tmp_path / "own", {**daemon, "etc/systemd/timesyncd.conf": "[Time]\nNTP=ntp.ministry.example\n"}))
+    assert [(e["host"], e["state"]) for e in configured["endpoints"]] == [("ntp.ministry.example", "configured")]
+
+
+def test_ids_are_unique_and_lists_sorted(okse):
+    facts = okse("collect", "--scope", "host", "--json", status=0).json
+    for name in ("mounts", "sockets", "routes", "settings", "documents", "drift", "endpoints", "mentions"):
+        ids = [fact["id"] for fact in facts[name]]
+        assert ids == sorted(set(ids)), name
+    assert all(mount["location"]["method"] in ("none", "site-declaration") for mount in facts["mounts"] if not mount["remote"])
+
+
+MOUNTS = ("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 0:40 / /srv rw - nfs4 nas.abroad.example:/models rw\n"
+          "24 22 0:41 / /far rw - nfs4 [2001:db8:5::1]:/x rw\n25 22 0:42 / /bare rw - nfs4 198.51.100.7:/x rw\n")
+
+
+def test_mounts_have_their_place(okse, tmp_path):
+    site = tmp_path / "site.yaml"
+    site.write_text("okse: site/v1\nname: x\ncountry: VN\nnetworks: [{cidr: '2001:db8:5::/48', country: SG}]\n"
+                    "storage: [{path: /, place: VN, encrypted: true}]\n")
+    facts = collect(okse, tree(tmp_path / "root", {"proc/self/mountinfo": MOUNTS}), "--site", site)
+    found = {m["path"]: (m["remote"], m["source_host"], m["location"]["country"]) for m in facts["mounts"]}
+    # what the site says of a path is about its own disks: a server elsewhere is where the server is
+    assert found == {"/": (False, None, "VN"), "/srv": (True, "nas.abroad.example", None), "/far": (True, "2001:db8:5::1", "SG"),
+                     "/bare": (True, "198.51.100.7", None)}
+    assert {e["host"] for e in facts["endpoints"] if e["role"] == "remote-fs"} == \
+        {"nas.abroad.example", "2001:db8:5::1", "198.51.100.7"}
