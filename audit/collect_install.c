@@ -63,9 +63,11 @@ static void add_drifts(OkseCollection *collection)
         okse_facts_coverage(collection->facts, "drift", OKSE_COMPLETE, NULL);
         return;
     }
-    reason = g_strdup_printf("%zu files could not be compared, such as %s", json_array_size(unreadable),
-                             json_array_size(unreadable) > 0 ? json_string_value(json_array_get(unreadable, 0)) : "?");
-    okse_facts_coverage(collection->facts, "drift", OKSE_PARTIAL, reason);
+    if (json_array_size(unreadable) > 0)
+        reason = g_strdup_printf("%zu files could not be compared, such as %s", json_array_size(unreadable),
+                                 json_string_value(json_array_get(unreadable, 0)));
+    okse_facts_coverage(collection->facts, "drift", OKSE_PARTIAL,
+                        reason != NULL ? reason : okse_json_peek_text(collection->install, "fault"));
 }
 
 void okse_collect_install(OkseCollection *collection, const char *why_not)

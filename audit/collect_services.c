@@ -50,9 +50,13 @@ static void scan_drop_ins(Service *service, const char *path)
         service->readable = service->readable && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND);
         return;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+    errno = 0;
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         if (g_str_has_suffix(entry->d_name, ".conf") || g_str_has_suffix(entry->d_name, ".sources"))
             g_ptr_array_add(names, g_strconcat(path, "/", entry->d_name, NULL));
+        errno = 0;
+    }
+    service->readable = service->readable && errno == 0; /* a listing that breaks off is not the whole */
     closedir(directory);
     g_ptr_array_sort(names, compare_names);
     for (guint i = 0; i < names->len; i++)

@@ -137,10 +137,12 @@ static const char *direction_of(const char *key)
 static bool is_range(const Scan *scan, const Match *found)
 {
     const char *tail = scan->line + found->end;
+    guint64 bits;
 
     if (found->shape != OKSE_SHAPE_ADDRESS || *tail != '/' || !g_ascii_isdigit(tail[1]))
         return false;
-    return atoi(tail + 1) != (strchr(found->host, ':') != NULL ? 128 : 32);
+    bits = g_ascii_strtoull(tail + 1, NULL, 10); /* "/24," ends where the digits do */
+    return bits != (strchr(found->host, ':') != NULL ? 128u : 32u);
 }
 
 /* Why a match is no destination, or NULL. */

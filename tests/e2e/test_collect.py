@@ -184,3 +184,32 @@ def test_mounts_have_their_place(okse, tmp_path):
                      "/bare": (True, "198.51.100.7", None)}
     assert {e["host"] for e in facts["endpoints"] if e["role"] == "remote-fs"} == \
         {"nas.abroad.example", "2001:db8:5::1", "198.51.100.7"}
+
+
+@pytest.fixture
+def installed(okse, tmp_path):
+    from test_spine import install
+    return install(okse, tmp_path)
+
+
+def statuses(okse, root):
+    facts = okse("collect", "--root", root, "--scope", "install", "--json", status=0).json
+    return {c["collector"]: (c["status"], c["reason"]) for c in facts["collectors"]}
+
+
+def test_damaged_records_are_never_complete(okse, installed):
+    records = installed / "current" / ".okse"
+    assert statuses(okse, installed)["configuration"] == ("complete", None)
+    index = json.loads((records / "index.json").read_text())["manifests"][0]["digest"].removeprefix("sha256:")
+    (records / "blobs" / "sha256" / index).chmod(0o644)
+    (records / "blobs" / "sha256" / index).write_text("{")
+    found = statuses(okse, installed)
+    for collector in ("install", "drift", "configuration", "documents"):
+        assert found[collector][0] == "partial" and index in found[collector][1], collector
+
+
+def test_a_link_out_of_a_component_is_named(okse, installed):
+    (installed / "current" / "serving" / "extra.conf").symlink_to("/etc/passwd")
+    (installed / "current" / "serving" / "inside.conf").symlink_to("./rsyslog.conf")
+    status, reason = statuses(okse, installed)["configuration"]
+    assert status == "partial" and "serving/extra.conf" in reason
