@@ -55,7 +55,7 @@ static json_t *inspect_json(const OkseBundle *bundle)
         json_array_append_new(statements, json_pack("{s:s,s:s}", "predicateType", statement->predicate_type, "digest",
                                                     okse_sha256_text(&statement->digest, text)));
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:O,s:o,s:o}", "schema", "okse.inspection.v1", "identity",
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:O?,s:o,s:o}", "schema", "okse.inspection.v1", "identity",
                      okse_sha256_text(okse_bundle_identity(bundle), text), "name", okse_bundle_name(bundle), "version",
                      okse_bundle_version(bundle), "sequence", (json_int_t)okse_bundle_sequence(bundle), "country",
                      okse_bundle_country(bundle), "vendor", json_object_get(okse_bundle_stack(bundle), "vendor"),
