@@ -145,15 +145,13 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
 /* What a countersigner vouches for was really looked at. */
 static bool policy_holds(const Target *target, const OkseSigning *signing, GError **error)
 {
-    OkseBundleFacts facts = okse_bundle_facts(target->bundle);
-    g_autoptr(GPtrArray) statements = okse_bundle_statement_list(target->bundle);
     OkseJudgeTerms terms = {.now = signing->signed_at, .shown = target->path, .except_role = signing->role};
     g_autoptr(OkseVerification) verification = NULL;
     g_autofree char *reasons = NULL;
 
     if (signing->policy == NULL)
         return true;
-    verification = okse_trust_judge(&facts, statements, signing->policy, &terms);
+    verification = okse_bundle_judge(target->bundle, signing->policy, &terms);
     if (verification->verified)
         return true;
     g_ptr_array_add(verification->reasons, NULL);
