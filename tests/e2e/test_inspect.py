@@ -44,6 +44,17 @@ def test_inspect_shows_what_sha256sum_says(okse):
         assert sha256sum(source / path)[:12] in text
 
 
+def test_directories_that_hold_something_are_told_by_what_they_hold(okse):
+    """'a-b' sorts between 'a' and 'a/x', and an empty directory has nothing else to tell of it."""
+    for path in ("t/a/x", "t/a-b"):
+        write(okse.directory / path, b"1")
+    (okse.directory / "t" / "empty").mkdir()
+    (okse.directory / "stack.yaml").write_text(HEAD + "  - {name: conf, kind: infra, source: {path: t}}\n")
+    okse("build", "stack.yaml", "--country", "VN", "-o", "t.okse", "--unsigned", status=0)
+    (component,) = okse("inspect", "t.okse", "--json", status=0).json["components"]
+    assert [row["path"] for row in component["files"]] == ["a-b", "a/x", "empty"]
+
+
 def test_escape_codes_in_names_are_shown_escaped(okse):
     """build packs no such name; a bundle made by another hand is refused, and the refusal is safe to print."""
     good, _ = packed(okse, FILES)
@@ -64,6 +75,7 @@ def test_diff_exit_codes_and_rows(okse):
     assert told["same"] is False and (told["old"]["version"], told["new"]["version"]) == ("1.4.0", "1.5.0")
     rows = [(row["change"], row["path"]) for row in told["changes"] if "path" in row]
     assert rows == [("changed", "a.conf"), ("added", "new"), ("removed", "sub/b.bin")]
+    assert all("path" in row or row["change"] == "changed" for row in told["changes"]), "the component itself changed"
     assert "changed  conf/a.conf" in okse("diff", old, new, status=1).out
     okse("diff", old, okse.directory / "none.okse", status=3)
 
