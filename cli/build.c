@@ -16,7 +16,7 @@ typedef struct {
     char *threads;
     char *gate, *site, *geo, *at;
     char **reports;
-    char *key, *certificate, *role, *passphrase_fd;
+    char *key, *certificate, *role, *passphrase_fd, *tsa;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -42,6 +42,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(BuildOptions, passphrase_fd)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(BuildOptions, tsa)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
      offsetof(BuildOptions, is_unsigned)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, print the space needed, write nothing",
@@ -125,11 +127,15 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
     OkseSigning signing = {.key = signer->key,
                            .chain = signer->chain,
                            .role = given->role != NULL ? given->role : "vendor",
+                           .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};
     g_auto(OkseSigned) made = {0};
 
-    return okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error);
+    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
+        return true;
+    g_prefix_error(error, "%s is written, but not signed: ", path);
+    return false;
 }
 
 /* A gate that stays closed has findings, too. */
@@ -165,6 +171,8 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--country ISO2 is missing: a bundle is built for one destination");
     if (given->key != NULL && given->is_unsigned)
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
+    if (given->tsa != NULL && given->key == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
     return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
 }
 

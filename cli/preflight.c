@@ -70,13 +70,14 @@ static json_t *judge(const OksePreflight *preflight, const OkseContents *content
 static bool add_documents(const OksePreflight *preflight, GPtrArray *documents, GError **error)
 {
     g_autofree char *path = law_path(preflight->country);
+    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", preflight->country);
     GBytes *law = okse_resources_read(preflight->resources, path, error);
 
     if (law == NULL)
         return false;
     g_ptr_array_add(documents,
                     okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
-    g_ptr_array_add(documents, okse_document_new(path + strlen("manifests/"), OKSE_TYPE_JURISDICTION, law));
+    g_ptr_array_add(documents, okse_document_new(title, OKSE_TYPE_JURISDICTION, law));
     return true;
 }
 

@@ -11,7 +11,8 @@
 #define CHAIN_LIMIT (1u << 20)
 
 typedef struct {
-    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *trust, *model, *output;
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
+        *output;
     gboolean check;
 } SignOptions;
 
@@ -29,6 +30,8 @@ static const OkseOption sign_options[] = {
     {OKSE_OPTION_PATH, "trust", 0, "FILE", "countersign: verify by this policy first, and say so",
      offsetof(SignOptions, trust)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(SignOptions, tsa)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
@@ -59,7 +62,8 @@ static bool terms_read(const SignOptions *options, OkseSigning *signing, GError 
 
 static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
 {
-    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
+    OkseSigning signing = {
+        .role = options->role != NULL ? options->role : "vendor", .tsa = options->tsa, .check = options->check};
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseTrust) trust = NULL;
     g_auto(OkseSigningKey) signer = {NULL, NULL};
@@ -169,6 +173,11 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     if ((options->key == NULL) == (options->response == NULL)) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "sign needs --key URI, or --tsa-response FILE (make a key with: okse key new -o key.pem)");
+        return 2;
+    }
+    if (options->tsa != NULL && (options->request != NULL || options->response != NULL)) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "--tsa asks an authority now; --tsa-request and --tsa-response are for a courier");
         return 2;
     }
     good = options->response != NULL ? stamp(path, options, &made, error)

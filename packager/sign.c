@@ -5,6 +5,7 @@
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
+#include "packager/timestamp_fetch.h"
 #include "packager/verify.h"
 
 #include <sys/file.h>
@@ -177,7 +178,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
 {
     g_auto(Target) target = {.fd = -1};
     g_auto(OkseSigned) result = {0};
-    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL;
+    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL, timestamp = NULL;
     g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
     char hint[OKSE_SHA256_HEX];
     OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
@@ -194,6 +195,10 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
     result.signature = okse_key_sign(signing->key, message, error);
     if (result.signature == NULL)
         return false;
+    timestamp = signing->tsa != NULL ? okse_timestamp_fetch(signing->tsa, result.signature, error) : NULL;
+    if (signing->tsa != NULL && timestamp == NULL)
+        return false;
+    material.timestamp = timestamp;
     sigstore = okse_sigstore_write(payload, result.signature, &material);
     if (!statement_put(&target, sigstore, signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
                        &result, error))

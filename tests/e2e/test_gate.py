@@ -76,7 +76,7 @@ def test_the_clean_twin_is_packed_with_its_findings(okse):
     assert told["preflight"]["findings"] == "sha256:" + hashlib.sha256(findings).hexdigest() and told["preflight"]["failed"] == []
     assert json.loads(findings) == json.loads((okse.directory / "report.json").read_text())
     assert json.loads(findings)["scope"] == ["bundle"] and json.loads(findings)["verdict"] != "non-compliant"
-    assert member(okse.directory / "x.okse", "jurisdictions/vn.yaml") == (ROOT / "manifests/jurisdictions/vn.yaml").read_bytes()
+    assert member(okse.directory / "x.okse", "jurisdictions/VN.yaml") == (ROOT / "manifests/jurisdictions/vn.yaml").read_bytes()
 
 
 def test_warn_packs_a_breach_for_all_to_see(okse):
