@@ -129,6 +129,8 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
         .signed_at = signing->signed_at,
         .not_before = signing->not_before != OKSE_TIME_NONE ? signing->not_before : signing->signed_at,
         .expires = signing->expires,
+        .rollback_from = signing->rollback_from,
+        .reason = g_strdup(signing->reason),
     };
     g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", okse_bundle_country(bundle));
     GBytes *law = okse_bundle_document(bundle, title);
@@ -141,6 +143,13 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
     }
     return signing->policy != NULL ? summary_write(bundle, signing, &release)
                                    : okse_release_write(&release, okse_bundle_identity(bundle));
+}
+
+static const char *predicate_of(const OkseSigning *signing)
+{
+    if (signing->rollback_from > 0)
+        return OKSE_PREDICATE_OVERRIDE;
+    return signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE;
 }
 
 /* What a countersigner vouches for was really looked at. */
@@ -185,6 +194,11 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
 
     if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error))
         return false;
+    if (signing->rollback_from > 0 && signing->rollback_from <= okse_bundle_sequence(target.bundle))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: has sequence %" G_GUINT64_FORMAT ", which is not below %" G_GUINT64_FORMAT
+                         ": there is nothing to go back from",
+                         path, okse_bundle_sequence(target.bundle), signing->rollback_from);
     if (!policy_holds(&target, signing, error))
         return false;
     if ((signing->check || signing->policy != NULL) &&
@@ -200,8 +214,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
         return false;
     material.timestamp = timestamp;
     sigstore = okse_sigstore_write(payload, result.signature, &material);
-    if (!statement_put(&target, sigstore, signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
-                       &result, error))
+    if (!statement_put(&target, sigstore, predicate_of(signing), &result, error))
         return false;
     *made = result;
     result = (OkseSigned){0};
