@@ -12,7 +12,7 @@
 
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
-    gboolean all;
+    gboolean all, fast_fail, both;
     OmsOptions oms;
 } VerifyOptions;
 
@@ -26,7 +26,11 @@ static const OkseOption verify_options[] = {
     {OKSE_OPTION_TEXT, "country", 0, "ISO2", "accept only bundles for this country", offsetof(VerifyOptions, country)},
     {OKSE_OPTION_PATH, "record", 0, "FILE", "write what was checked, as a verification summary",
      offsetof(VerifyOptions, record)},
+    {OKSE_OPTION_FLAG, "fast-fail", 0, NULL, "stop at the first damaged blob (the default)",
+     offsetof(VerifyOptions, fast_fail)},
     {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
+    {OKSE_OPTION_FLAG, "both", 0, NULL, "check files by their SHA-256 too, not only by their fs-verity tree",
+     offsetof(VerifyOptions, both)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
      offsetof(VerifyOptions, oms.model)},
     {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
@@ -61,7 +65,7 @@ static void session_clear(Session *session)
     g_clear_pointer(&session->trust, okse_trust_free);
     g_clear_pointer(&session->state, okse_trust_state_free);
     g_clear_pointer(&session->journal, g_free);
-    g_clear_pointer(&session->verifying.progress, okse_progress_free);
+    g_clear_pointer(&session->verifying.checking.progress, okse_progress_free);
     okse_fd_clear(&session->state_fd);
     if (session->fd != STDIN_FILENO)
         okse_fd_clear(&session->fd);
@@ -116,6 +120,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return okse_fail(
             error, OKSE_ERROR_INVALID,
             "verify needs --trust trust.yaml: who must have signed (write one with: okse trust init -o trust.yaml)");
+    if (options->all && options->fast_fail)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--all and --fast-fail exclude each other");
     if (options->expect != NULL && !okse_sha256_parse(options->expect, &session->expect, error)) {
         g_prefix_error(error, "--expect: ");
         return false;
@@ -133,8 +139,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
     terms->state = session->state;
     terms->shown = invocation->arguments[0];
     session->verifying.trust = session->trust;
-    session->verifying.all = options->all;
-    session->verifying.progress = okse_progress_new("verifying", session->size);
+    session->verifying.checking = (OkseChecking){
+        .both = options->both, .all = options->all, .progress = okse_progress_new("verifying", session->size)};
     return true;
 }
 
@@ -194,7 +200,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
 {
     const VerifyOptions *options = invocation->options;
     g_auto(Session) session = {.state_fd = -1, .fd = -1, .record = OKSE_OUTPUT_INIT};
-    g_auto(OkseVerified) verified = {NULL, NULL};
+    g_auto(OkseVerified) verified = OKSE_VERIFIED_INIT;
 
     if (options->oms.model != NULL)
         return okse_verify_oms(invocation, &options->oms, options->at, error);
@@ -205,7 +211,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
         !okse_verify_bundle(session.fd, session.origin, &session.verifying, &verified, error))
         return 2;
-    g_clear_pointer(&session.verifying.progress, okse_progress_free);
+    g_clear_pointer(&session.verifying.checking.progress, okse_progress_free);
     if (session.journal != NULL && !verified.verification->verified)
         okse_verification_refuse(verified.verification,
                                  "a signing was interrupted (%s is there): the next okse sign undoes it",
