@@ -10,7 +10,6 @@
 #include "packager/tar_header.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #define BLOB_PREFIX "blobs/sha256/"
 
@@ -349,15 +348,14 @@ OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error)
 {
     g_autoptr(OkseBundle) bundle = bundle_new(fd, origin);
     Walk walk = {.bundle = bundle, .fd = fd};
-    struct stat info;
 
-    if (fstat(fd, &info) < 0) {
+    if (fstat(fd, &bundle->opened) < 0) {
         okse_fail_errno(error, "%s", origin);
         return NULL;
     }
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(bundle->opened.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", origin,
-                  S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
+                  S_ISDIR(bundle->opened.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
         return NULL;
     }
     return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;

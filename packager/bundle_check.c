@@ -2,19 +2,26 @@
  * keeps every processor busy; other blobs are one unit. Units that are longer than a segment come first, the longest
  * first, then the rest in archive order, which is the order of the disk. The faults are reported in archive order,
  * whichever worker found one first: after a fault only what stands before it is still of interest. */
+#include "core/text.h"
 #include "core/worker.h"
 #include "packager/bundle_internal.h"
 #include "packager/tree_hash.h"
 
 #include <stdatomic.h>
+#include <string.h>
+
+#define REMEMBER_EVERY (5 * G_USEC_PER_SEC)
+#define REMEMBER_FROM (1u << 20) /* smaller blobs are quicker checked again than written down */
 
 /* One blob. */
 typedef struct {
     const Stored *stored;
     bool by_verity, by_sha256;
     bool whole;               /* one unit, whatever its size */
-    OkseSha256 *segments;     /* of the tree, when it is not whole; written by the units */
+    OkseSha256 *segments;     /* of the tree; written by the units */
+    _Atomic bool *present;    /* by segment */
     _Atomic uint64_t missing; /* segments still to come; whoever brings the last one judges */
+    _Atomic bool holds;       /* agreed with its digests */
     bool faulty;              /* written by the judge */
     bool faulty_verity;
 } Item;
@@ -33,10 +40,14 @@ typedef struct {
     bool drop;
     _Atomic uint64_t first_fault; /* offset of the faulty blob nearest to the start, UINT64_MAX without one */
     _Atomic uint64_t read;
+    uint64_t resumed, total;
+    _Atomic gint64 remember_at; /* monotonic */
+    _Atomic bool remembering;
 } Check;
 
 void okse_checked_clear(OkseChecked *checked)
 {
+    g_clear_pointer(&checked->since, g_free);
     g_clear_pointer(&checked->faults, g_ptr_array_unref);
 }
 
@@ -50,8 +61,10 @@ static void judge(Check *check, Item *item, bool verity_holds, bool sha256_holds
 {
     uint64_t offset = item->stored->blob.offset, found = atomic_load(&check->first_fault);
 
-    if (verity_holds && sha256_holds)
+    if (verity_holds && sha256_holds) {
+        atomic_store(&item->holds, true);
         return;
+    }
     item->faulty = true;
     item->faulty_verity = !verity_holds;
     while (offset < found && !atomic_compare_exchange_weak(&check->first_fault, &found, offset))
@@ -107,21 +120,68 @@ static bool whole_check(Check *check, Item *item, const OkseJobs *jobs, GError *
     return true;
 }
 
+static void judge_tree(Check *check, Item *item)
+{
+    OkseSha256 tree = okse_tree_digest(item->segments, item->stored->blob.size);
+
+    judge(check, item, okse_sha256_equal(&tree, &item->stored->blob.verity), true);
+}
+
 static bool segment_check(Check *check, const Unit *unit, const OkseJobs *jobs, GError **error)
 {
     Item *item = unit->item;
     OkseRange range = blob_range(check, item);
-    OkseSha256 tree;
 
     if (!okse_tree_segment(&range, unit->segment, jobs, check->checking->progress, &item->segments[unit->segment],
                            error))
         return false;
     atomic_fetch_add(&check->read, unit->size);
-    if (atomic_fetch_sub(&item->missing, 1) > 1)
-        return true;
-    tree = okse_tree_digest(item->segments, range.size);
-    judge(check, item, okse_sha256_equal(&tree, &item->stored->blob.verity), true);
+    atomic_store(&item->present[unit->segment], true);
+    if (atomic_fetch_sub(&item->missing, 1) == 1)
+        judge_tree(check, item);
     return true;
+}
+
+static void item_remember(OkseCheckpointRecord *record, const Item *item)
+{
+    const OkseBlob *blob = &item->stored->blob;
+    uint64_t count = okse_tree_segments(blob->size);
+    OkseCheckpointBlob *entry;
+
+    if (blob->size < REMEMBER_FROM)
+        return;
+    if (atomic_load(&item->holds))
+        okse_checkpoint_record_add(record, &blob->digest, 0);
+    if (atomic_load(&item->holds) || item->whole || count == 1)
+        return;
+    entry = okse_checkpoint_record_add(record, &blob->digest, (unsigned)count);
+    for (uint64_t k = 0; k < count; k++)
+        if (atomic_load(&item->present[k])) {
+            entry->present[k] = true;
+            entry->segments[k] = item->segments[k];
+        }
+}
+
+static bool remember(const Check *check, GError **error)
+{
+    const OkseCheckpoint *checkpoint = check->checking->checkpoint;
+    g_autoptr(OkseCheckpointRecord) record =
+        okse_checkpoint_begin(checkpoint, &check->bundle->identity, check->checking->both);
+
+    for (guint i = 0; i < check->items->len; i++)
+        item_remember(record, &g_array_index(check->items, Item, i));
+    return okse_checkpoint_save(checkpoint, record, error);
+}
+
+/* Now and then, by whichever worker comes by. That it failed is said when it matters: at an interruption. */
+static void remember_sometimes(Check *check)
+{
+    if (check->checking->checkpoint == NULL || g_get_monotonic_time() < atomic_load(&check->remember_at) ||
+        atomic_exchange(&check->remembering, true))
+        return;
+    remember(check, NULL);
+    atomic_store(&check->remember_at, g_get_monotonic_time() + REMEMBER_EVERY);
+    atomic_store(&check->remembering, false);
 }
 
 static bool run_unit(OkseJobs *jobs, unsigned index, void *context, GError **error)
@@ -131,7 +191,10 @@ static bool run_unit(OkseJobs *jobs, unsigned index, void *context, GError **err
 
     if (is_moot(check, unit->item))
         return true;
-    return unit->item->whole ? whole_check(check, unit->item, jobs, error) : segment_check(check, unit, jobs, error);
+    if (!(unit->item->whole ? whole_check(check, unit->item, jobs, error) : segment_check(check, unit, jobs, error)))
+        return false;
+    remember_sometimes(check);
+    return true;
 }
 
 static int compare_units(gconstpointer a, gconstpointer b)
@@ -160,19 +223,54 @@ static void items_make(Check *check)
     }
 }
 
-static void units_make(Check *check)
+static uint64_t unit_size(const Item *item, uint64_t segment)
+{
+    uint64_t size = item->stored->blob.size;
+
+    return item->whole ? size : MIN(size - segment * OKSE_VERITY_SEGMENT, OKSE_VERITY_SEGMENT);
+}
+
+/* Take over what an earlier run had of this blob; the rest becomes units. */
+static void item_resume(Check *check, Item *item, uint64_t count)
+{
+    const OkseCheckpointBlob *known = okse_checkpoint_blob(check->checking->checkpoint, &item->stored->blob.digest);
+
+    if (known == NULL)
+        return;
+    if (known->count == 0) {
+        item->missing = 0;
+        atomic_store(&item->holds, true);
+        check->resumed += item->stored->blob.size;
+        return;
+    }
+    for (uint64_t k = 0; !item->whole && known->count == count && k < count; k++)
+        if (known->present[k]) {
+            item->segments[k] = known->segments[k];
+            atomic_store(&item->present[k], true);
+            item->missing--;
+            check->resumed += unit_size(item, k);
+        }
+    if (item->missing == 0)
+        judge_tree(check, item);
+}
+
+static void units_make(Check *check, bool resume)
 {
     for (guint i = 0; i < check->items->len; i++) {
         Item *item = &g_array_index(check->items, Item, i);
-        uint64_t size = item->stored->blob.size, count = item->whole ? 1 : okse_tree_segments(size);
+        uint64_t count = item->whole ? 1 : okse_tree_segments(item->stored->blob.size);
 
         item->missing = count;
-        if (!item->whole)
-            item->segments = g_new(OkseSha256, count);
-        for (uint64_t k = 0; k < count; k++) {
-            Unit unit = {item, k, item->whole ? size : MIN(size - k * OKSE_VERITY_SEGMENT, OKSE_VERITY_SEGMENT)};
+        item->segments = g_new(OkseSha256, count);
+        item->present = g_new0(_Atomic bool, count);
+        check->total += item->stored->blob.size;
+        if (resume)
+            item_resume(check, item, count);
+        for (uint64_t k = 0; item->missing > 0 && k < count; k++) {
+            Unit unit = {item, k, unit_size(item, k)};
 
-            g_array_append_val(check->units, unit);
+            if (!atomic_load(&item->present[k]))
+                g_array_append_val(check->units, unit);
         }
     }
     g_array_sort(check->units, compare_units);
@@ -183,6 +281,7 @@ static void item_clear(gpointer data)
     Item *item = data;
 
     g_free(item->segments);
+    g_free(item->present);
 }
 
 /* What was found, in archive order; without `all` only the first fault. */
@@ -190,6 +289,7 @@ static void results_collect(const Check *check, OkseChecked *checked)
 {
     checked->faults = g_ptr_array_new_with_free_func(g_free);
     checked->read = atomic_load(&check->read);
+    checked->resumed = check->resumed;
     for (guint i = 0; i < check->items->len; i++) {
         const Item *item = &g_array_index(check->items, Item, i);
         uint64_t size = item->stored->blob.size;
@@ -223,25 +323,80 @@ bool bundle_check_kept(const OkseBundle *bundle, GError **error)
     return true;
 }
 
+/* The run ends without a verdict: say what the next one can count on. */
+static bool stopped(const Check *check, GError *cause, GError **error)
+{
+    g_autoptr(GError) owned = cause, why = NULL;
+    g_autofree char *done = okse_text_size(atomic_load(&check->read) + check->resumed);
+    g_autofree char *all = okse_text_size(check->total);
+
+    if (check->checking->checkpoint == NULL) {
+        g_propagate_error(error, g_steal_pointer(&owned));
+        return false;
+    }
+    if (!remember(check, &why))
+        return okse_fail(error, (OkseError)cause->code, "%s; how far it came is not remembered: %s", cause->message,
+                         why->message);
+    return okse_fail(error, (OkseError)cause->code,
+                     "%s; about %s of %s were checked, and the same command goes on from there", cause->message, done,
+                     all);
+}
+
+/* What was hashed is what the file holds only if nobody wrote meanwhile. */
+static bool unchanged(const OkseBundle *bundle, GError **error)
+{
+    const struct stat *then = &bundle->opened;
+    struct stat now;
+
+    if (fstat(bundle->fd, &now) < 0)
+        return okse_fail_errno(error, "%s", bundle->origin);
+    if (now.st_size != then->st_size || memcmp(&now.st_mtim, &then->st_mtim, sizeof now.st_mtim) != 0 ||
+        memcmp(&now.st_ctim, &then->st_ctim, sizeof now.st_ctim) != 0)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: was changed while it was being checked", bundle->origin);
+    return true;
+}
+
+static bool check_run(Check *check, OkseChecked *checked, GError **error)
+{
+    const OkseCheckpoint *checkpoint = check->checking->checkpoint;
+    const OkseCheckpointRecord *earlier =
+        checkpoint == NULL ? NULL
+                           : okse_checkpoint_earlier(checkpoint, &check->bundle->identity, check->checking->both);
+    GError *cause = NULL;
+
+    items_make(check);
+    units_make(check, earlier != NULL);
+    okse_progress_skip(check->checking->progress, check->resumed);
+    if (!okse_jobs_run(check->units->len, check->checking->threads, run_unit, check, &cause))
+        return stopped(check, cause, error);
+    if (!unchanged(check->bundle, error))
+        return false;
+    results_collect(check, checked);
+    checked->since = check->resumed > 0 ? g_strdup(earlier->since) : NULL;
+    if (checked->faults->len > 0)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", check->bundle->origin,
+                         (const char *)g_ptr_array_index(checked->faults, 0));
+    return true;
+}
+
 bool okse_bundle_check(const OkseBundle *bundle, const OkseChecking *checking, OkseChecked *checked, GError **error)
 {
     g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(Item));
     g_autoptr(GArray) units = g_array_new(FALSE, FALSE, sizeof(Unit));
     g_auto(OkseChecked) found = OKSE_CHECKED_INIT;
-    Check check = {bundle, checking, items, units, okse_range_floods(bundle->slots.file_size), UINT64_MAX, 0};
-    bool good = true;
+    Check check = {.bundle = bundle,
+                   .checking = checking,
+                   .items = items,
+                   .units = units,
+                   .drop = okse_range_floods(bundle->slots.file_size),
+                   .first_fault = UINT64_MAX,
+                   .remember_at = g_get_monotonic_time() + REMEMBER_EVERY};
+    bool good;
 
     if (bundle->checked)
         return true;
     g_array_set_clear_func(items, item_clear);
-    items_make(&check);
-    units_make(&check);
-    if (!okse_jobs_run(units->len, checking->threads, run_unit, &check, error))
-        return false;
-    results_collect(&check, &found);
-    if (found.faults->len > 0)
-        good = okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", bundle->origin,
-                         (const char *)g_ptr_array_index(found.faults, 0));
+    good = check_run(&check, &found, error);
     if (checked != NULL) {
         *checked = found;
         found = (OkseChecked)OKSE_CHECKED_INIT;

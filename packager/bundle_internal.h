@@ -2,6 +2,8 @@
 
 #include "packager/bundle_reader.h"
 
+#include <sys/stat.h>
+
 /* What the parts of the reader share: bundle_archive.c walks the tar, bundle_index.c understands the metadata,
  * bundle_order.c compares with the one right order, bundle_check.c hashes payload, bundle_fault.c names what is wrong.
  */
@@ -30,7 +32,8 @@ typedef struct {
 } Expected;
 
 struct OkseBundle {
-    int fd; /* borrowed; -1 for a stream */
+    int fd;             /* borrowed; -1 for a stream */
+    struct stat opened; /* the file as it was then; nothing for a stream */
     char *origin;
     bool checked; /* payload was hashed while reading */
     OkseSha256 identity;

@@ -64,6 +64,9 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
 {
     const OkseChecked *checked = &verified->checked;
     json_t *components = json_array();
+    json_t *resumed = checked->since == NULL
+                          ? NULL
+                          : json_pack("{s:I, s:s}", "bytes", (json_int_t)checked->resumed, "since", checked->since);
     unsigned trees = 0, count = verified->bundle != NULL ? okse_bundle_components(verified->bundle) : 0;
 
     for (unsigned i = 0; i < count; i++) {
@@ -73,13 +76,13 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
         trees += strcmp(digest, "fs-verity") == 0;
         json_array_append_new(components, json_pack("{s:s, s:s}", "name", component->name, "digest", digest));
     }
-    return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o}", "digest",
+    return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o?, s:o}", "digest",
                      trees == 0       ? "sha256"
                      : trees == count ? "fs-verity"
                                       : "mixed",
                      "how", verifying->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
-                     "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "components",
-                     components);
+                     "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "resumed", resumed,
+                     "components", components);
 }
 
 json_t *okse_verification_json(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
@@ -178,6 +181,7 @@ static void checked_words(GString *text, const OkseVerified *verified, const Oks
     const OkseChecked *checked = &verified->checked;
     g_autofree char *by_verity = okse_text_size(checked->by_verity);
     g_autofree char *by_sha256 = okse_text_size(checked->by_sha256);
+    g_autofree char *resumed = okse_text_size(checked->resumed);
 
     g_string_append_printf(text, "  checked   %u blobs, every byte: ", okse_bundle_blobs(verified->bundle));
     if (verifying->checking.both)
@@ -188,6 +192,9 @@ static void checked_words(GString *text, const OkseVerified *verified, const Oks
         g_string_append_printf(text, "%s by SHA-256\n", by_sha256);
     else
         g_string_append_printf(text, "%s by fs-verity tree, %s by SHA-256\n", by_verity, by_sha256);
+    if (checked->since != NULL)
+        g_string_append_printf(text, "            %s of it in a run that began %s and was interrupted\n", resumed,
+                               checked->since);
 }
 
 char *okse_verification_words(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
