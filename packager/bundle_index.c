@@ -21,7 +21,7 @@ bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, 
 
     if (found == NULL) {
         found = g_new0(Expected, 1);
-        *found = (Expected){*digest, size, kind, -1};
+        *found = (Expected){.digest = *digest, .size = size, .kind = kind, .stored = -1};
         g_hash_table_insert(bundle->expected, &found->digest, found);
         return true;
     }
@@ -29,6 +29,17 @@ bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, 
         return refuse(bundle, error, "two descriptors of one digest", "their sizes differ");
     if (kind == EXPECT_METADATA)
         found->kind = kind;
+    return true;
+}
+
+bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const OkseSha256 *verity, GError **error)
+{
+    Expected *found = g_hash_table_lookup(bundle->expected, digest);
+
+    if (found->has_verity && !okse_sha256_equal(&found->verity, verity))
+        return refuse(bundle, error, "two descriptors of one digest", "their fs-verity digests differ");
+    found->has_verity = true;
+    found->verity = *verity;
     return true;
 }
 

@@ -347,14 +347,17 @@ static bool read_root(Run *run, GError **error)
     return false;
 }
 
+/* Both digests, as a real run: the one while it copies, the other where the file system seals. */
 static bool dry_run(Run *run, OkseInstallResult *result, GError **error)
 {
+    const OkseChecking checking = {.threads = run->install->threads, .both = true, .progress = run->install->progress};
+
     if (!read_root(run, error) || !check_sequence(run, error))
         return false;
     result->already = run->current != NULL && strcmp(run->current, run->name) == 0;
     if (run->root_fd >= 0 && !result->already && !okse_space_check(&run->space, run->install->root, error))
         return false;
-    return okse_bundle_check(run->install->bundle, run->install->threads, false, run->install->progress, NULL, error);
+    return okse_bundle_check(run->install->bundle, &checking, NULL, error);
 }
 
 static bool real_run(Run *run, OkseInstallResult *result, GError **error)

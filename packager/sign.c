@@ -267,6 +267,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
     g_auto(OkseSigned) result = {0};
     g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL, timestamp = NULL;
     g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
+    const OkseChecking checking = {.both = true, .progress = signing->progress}; /* who signs stands for both */
     char hint[OKSE_SHA256_HEX];
     OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
 
@@ -279,8 +280,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
                          path, okse_bundle_sequence(target.bundle), signing->rollback_from);
     if (!policy_holds(&target, signing, error))
         return false;
-    if ((signing->check || signing->policy != NULL) &&
-        !okse_bundle_check(target.bundle, 0, false, signing->progress, NULL, error))
+    if ((signing->check || signing->policy != NULL) && !okse_bundle_check(target.bundle, &checking, NULL, error))
         return false;
     if (!models_sign(&target, signing, &result, error))
         return false;

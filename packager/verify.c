@@ -106,42 +106,46 @@ static bool answer(OkseVerification *verification, GError *cause, GError **error
     return true;
 }
 
-static bool payload_check(const OkseBundle *bundle, const OkseVerifying *verifying, OkseVerification *verification,
-                          GError **error)
+static bool payload_check(OkseVerified *verified, const OkseVerifying *verifying, GError **error)
 {
-    g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func(g_free);
     GError *cause = NULL;
 
-    if (okse_bundle_check(bundle, verifying->threads, verifying->all, verifying->progress, faults, &cause))
+    if (okse_bundle_check(verified->bundle, &verifying->checking, &verified->checked, &cause))
         return true;
-    for (guint i = 0; i < faults->len && verifying->all; i++)
-        okse_verification_refuse(verification, "%s", (const char *)g_ptr_array_index(faults, i));
-    if (faults->len == 0 || !verifying->all)
-        return answer(verification, cause, error);
+    if (verified->checked.faults == NULL)
+        return answer(verified->verification, cause, error);
     g_error_free(cause);
     return true;
+}
+
+static void faults_refuse(const OkseVerified *verified)
+{
+    const GPtrArray *faults = verified->checked.faults;
+
+    for (guint i = 0; faults != NULL && i < faults->len; i++)
+        okse_verification_refuse(verified->verification, "%s", (const char *)g_ptr_array_index(faults, i));
 }
 
 bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error)
 {
-    g_auto(OkseVerified) made = {NULL, NULL};
+    g_auto(OkseVerified) made = OKSE_VERIFIED_INIT;
     GError *cause = NULL;
 
-    made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, verifying->progress, &cause)
+    made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, &verifying->checking, &made.checked, &cause)
                                     : okse_bundle_open(fd, origin, &cause);
     if (made.bundle != NULL) {
         made.verification = okse_bundle_judge(made.bundle, verifying->trust, &verifying->terms);
-        if (!verifying->stream && !verifying->payload_later &&
-            !payload_check(made.bundle, verifying, made.verification, error))
+        if (!verifying->stream && !verifying->payload_later && !payload_check(&made, verifying, error))
             return false;
     } else {
         made.verification = okse_verification_new();
         if (!answer(made.verification, cause, error))
             return false;
     }
+    faults_refuse(&made);
     *verified = made;
-    made = (OkseVerified){NULL, NULL};
+    made = (OkseVerified)OKSE_VERIFIED_INIT;
     return true;
 }
 
@@ -174,4 +178,5 @@ void okse_verified_clear(OkseVerified *verified)
 {
     g_clear_pointer(&verified->bundle, okse_bundle_free);
     g_clear_pointer(&verified->verification, okse_verification_free);
+    okse_checked_clear(&verified->checked);
 }
