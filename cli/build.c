@@ -1,6 +1,7 @@
 /* okse build: a stack becomes a bundle for one country. */
 #include "packager/build.h"
 #include "cli/commands.h"
+#include "cli/copied.h"
 #include "cli/edge.h"
 #include "cli/signing_key.h"
 #include "core/text.h"
@@ -12,6 +13,7 @@ typedef struct {
     char *country;
     char *output;
     char *threads;
+    char *copy;
     char *key, *certificate, *role, *passphrase_fd;
     gboolean is_unsigned;
     gboolean dry_run;
@@ -22,6 +24,8 @@ static const OkseOption options[] = {
      offsetof(BuildOptions, country)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle", offsetof(BuildOptions, output)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
+    {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
+     offsetof(BuildOptions, copy)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
      offsetof(BuildOptions, key)},
     {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
@@ -59,6 +63,7 @@ static bool read_threads(const char *text, unsigned *threads, GError **error)
 static bool print_result(const OkseBuildResult *result, const BuildOptions *given, bool json, GError **error)
 {
     g_autofree char *size = okse_text_size(result->size), *free_space = okse_text_size(result->available);
+    g_autofree char *needed = okse_text_size(result->needed), *copied = okse_copied_words(&result->copied);
     char text[OKSE_SHA256_TEXT];
 
     okse_sha256_text(&result->identity, text);
@@ -70,19 +75,22 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                       "payload", (json_int_t)result->payload, "available", (json_int_t)result->available, "blobs",
                       (int)result->blobs, "files", (int)result->files, "written", (int)!given->dry_run);
 
-        if (!given->dry_run)
+        json_object_set_new(document, "needed", json_integer((json_int_t)result->needed));
+        if (!given->dry_run) {
             json_object_set_new(document, "identity", json_string(text));
+            json_object_set_new(document, "copied", okse_copied_json(&result->copied));
+        }
         return okse_print_json(document, error);
     }
     if (given->dry_run) {
-        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, size, result->size,
+        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, needed, result->needed,
                    free_space);
         return true;
     }
     okse_print("%s\n  identity  %s\n  stack     %s %s, sequence %" G_GUINT64_FORMAT
-               ", for %s\n  size      %s, %u files in %u blobs\n",
+               ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n  space     %s needed, %s were free\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
-               result->blobs);
+               result->blobs, copied, needed, free_space);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
     else if (!given->is_unsigned)
@@ -110,7 +118,8 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--country ISO2 is missing: a bundle is built for one destination");
     if (given->key != NULL && given->is_unsigned)
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
-    return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
+    return okse_copy_option(given->copy, &request->way, error) && read_epoch(&request->epoch, error) &&
+           read_threads(given->threads, &request->threads, error);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)

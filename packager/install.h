@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/progress.h"
+#include "core/share.h"
 #include "packager/bundle_reader.h"
 #include "packager/drift.h"
 
@@ -15,6 +16,7 @@ typedef struct {
     const json_t *verification; /* what accepted it, kept in generation.json; may be NULL */
     gint64 now;                 /* seconds since 1970 */
     bool dry_run;               /* check everything, payload too; write nothing */
+    OkseCopyWay way;            /* how files get into the generation; the bytes are the same */
     unsigned threads;           /* 0: all */
     OkseProgress *progress;
 } OkseInstall;
@@ -27,6 +29,7 @@ typedef struct {
     char *drift;    /* with already: what drifted, in words; NULL when nothing did */
     uint64_t files, bytes;
     uint64_t sealed;            /* files that fs-verity seals now */
+    OkseCopied copied;          /* how the bytes of files got there; zero when nothing was written */
     uint64_t needed, available; /* bytes on the root's file system; 0 where not asked */
 } OkseInstallResult;
 void okse_install_result_clear(OkseInstallResult *result);
