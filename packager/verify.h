@@ -29,5 +29,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerified, okse_verified_clear)
 
 /* What the bundle says of itself, for the judge; borrowed from the bundle. */
 OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle);
-/* Its statements (GBytes); a new array of references. */
-GPtrArray *okse_bundle_statement_list(const OkseBundle *bundle) G_GNUC_WARN_UNUSED_RESULT;
+/* The bundle's statements against a policy, each also against the manifest that carries it; the payload is not read. */
+OkseVerification *okse_bundle_judge(const OkseBundle *bundle, const OkseTrust *trust,
+                                    const OkseJudgeTerms *terms) G_GNUC_WARN_UNUSED_RESULT;
