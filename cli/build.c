@@ -2,6 +2,7 @@
 #include "packager/build.h"
 #include "audit/report.h"
 #include "cli/commands.h"
+#include "cli/copied.h"
 #include "cli/edge.h"
 #include "cli/preflight.h"
 #include "cli/signing_key.h"
@@ -14,6 +15,7 @@ typedef struct {
     char *country;
     char *output;
     char *threads;
+    char *copy;
     char *gate, *site, *geo, *at;
     char **reports;
     char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
@@ -36,6 +38,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report of the pre-flight; may be repeated",
      offsetof(BuildOptions, reports)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
+    {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
+     offsetof(BuildOptions, copy)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
      offsetof(BuildOptions, key)},
     {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
@@ -92,6 +96,7 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                          bool json, GError **error)
 {
     g_autofree char *size = okse_text_size(result->size), *free_space = okse_text_size(result->available);
+    g_autofree char *needed = okse_text_size(result->needed), *copied = okse_copied_words(&result->copied);
     char text[OKSE_SHA256_TEXT];
 
     okse_sha256_text(&result->identity, text);
@@ -103,21 +108,24 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                       "payload", (json_int_t)result->payload, "available", (json_int_t)result->available, "blobs",
                       (int)result->blobs, "files", (int)result->files, "written", (int)!given->dry_run);
 
-        if (!given->dry_run)
+        json_object_set_new(document, "needed", json_integer((json_int_t)result->needed));
+        if (!given->dry_run) {
             json_object_set_new(document, "identity", json_string(text));
+            json_object_set_new(document, "copied", okse_copied_json(&result->copied));
+        }
         json_object_set_new(document, "preflight", okse_preflight_json(preflight));
         return okse_print_json(document, error);
     }
     if (given->dry_run) {
-        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, size, result->size,
+        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, needed, result->needed,
                    free_space);
         print_preflight(preflight);
         return true;
     }
     okse_print("%s\n  identity  %s\n  stack     %s %s, sequence %" G_GUINT64_FORMAT
-               ", for %s\n  size      %s, %u files in %u blobs\n",
+               ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n  space     %s needed, %s were free\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
-               result->blobs);
+               result->blobs, copied, needed, free_space);
     print_preflight(preflight);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
@@ -184,7 +192,8 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
     if (given->tsa != NULL && given->key == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
-    return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
+    return okse_copy_option(given->copy, &request->way, error) && read_epoch(&request->epoch, error) &&
+           read_threads(given->threads, &request->threads, error);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)

@@ -2,6 +2,7 @@
 
 #include "core/progress.h"
 #include "core/resource.h"
+#include "core/share.h"
 #include "packager/contents.h"
 #include "packager/plan.h"
 
@@ -17,6 +18,7 @@ typedef struct {
     const char *output;     /* NULL: NAME-VERSION-COUNTRY.okse in the working directory */
     gint64 epoch;           /* seconds since 1970: every time in the bundle */
     unsigned threads;       /* 0: all processors */
+    OkseCopyWay way;        /* how files get into the bundle; the bytes are the same */
     bool dry_run;           /* plan and check the space, write nothing */
     bool show_progress;
     OkseBuildExamine examine; /* or NULL */
@@ -30,12 +32,15 @@ typedef struct {
     uint64_t sequence;
     uint64_t size;      /* bytes of the bundle */
     uint64_t payload;   /* bytes of payload in it, equal files once */
-    uint64_t available; /* bytes the file system of the output had */
+    uint64_t needed;    /* bytes that the file system of the output needs: less than size where blocks are shared */
+    uint64_t available; /* bytes it had */
+    OkseCopied copied;  /* how the payload got there; zero after a dry run */
     unsigned blobs, files;
 } OkseBuildResult;
 
 /* Errors: INVALID (stack.yaml or a source, with its place; a source that changed meanwhile; an output inside a source),
- * NOT_FOUND, SYSTEM (too little space is found out before anything is written). Nothing is left behind on failure. */
+ * REFUSED (a way to copy that is not possible there), NOT_FOUND, SYSTEM (too little space is found out before anything
+ * is written). Nothing is left behind on failure. */
 bool okse_build(const OkseBuildRequest *request, const OkseResources *resources, OkseBuildResult *result,
                 GError **error);
 void okse_build_result_clear(OkseBuildResult *result);

@@ -30,7 +30,7 @@ typedef struct {
     OkseState *state;
     char *name, *current;
     OkseSpace space;
-    uint64_t sealed;
+    OkseStaged staged;
 } Run;
 
 static void run_clear(Run *run)
@@ -208,7 +208,7 @@ static bool fill_stage(Run *run, const char *stage, GError **error)
         return okse_fail_errno(error, "make directory generations/%s", stage);
     stage_fd = okse_open_beneath(run->generations_fd, stage, O_RDONLY | O_DIRECTORY, 0, error);
     if (stage_fd < 0 || !okse_verity_supported(stage_fd, &run->staging.verity, error) ||
-        !okse_stage_parts(stage_fd, run->parts, &run->staging, &run->sealed, error) ||
+        !okse_stage_parts(stage_fd, run->parts, &run->staging, &run->staged, error) ||
         !write_records(run, stage_fd, error) || !write_commit(run, stage_fd, error))
         return false;
     return syncfs(stage_fd) == 0 || okse_fail_errno(error, "sync generation %s", run->name);
@@ -218,7 +218,8 @@ static bool write_generation(Run *run, GError **error)
 {
     g_autofree char *stage = g_strconcat(".stage-", run->name, NULL);
 
-    if (okse_space_check(&run->space, run->install->root, error) && fill_stage(run, stage, error) &&
+    if (okse_space_share(&run->space, run->parts, &run->staging, run->generations_fd, error) &&
+        okse_space_check(&run->space, run->install->root, error) && fill_stage(run, stage, error) &&
         name_generation(run, stage, error))
         return okse_remove_tree(run->generations_fd, stage, error); /* what was exchanged */
     okse_remove_tree(run->generations_fd, stage, NULL);
@@ -268,7 +269,8 @@ static void fill_result(const Run *run, OkseInstallResult *result)
 {
     result->generation = g_strdup(run->name);
     result->previous = g_strdup(run->current);
-    result->sealed = run->sealed;
+    result->sealed = run->staged.sealed;
+    result->copied = run->staged.copied;
     result->needed = run->space.needed;
     result->available = run->space.available;
     for (guint i = 0; i < run->parts->len; i++) {
@@ -375,7 +377,8 @@ bool okse_install(const OkseInstall *install, OkseInstallResult *result, GError 
     g_auto(Run) run = {.install = install, .root_fd = -1, .generations_fd = -1};
     g_auto(OkseInstallResult) filled = {0};
 
-    run.staging = (OkseStaging){install->bundle, install->bundle_fd, install->threads, false, install->progress};
+    run.staging =
+        (OkseStaging){install->bundle, install->bundle_fd, install->threads, false, install->way, install->progress};
     run.name = okse_generation_name(okse_bundle_sequence(install->bundle), okse_bundle_identity(install->bundle));
     if (!read_parts(&run, error) || !open_root(&run, error))
         return false;

@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/progress.h"
+#include "core/share.h"
 #include "packager/bundle_reader.h"
 #include "packager/drift.h"
 #include "packager/oms.h"
@@ -18,6 +19,7 @@ typedef struct {
     bool rollback;              /* a lower sequence than was installed before was ordered by who may */
     gint64 now;                 /* seconds since 1970 */
     bool dry_run;               /* check everything, payload too; write nothing */
+    OkseCopyWay way;            /* how files get into the generation; the bytes are the same */
     unsigned threads;           /* 0: all */
     OkseProgress *progress;
 } OkseInstall;
@@ -30,6 +32,7 @@ typedef struct {
     char *drift;    /* with already: what drifted, in words; NULL when nothing did */
     uint64_t files, bytes;
     uint64_t sealed;            /* files that fs-verity seals now */
+    OkseCopied copied;          /* how the bytes of files got there; zero when nothing was written */
     uint64_t needed, available; /* bytes on the root's file system; 0 where not asked */
 } OkseInstallResult;
 void okse_install_result_clear(OkseInstallResult *result);

@@ -21,6 +21,7 @@ typedef struct OkseBlobPlan {
     GBytes *bytes;                /* … or are these; generated ones once digests are known; owned */
     struct OkseBlobPlan *same_as; /* stored there already; only digests are copied */
     uint64_t prefix_at, data_at;  /* offsets in the bundle, from layout.c */
+    bool shares;                  /* its blocks can be those of the source's file, from build_space.c */
 } OkseBlobPlan;
 
 typedef enum { OKSE_PLAN_RAW, OKSE_PLAN_TAR, OKSE_PLAN_IMAGE, OKSE_PLAN_STACK } OksePlanForm;
