@@ -14,6 +14,7 @@ struct OkseJobs {
     void *context;
     GError **errors; /* one a job */
     _Atomic unsigned next;
+    _Atomic unsigned spare; /* threads without a job */
     _Atomic bool failed;
 };
 
@@ -53,7 +54,23 @@ static gpointer work(gpointer data)
         if (!jobs->run(jobs, index, jobs->context, &jobs->errors[index]))
             atomic_store(&jobs->failed, true);
     }
+    atomic_fetch_add(&jobs->spare, 1);
     return NULL;
+}
+
+bool okse_jobs_borrow(OkseJobs *jobs)
+{
+    unsigned spare = atomic_load(&jobs->spare);
+
+    while (spare > 0)
+        if (atomic_compare_exchange_weak(&jobs->spare, &spare, spare - 1))
+            return true;
+    return false;
+}
+
+void okse_jobs_give_back(OkseJobs *jobs)
+{
+    atomic_fetch_add(&jobs->spare, 1);
 }
 
 static bool first_error(OkseJobs *jobs, GError **error)
@@ -90,6 +107,7 @@ bool okse_jobs_run(unsigned count, unsigned threads, OkseJobFunc run, void *cont
     if (threads == 0)
         threads = okse_processors();
     extra = MIN(threads, MAX(count, 1)) - 1; /* this thread works too */
+    atomic_store(&jobs.spare, threads - extra - 1);
     pool = g_new0(GThread *, extra + 1);
     for (unsigned i = 0; i < extra; i++)
         pool[i] = g_thread_new("okse-worker", work, &jobs);

@@ -111,7 +111,7 @@ static bool copy_from_source(Copy *copy, const Job *job, GError **error)
 }
 
 /* A directory's file, whose blocks the bundle may share. */
-static bool copy_file(const Work *work, const OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
+static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
 {
     const OkseBundleTarget *target = work->target;
     okse_autofd fd = okse_source_open(blob->source, blob->entry, error);

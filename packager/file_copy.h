@@ -15,7 +15,7 @@ typedef struct {
     bool reserve;                    /* take the disk space of what must be written first */
     bool wants_verity;               /* the fs-verity digest too */
     const char *from_name, *to_name; /* in messages */
-    const OkseJobs *jobs;            /* looked at for a stop; may be NULL */
+    OkseJobs *jobs;                  /* looked at for a stop, asked for a second thread; may be NULL */
     OkseProgress *progress;
 } OkseFileCopy;
 

@@ -133,7 +133,7 @@ static bool is_layout_text(const OksePart *part, const OkseTreeEntry *entry)
     return part->form == OKSE_FORM_IMAGE && strchr(entry->path, '/') == NULL;
 }
 
-static bool stage_blob(const Work *work, Job *job, const OkseJobs *jobs, int fd, GError **error)
+static bool stage_blob(const Work *work, Job *job, OkseJobs *jobs, int fd, GError **error)
 {
     const OkseFileCopy copy = {.span = {job->blob.fd, fd, job->blob.offset, 0, job->blob.size},
                                .way = work->staging->way,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import pytest
 from install_bundle import Site, raw, tar, tree
+from test_stack_refusals import Restless, alter_in_place, grow
 from stacks import Bundle, HEAD, build, leftovers, noise, run, simple, write
 
 MAKE = {"xfs": ["mkfs.xfs", "-q", "-m", "reflink=1"], "btrfs": ["mkfs.btrfs", "-q"],
@@ -126,6 +127,7 @@ def test_what_changes_after_the_build_does_not_change_the_bundle(okse, disk):
 @pytest.mark.parametrize("way", ["auto", "range", "plain"])
 def test_every_way_gives_the_same_bytes(okse, tmp_path, way):
     weights(tmp_path, size=5 * MIB + 777)
+    write(tmp_path / "model/large.bin", noise("large", 21 * MIB + 1))
     write(tmp_path / "tree/a/b", noise("b", 300_000))
     (tmp_path / "tree/link").symlink_to("a/b")
     stack = tmp_path / "stack.yaml"
@@ -160,7 +162,7 @@ def test_another_file_system_is_written(okse, tmp_path, disk):
     assert payload_of(result)["reflink"] == 0
     refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "reflink", status=1)
     assert "r.okse cannot share blocks (Invalid cross-device link)" in refused.err
-    refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "range", status=1)
+    refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "range", "--threads", "1", status=1)
     assert f"--copy range: not possible from {place.path}/model/model-" in refused.err
     assert "to the bundle (Invalid cross-device link)" in refused.err
 
@@ -176,6 +178,33 @@ def test_sources_on_two_file_systems_are_told_apart(okse, disk):
     copied = payload_of(result)
     assert copied["reflink"] == 3 * MIB and copied["written"] + copied["copy_file_range"] == 2 * MIB
     assert 2 * MIB < result["needed"] < 3 * MIB
+
+
+@pytest.mark.parametrize("action", [grow, alter_in_place])
+def test_a_source_that_changes_while_it_is_shared_is_refused(okse, tmp_path, disk, action):
+    place = disk("xfs")
+    write(place.path / "data/big", bytes(64 * MIB))
+    stack = simple(place.path, kind="weights")
+    with Restless(lambda: action(place.path / "data/big")):
+        refused = okse("build", stack, "--country", "VN", "-o", place.path / "o.okse", status=2)
+    assert "big: changed while it was being packed; nothing was written" in refused.err
+    assert sorted(os.listdir(place.path)) == ["data", "stack.yaml"]
+
+
+@pytest.mark.parametrize("threads, expected", [(1, False), (2, True)])
+def test_one_large_file_is_hashed_beside_its_copying(okse, tmp_path, threads, expected):
+    """A worker without a file of its own hashes for the one that has it; with one thread nobody does."""
+    write(tmp_path / "data/only.bin", noise("only", 20 * MIB + 5))
+    stack, trace = simple(tmp_path, kind="weights"), tmp_path / "trace"
+    done = subprocess.run(["strace", "-f", "-e", "trace=prctl", "-o", trace, okse.binary, "build", stack, "--country", "VN",
+                           "--gate", "off", "--unsigned", "--threads", str(threads), "-o", tmp_path / "o.okse"],
+                          capture_output=True, text=True, env=okse.environment)
+    if done.returncode != 0 and "ptrace" in done.stderr:
+        pytest.skip("strace may not trace here")
+    assert done.returncode == 0, done.stderr
+    assert ('PR_SET_NAME, "okse-lane"' in trace.read_text()) == expected
+    layer = Bundle(tmp_path / "o.okse").titles("data")["only.bin"]
+    assert layer["digest"] == "sha256:" + run("openssl", "dgst", "-sha256", "-r", tmp_path / "data/only.bin").split()[0]
 
 
 def test_an_unknown_way_is_refused(okse, tmp_path):
