@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",    "build",    "inspect", "diff",    "sign",      "verify",
+static const char *const known_topics[] = {"init",    "build", "rebuild",    "inspect", "diff",    "sign",      "verify",
                                            "install", "rollback", "status",  "collect", "audit",     "report",
                                            "policy",  "trust",    "key",     "--help",  "--version", NULL};
 
@@ -17,6 +17,7 @@ const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     &okse_command_init,
     &okse_command_build,
+    &okse_command_rebuild,
     /* reading */
     &okse_command_inspect,
     &okse_command_diff,

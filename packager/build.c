@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/vocabulary.h"
+#include "packager/build_nowhere.h"
 #include "packager/build_space.h"
 #include "packager/bundle_writer.h"
 #include "packager/equal.h"
@@ -162,7 +163,10 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.path = request->output != NULL
                      ? g_strdup(request->output)
                      : g_strdup_printf("%s-%s-%s.okse", stack->name, stack->version, request->country);
-    if (!write_bundle(request, plan, &layout, built.path, &built, error))
+    if (request->discard ? !okse_build_nowhere(request, plan, &layout, error)
+                         : !write_bundle(request, plan, &layout, built.path, &built, error))
+        return false;
+    if (!request->dry_run && request->watch != NULL && !request->watch(request->watch_context, plan, error))
         return false;
     if (!request->dry_run)
         built.identity = plan->index->digest;

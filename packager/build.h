@@ -11,6 +11,9 @@
  * Errors: its own. */
 typedef bool (*OkseBuildExamine)(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 
+/* Called when every digest is known (never in a dry run). false ends the build as a failure. Errors: its own. */
+typedef bool (*OkseBuildWatch)(void *context, const OksePlan *plan, GError **error);
+
 /* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
 typedef struct {
     const char *stack_path; /* of stack.yaml, as the user named it */
@@ -23,6 +26,9 @@ typedef struct {
     bool show_progress;
     OkseBuildExamine examine; /* or NULL */
     void *examine_context;
+    bool discard;         /* compute the identity and write nothing; `output` is not looked at */
+    OkseBuildWatch watch; /* or NULL */
+    void *watch_context;
 } OkseBuildRequest;
 
 typedef struct {

@@ -245,14 +245,14 @@ static bool check_weights(const OkseSource *source, GError **error)
 }
 
 /* What a reader would refuse is refused before anything is written. */
-static bool check_paths(const OkseSource *source, GError **error)
+static bool check_paths(const OkseSource *source, OksePlanForm form, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autofree char *first = NULL, *second = NULL;
     const char *one, *other;
 
     for (unsigned i = 0; i < okse_source_count(source); i++)
-        if (okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
+        if (form == OKSE_PLAN_TAR || okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
             g_ptr_array_add(paths, okse_source_entry(source, i)->path);
     if (okse_paths_distinct(paths, &one, &other))
         return true;
@@ -295,12 +295,11 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
-    if (manifest->form == OKSE_PLAN_TAR) {
+    if (manifest->form == OKSE_PLAN_TAR)
         plan_tar(plan, manifest, source);
-        return true;
-    }
-    plan_raw(plan, manifest, source);
-    return check_paths(source, error);
+    else
+        plan_raw(plan, manifest, source);
+    return check_paths(source, manifest->form, error);
 }
 
 OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)

@@ -162,7 +162,7 @@ def test_another_file_system_is_written(okse, tmp_path, disk):
     assert payload_of(result)["reflink"] == 0
     refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "reflink", status=1)
     assert "r.okse cannot share blocks (Invalid cross-device link)" in refused.err
-    refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "range", status=1)
+    refused = okse("build", stack, "--country", "VN", "-o", tmp_path / "r.okse", "--copy", "range", "--threads", "1", status=1)
     assert f"--copy range: not possible from {place.path}/model/model-" in refused.err
     assert "to the bundle (Invalid cross-device link)" in refused.err
 
