@@ -119,6 +119,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
                                 .output = given->output,
+                                .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .dry_run = given->dry_run,
                                 .show_progress = true};
     g_autoptr(OkseResources) resources = NULL;
@@ -146,7 +147,8 @@ const OkseCommand okse_command_build = {
     .maximum = 1,
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
-               "Times in the bundle come from SOURCE_DATE_EPOCH, else 1970.",
+               "Times in the bundle come from SOURCE_DATE_EPOCH, else from the newest commit\n"
+               "of the git sources, else 1970.",
     .options = options,
     .options_size = sizeof(BuildOptions),
     .run = run,

@@ -136,6 +136,15 @@ static unsigned count_files(const OksePlan *plan)
     return count;
 }
 
+static gint64 newest_time(const OksePlan *plan)
+{
+    gint64 newest = 0;
+
+    for (guint i = 0; i < plan->sources->len; i++)
+        newest = MAX(newest, okse_source_time(g_ptr_array_index(plan->sources, i)));
+    return newest;
+}
+
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
                            GError **error)
 {
@@ -146,7 +155,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
     if (plan == NULL)
         return NULL;
     plan->country = request->country;
-    plan->epoch = request->epoch;
+    plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     okse_plan_documents(plan, request->documents, request->document_count);
     if (!okse_layout_join_equal(plan, error) || !okse_equal_trees(plan, error) || !okse_manifest_render(plan, error))
         return NULL;

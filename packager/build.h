@@ -5,11 +5,13 @@
 #include "packager/plan.h"
 
 /* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
+#define OKSE_EPOCH_OF_SOURCES (-1) /* the time of the newest commit that is packed, or 0 when none is */
+
 typedef struct {
     const char *stack_path; /* of stack.yaml, as the user named it */
     const char *country;    /* ISO 3166-1 alpha-2 */
     const char *output;     /* NULL: NAME-VERSION-COUNTRY.okse in the working directory */
-    gint64 epoch;           /* seconds since 1970: every time in the bundle */
+    gint64 epoch;           /* seconds since 1970: every time in the bundle; or OKSE_EPOCH_OF_SOURCES */
     unsigned threads;       /* 0: all processors */
     bool dry_run;           /* plan and check the space, write nothing */
     bool show_progress;

@@ -29,6 +29,7 @@ OkseSource *source_new(const char *origin, int fd, SourceCopy copy)
     source->origin = g_strdup(origin);
     source->fd = fd;
     source->copy = copy;
+    source->time = -1;
     source->entries = g_ptr_array_new_with_free_func(entry_destroy);
     return source;
 }
@@ -38,6 +39,9 @@ void okse_source_free(OkseSource *source)
     if (source == NULL)
         return;
     okse_fd_clear(&source->fd);
+    json_decref(source->provenance);
+    if (source->detail != NULL)
+        source->detail_free(source->detail);
     g_ptr_array_unref(source->entries);
     g_free(source->origin);
     g_free(source);
@@ -98,6 +102,16 @@ bool okse_source_is_directory(const OkseSource *source, uint64_t device, uint64_
 bool okse_source_is_file(const OkseSource *source, uint64_t device, uint64_t inode)
 {
     return (source->single || source->sequential) && source->device == device && source->inode == inode;
+}
+
+const json_t *okse_source_provenance(const OkseSource *source)
+{
+    return source->provenance;
+}
+
+gint64 okse_source_time(const OkseSource *source)
+{
+    return source->time;
 }
 
 unsigned okse_source_count(const OkseSource *source)

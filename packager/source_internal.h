@@ -1,8 +1,9 @@
 #pragma once
 
 #include "packager/source.h"
+#include "packager/stack.h"
 
-/* What the two kinds of source share: for source.c, source_directory.c and source_archive.c only. */
+/* What the kinds of source share: for source*.c only. */
 typedef bool (*SourceCopy)(const OkseSource *source, const bool *wanted, OkseSourceSink sink, void *context,
                            GError **error);
 
@@ -14,7 +15,14 @@ struct OkseSource {
     bool sequential;
     uint64_t device, inode;
     SourceCopy copy;
+    json_t *provenance; /* or NULL */
+    gint64 time;        /* or -1 */
+    void *detail;       /* of the kind of source */
+    GDestroyNotify detail_free;
 };
+
+/* A commit of a repository (GIT). Errors: INVALID, NOT_FOUND, SYSTEM. */
+OkseSource *okse_source_open_git(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
 
 OkseSource *source_new(const char *origin, int fd, SourceCopy copy);
 
