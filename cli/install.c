@@ -211,6 +211,7 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
                                  .bundle = session->verified.bundle,
                                  .bundle_fd = session->fd,
                                  .verification = verification,
+                                 .rollback = session->verified.verification->rollback,
                                  .now = session->verifying.terms.now,
                                  .dry_run = options->dry_run,
                                  .progress = progress};

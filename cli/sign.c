@@ -11,7 +11,9 @@
 #define CHAIN_LIMIT (1u << 20)
 
 typedef struct {
-    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *trust, *model, *output;
+    char *rollback_from, *reason;
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
+        *output;
     gboolean check;
 } SignOptions;
 
@@ -28,7 +30,13 @@ static const OkseOption sign_options[] = {
      offsetof(SignOptions, passphrase_fd)},
     {OKSE_OPTION_PATH, "trust", 0, "FILE", "countersign: verify by this policy first, and say so",
      offsetof(SignOptions, trust)},
+    {OKSE_OPTION_TEXT, "rollback-from", 0, "SEQUENCE",
+     "order that this bundle is accepted where that sequence was (with --reason, --expires)",
+     offsetof(SignOptions, rollback_from)},
+    {OKSE_OPTION_TEXT, "reason", 0, "TEXT", "why, for the record", offsetof(SignOptions, reason)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(SignOptions, tsa)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
@@ -57,14 +65,35 @@ static bool terms_read(const SignOptions *options, OkseSigning *signing, GError 
     return true;
 }
 
+/* An order to go back says from where, why and until when. */
+static bool override_read(const SignOptions *options, OkseSigning *signing, GError **error)
+{
+    guint64 from = 0;
+
+    if (options->rollback_from == NULL)
+        return options->reason == NULL || okse_fail(error, OKSE_ERROR_INVALID, "--reason belongs to --rollback-from");
+    if (!g_ascii_string_to_unsigned(options->rollback_from, 10, 1, G_MAXINT64, &from, NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--rollback-from must be a sequence, a whole number from 1");
+    if (options->reason == NULL || *options->reason == '\0' || options->expires == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--rollback-from needs --reason TEXT and --expires DATE");
+    if (options->role != NULL || options->trust != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--rollback-from is an override, no signature for a role: leave out --role and --trust");
+    signing->rollback_from = from;
+    signing->reason = options->reason;
+    signing->role = "override";
+    return true;
+}
+
 static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
 {
-    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
+    OkseSigning signing = {
+        .role = options->role != NULL ? options->role : "vendor", .tsa = options->tsa, .check = options->check};
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseTrust) trust = NULL;
     g_auto(OkseSigningKey) signer = {NULL, NULL};
 
-    if (!terms_read(options, &signing, error) ||
+    if (!terms_read(options, &signing, error) || !override_read(options, &signing, error) ||
         !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
         return false;
     if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
@@ -97,7 +126,7 @@ static bool request_write(const SignOptions *options, const OkseSigned *made, GE
 static bool result_print(const OkseInvocation *invocation, const SignOptions *options, const OkseSigned *made,
                          GError **error)
 {
-    const char *role = options->role != NULL ? options->role : "vendor";
+    const char *role = options->rollback_from != NULL ? "override" : options->role != NULL ? options->role : "vendor";
     char identity[OKSE_SHA256_TEXT], statement[OKSE_SHA256_TEXT];
     g_autoptr(json_t) document = NULL;
 
@@ -169,6 +198,11 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     if ((options->key == NULL) == (options->response == NULL)) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "sign needs --key URI, or --tsa-response FILE (make a key with: okse key new -o key.pem)");
+        return 2;
+    }
+    if (options->tsa != NULL && (options->request != NULL || options->response != NULL)) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "--tsa asks an authority now; --tsa-request and --tsa-response are for a courier");
         return 2;
     }
     good = options->response != NULL ? stamp(path, options, &made, error)

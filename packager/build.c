@@ -145,6 +145,29 @@ static gint64 newest_time(const OksePlan *plan)
     return newest;
 }
 
+static bool examine(const OkseBuildRequest *request, OksePlan *plan, GError **error)
+{
+    g_autoptr(OkseContents) contents = request->examine == NULL ? NULL : okse_contents_of_plan(plan);
+
+    return contents == NULL || request->examine(request->examine_context, contents, plan->documents, error);
+}
+
+/* There is one source for each component, in order. */
+static json_t *list_left_out(const OksePlan *plan)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < plan->sources->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, i);
+        const GPtrArray *paths = okse_source_left_out(g_ptr_array_index(plan->sources, i));
+
+        for (guint k = 0; k < paths->len; k++)
+            json_array_append_new(list, json_pack("{s:s,s:s}", "component", component->name, "path",
+                                                  (const char *)g_ptr_array_index(paths, k)));
+    }
+    return list;
+}
+
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
                            GError **error)
 {
@@ -156,7 +179,9 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
         return NULL;
     plan->country = request->country;
     plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
-    okse_plan_documents(plan, request->documents, request->document_count);
+    if (!examine(request, plan, error))
+        return NULL;
+    okse_plan_documents(plan);
     if (!okse_layout_join_equal(plan, error) || !okse_equal_trees(plan, error) || !okse_manifest_render(plan, error))
         return NULL;
     return g_steal_pointer(&plan);
@@ -192,6 +217,7 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.payload = layout.payload;
     built.blobs = layout.order->len;
     built.files = count_files(plan);
+    built.left_out = list_left_out(plan);
     *result = built;
     built = (OkseBuildResult){0};
     return true;
@@ -202,4 +228,5 @@ void okse_build_result_clear(OkseBuildResult *result)
     g_clear_pointer(&result->path, g_free);
     g_clear_pointer(&result->name, g_free);
     g_clear_pointer(&result->version, g_free);
+    g_clear_pointer(&result->left_out, json_decref);
 }

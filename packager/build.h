@@ -2,7 +2,13 @@
 
 #include "core/progress.h"
 #include "core/resource.h"
+#include "packager/contents.h"
 #include "packager/plan.h"
+
+/* Called when the sources are known and before anything is written: look into what the bundle will hold, and add
+ * documents (okse_document_new()) that it shall carry in its stack manifest, in this order. false ends the build.
+ * Errors: its own. */
+typedef bool (*OkseBuildExamine)(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 
 /* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
 #define OKSE_EPOCH_OF_SOURCES (-1) /* the time of the newest commit that is packed, or 0 when none is */
@@ -15,8 +21,8 @@ typedef struct {
     unsigned threads;       /* 0: all processors */
     bool dry_run;           /* plan and check the space, write nothing */
     bool show_progress;
-    const OkseDocument *documents; /* more generated documents for the stack manifest; borrowed */
-    unsigned document_count;
+    OkseBuildExamine examine; /* or NULL */
+    void *examine_context;
 } OkseBuildRequest;
 
 typedef struct {
@@ -28,6 +34,7 @@ typedef struct {
     uint64_t payload;   /* bytes of payload in it, equal files once */
     uint64_t available; /* bytes the file system of the output had */
     unsigned blobs, files;
+    json_t *left_out; /* [{"component", "path"}]: what .okseignore kept out */
 } OkseBuildResult;
 
 /* Errors: INVALID (stack.yaml or a source, with its place; a source that changed meanwhile; an output inside a source),

@@ -79,7 +79,7 @@ static bool check_sequence(const Run *run, GError **error)
         return okse_fail(error, OKSE_ERROR_INVALID, "sequence over %" G_GINT64_FORMAT, G_MAXINT64);
     if (highest == NULL)
         return true;
-    if (okse_bundle_sequence(bundle) < highest->sequence)
+    if (okse_bundle_sequence(bundle) < highest->sequence && !run->install->rollback)
         return okse_fail(error, OKSE_ERROR_REFUSED,
                          "sequence %" G_GUINT64_FORMAT " of '%s' is lower than %" G_GUINT64_FORMAT
                          ", which was installed on %s (to go back to an installed generation: okse rollback)",

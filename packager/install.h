@@ -13,6 +13,7 @@ typedef struct {
         *bundle;   /* accepted by whoever calls: install itself checks bytes, sequence and form, not who signed */
     int bundle_fd; /* what it was opened from; borrowed */
     const json_t *verification; /* what accepted it, kept in generation.json; may be NULL */
+    bool rollback;              /* a lower sequence than was installed before was ordered by who may */
     gint64 now;                 /* seconds since 1970 */
     bool dry_run;               /* check everything, payload too; write nothing */
     unsigned threads;           /* 0: all */

@@ -57,11 +57,18 @@ static bool hint_names(const char *hint, const OkseKey *key)
            strcmp(hint, base64) == 0;
 }
 
+/* The roles, and behind them those who may override; NULL at the end. */
+static const OkseRole *role_at(const OkseTrust *trust, guint index)
+{
+    if (index < trust->roles->len)
+        return g_ptr_array_index(trust->roles, index);
+    return index == trust->roles->len ? trust->override : NULL;
+}
+
 /* The next bare key of the policy from *role, *signer on; NULL at the end. */
 static const OkseSigner *next_key(const OkseTrust *trust, guint *role, guint *signer)
 {
-    while (*role < trust->roles->len) {
-        const OkseRole *current = g_ptr_array_index(trust->roles, *role);
+    for (const OkseRole *current = role_at(trust, *role); current != NULL; current = role_at(trust, *role)) {
 
         if (*signer < current->signers->len) {
             const OkseSigner *found = g_ptr_array_index(current->signers, (*signer)++);
@@ -195,7 +202,8 @@ static void claim_show(Case *one)
     if (!okse_statement_read(one->bundle->envelope.payload, "statement", &statement, NULL))
         return;
     verdict->predicate = g_strdup(statement.predicate_type);
-    if (!okse_statement_counts(&statement) || !okse_release_read(&statement, "statement", &release, NULL))
+    if ((!okse_statement_counts(&statement) && !okse_statement_overrides(&statement)) ||
+        !okse_release_read(&statement, "statement", &release, NULL))
         return;
     verdict->role = g_strdup(release.role);
     verdict->signed_at = okse_text_time(release.signed_at);
@@ -217,7 +225,8 @@ static bool content_check(Case *one)
         return settle(one, "rejected", "the statement is about another bundle (identity %s)",
                       okse_sha256_hex(&statement.subject, hex));
     }
-    if (!okse_statement_counts(&statement)) {
+    one->judged->override = okse_statement_overrides(&statement);
+    if (!okse_statement_counts(&statement) && !one->judged->override) {
         g_autofree char *shown = okse_text_show(statement.predicate_type, -1, false);
 
         return settle(one, "ignored", "predicate type %s counts for no role", shown);

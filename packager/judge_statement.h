@@ -11,6 +11,7 @@ typedef struct {
     OkseSha256 key_id;             /* when `valid` */
     OkseCertificates *chain;       /* when certificates signed; NULL for a bare key */
     bool chain_trusted;            /* it leads to a root of the policy, so that its names mean something */
+    bool override;                 /* an order to accept a lower sequence: counts for no role */
     bool valid;                    /* signature, algorithm, chain, subject, content and time all hold */
     bool fatal;                    /* the bundle is refused whatever else it carries */
     bool malformed;                /* fatal, and no valid format at all */

@@ -5,6 +5,7 @@
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
+#include "packager/timestamp_fetch.h"
 #include "packager/verify.h"
 
 #include <sys/file.h>
@@ -128,6 +129,8 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
         .signed_at = signing->signed_at,
         .not_before = signing->not_before != OKSE_TIME_NONE ? signing->not_before : signing->signed_at,
         .expires = signing->expires,
+        .rollback_from = signing->rollback_from,
+        .reason = g_strdup(signing->reason),
     };
     g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", okse_bundle_country(bundle));
     GBytes *law = okse_bundle_document(bundle, title);
@@ -140,6 +143,13 @@ static GBytes *payload_make(const OkseBundle *bundle, const OkseSigning *signing
     }
     return signing->policy != NULL ? summary_write(bundle, signing, &release)
                                    : okse_release_write(&release, okse_bundle_identity(bundle));
+}
+
+static const char *predicate_of(const OkseSigning *signing)
+{
+    if (signing->rollback_from > 0)
+        return OKSE_PREDICATE_OVERRIDE;
+    return signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE;
 }
 
 /* What a countersigner vouches for was really looked at. */
@@ -177,13 +187,18 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
 {
     g_auto(Target) target = {.fd = -1};
     g_auto(OkseSigned) result = {0};
-    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL;
+    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL, timestamp = NULL;
     g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
     char hint[OKSE_SHA256_HEX];
     OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
 
     if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error))
         return false;
+    if (signing->rollback_from > 0 && signing->rollback_from <= okse_bundle_sequence(target.bundle))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: has sequence %" G_GUINT64_FORMAT ", which is not below %" G_GUINT64_FORMAT
+                         ": there is nothing to go back from",
+                         path, okse_bundle_sequence(target.bundle), signing->rollback_from);
     if (!policy_holds(&target, signing, error))
         return false;
     if ((signing->check || signing->policy != NULL) &&
@@ -194,9 +209,12 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
     result.signature = okse_key_sign(signing->key, message, error);
     if (result.signature == NULL)
         return false;
+    timestamp = signing->tsa != NULL ? okse_timestamp_fetch(signing->tsa, result.signature, error) : NULL;
+    if (signing->tsa != NULL && timestamp == NULL)
+        return false;
+    material.timestamp = timestamp;
     sigstore = okse_sigstore_write(payload, result.signature, &material);
-    if (!statement_put(&target, sigstore, signing->policy != NULL ? OKSE_PREDICATE_VSA : OKSE_PREDICATE_RELEASE,
-                       &result, error))
+    if (!statement_put(&target, sigstore, predicate_of(signing), &result, error))
         return false;
     *made = result;
     result = (OkseSigned){0};

@@ -18,6 +18,9 @@ typedef struct {
     gint64 expires;          /* OKSE_TIME_NONE: never */
     const OkseTrust *policy; /* a countersigner's: the bundle is verified by it first (payload too; `role` itself may be
                                 missing), and the statement is a verification summary; NULL: a release */
+    uint64_t rollback_from;  /* not 0: an override that orders to go back from there; role is "override" */
+    const char *reason;      /* of the override */
+    const char *tsa;         /* URL of a time-stamping authority, asked before anything is written; or NULL */
     bool check;              /* hash the whole payload first */
     OkseProgress *progress;  /* of that; may be NULL */
 } OkseSigning;

@@ -13,13 +13,21 @@ struct OkseSource {
     int fd;             /* directory, single file or archive */
     bool single;        /* fd is the one file */
     bool sequential;
+    bool only_some; /* of a directory: only the entries are inputs */
     uint64_t device, inode;
     SourceCopy copy;
-    json_t *provenance; /* or NULL */
-    gint64 time;        /* or -1 */
-    void *detail;       /* of the kind of source */
+    GPtrArray *left_out; /* char */
+    json_t *provenance;  /* or NULL */
+    gint64 time;         /* or -1 */
+    void *detail;        /* of the kind of source */
     GDestroyNotify detail_free;
 };
+
+/* A directory's files that its .okseignore leaves, or a single file (PATH); those that match patterns (FILES); those of
+ * a snapshot of the Hugging Face cache (HUGGINGFACE). Errors: as okse_source_open_directory(). */
+OkseSource *okse_source_open_path(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
+OkseSource *okse_source_open_files(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
+OkseSource *okse_source_open_hub(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
 
 /* A commit of a repository (GIT). Errors: INVALID, NOT_FOUND, SYSTEM. */
 OkseSource *okse_source_open_git(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);

@@ -22,9 +22,11 @@ OkseSource *okse_source_open_stack(const OkseStackSource *wanted, int dir_fd, co
     case OKSE_SOURCE_GIT:
         return okse_source_open_git(dir_fd, wanted, origin, error);
     case OKSE_SOURCE_HUGGINGFACE:
+        return okse_source_open_hub(dir_fd, wanted, origin, error);
     case OKSE_SOURCE_FILES:
+        return okse_source_open_files(dir_fd, wanted, origin, error);
     case OKSE_SOURCE_PATH:
         break;
     }
-    return okse_source_open_directory(dir_fd, wanted->location, origin, error);
+    return okse_source_open_path(dir_fd, wanted, origin, error);
 }

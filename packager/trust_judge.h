@@ -40,6 +40,7 @@ typedef struct {
     GPtrArray *signatures; /* OkseSignatureVerdict, in the order of the bundle */
     GPtrArray *reasons;    /* char *: why it is refused; empty when verified */
     GPtrArray *notes;      /* char *: what else somebody should know */
+    bool rollback;         /* a lower sequence than before, and an override that allows it */
     gint64 newest;         /* the newest time that counted signatures and lists prove; G_MININT64 */
 } OkseVerification;
 
