@@ -7,6 +7,8 @@
 /* stack, sources, building */
 extern const OkseCommand okse_command_init;
 extern const OkseCommand okse_command_build;
+/* weights */
+extern const OkseCommand okse_command_weights;
 /* reading */
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
