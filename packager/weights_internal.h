@@ -4,12 +4,13 @@
 
 /* What the readers of single formats share: for packager/weights*.c only. */
 
-#define WEIGHTS_HEADER_LIMIT (100u * 1000 * 1000) /* JSON header of safetensors. Source: safetensors, MAX_HEADER_SIZE  \
-                                                   */
-#define WEIGHTS_TEMPLATE_LIMIT (4u << 20)         /* chat template, config */
-#define WEIGHTS_JSON_LIMIT (64u << 20)            /* tokenizer.json, shard index */
-#define WEIGHTS_ARCHIVE_DEPTH 4u                  /* archives in archives */
-#define WEIGHTS_FINDINGS 500u                     /* findings kept for one source; the rest is counted */
+#define WEIGHTS_HEADER_LIMIT                                                                                           \
+    (100u * 1000 * 1000)                  /* JSON header of safetensors. Source: safetensors, MAX_HEADER_SIZE          \
+                                           */
+#define WEIGHTS_TEMPLATE_LIMIT (4u << 20) /* chat template, config */
+#define WEIGHTS_JSON_LIMIT (64u << 20)    /* tokenizer.json, shard index */
+#define WEIGHTS_ARCHIVE_DEPTH 4u          /* archives in archives */
+#define WEIGHTS_FINDINGS 500u             /* findings kept for one source; the rest is counted */
 
 /* Bytes that can be read at any place. read: exactly `length` bytes. */
 typedef struct {

@@ -268,15 +268,23 @@ static char *precision(const char *dtype)
     return g_ascii_strdown(dtype, -1);
 }
 
+/* GGUF's types that are no plain numbers: Q4_K, IQ2_XS, TQ1_0, MXFP4 … */
+static bool is_quantized(const char *dtype)
+{
+    return dtype != NULL && (g_str_has_prefix(dtype, "Q") || g_str_has_prefix(dtype, "IQ") ||
+                             g_str_has_prefix(dtype, "TQ") || strstr(dtype, "FP4") != NULL);
+}
+
 json_t *weights_summary(const WeightsScan *scan)
 {
     const char *dtype = main_dtype(scan->dtypes);
     g_autofree char *words = dtype != NULL ? precision(dtype) : scan->dtype != NULL ? precision(scan->dtype) : NULL;
+    const char *quantization = scan->quantization != NULL ? scan->quantization : is_quantized(dtype) ? dtype : NULL;
     json_t *summary = json_object();
 
     weights_note(summary, "architecture", scan->architecture);
     weights_note(summary, "precision", words);
-    weights_note(summary, "quantization", scan->quantization);
+    weights_note(summary, "quantization", quantization);
     if (scan->parameters > 0) {
         g_autofree char *size = parameter_size(scan->parameters);
 
