@@ -232,12 +232,10 @@ static const char *read_format(WeightsScan *scan, const WeightsFile *file, json_
     }
     check_executable(scan, file, head, length);
     archive = weights_archive_kind(scan, file);
-    if (archive != NULL) {
-        weights_archive(scan, file, row, archive, depth);
-        if (strcmp(archive, "zip") == 0 && memcmp(head, "PK", 2) != 0)
-            weights_pickle(scan, file, row, 0, false); /* a zip behind something else */
+    /* a zip may also stand behind something else, which is then examined, too */
+    if (archive != NULL && weights_archive(scan, file, archive, depth) &&
+        (strcmp(archive, "zip") != 0 || memcmp(head, "PK", 2) == 0))
         return archive;
-    }
     if (memcmp(head, "GGUF", 4) == 0 || g_strcmp0(format, "gguf") == 0)
         return weights_gguf(scan, file, row), "gguf";
     if (g_strcmp0(format, "safetensors") == 0)

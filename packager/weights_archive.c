@@ -35,8 +35,8 @@ static la_ssize_t input_read(Archive *archive, void *context, const void **data)
     Input *input = context;
     size_t length = (size_t)MIN(CHUNK, input->file->size - input->at);
 
-    if (input->error != NULL || !input->file->read(input->file->context, input->at, input->buffer, length,
-                                                   input->error == NULL ? &input->error : NULL)) {
+    if (input->error != NULL ||
+        !input->file->read(input->file->context, input->at, input->buffer, length, &input->error)) {
         archive_set_error(archive, EIO, "cannot be read");
         return ARCHIVE_FATAL;
     }
@@ -85,20 +85,32 @@ static const char *compression(const uint8_t *head)
     return head[0] == 0x78 && (head[0] * 256u + head[1]) % 31 == 0 ? "zlib" : NULL;
 }
 
+/* Whether the end record at `at` of the tail has its directory right before it, as Python's reader wants it. */
+static bool has_directory(const uint8_t *tail, size_t at)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 4; i > 0; i--)
+        size = size << 8 | tail[at + 11 + i];
+    /* a larger directory, or one of zip64, begins before the tail: let the reader see */
+    return size > at || size == 0 || starts(tail + at - size, "PK\x01\x02", 4);
+}
+
 /* A zip may stand behind something else; its end says so. Source: APPNOTE.TXT 4.3.16. */
 static bool ends_as_zip(WeightsScan *scan, const WeightsFile *file)
 {
     size_t length = (size_t)MIN(file->size, 22u + 65535u);
-    g_autofree uint8_t *tail = g_malloc(length + 1);
-    const uint8_t *hit;
+    g_autofree uint8_t *tail = g_malloc(length);
     GError *error = NULL;
 
     if (!file->read(file->context, file->size - length, tail, length, &error)) {
         weights_failed(scan, error);
         return false;
     }
-    hit = memmem(tail, length, "PK\x05\x06", 4);
-    return hit != NULL && (size_t)(tail + length - hit) >= 22;
+    for (size_t at = 0; at + 22 <= length; at++)
+        if (starts(tail + at, "PK\x05\x06", 4) && has_directory(tail, at))
+            return true;
+    return false;
 }
 
 const char *weights_archive_kind(WeightsScan *scan, const WeightsFile *file)
@@ -150,7 +162,7 @@ static Archive *open_archive(Input *input, const char *kind)
 typedef struct {
     WeightsScan *scan;
     const WeightsFile *file; /* the archive */
-    Archive *archive;
+    Archive *archive;        /* NULL for zlib alone */
     WeightsSpool spool;
     uint64_t expanded;
     unsigned depth;
@@ -214,7 +226,8 @@ static bool visit_member(Unpack *unpack, struct archive_entry *member)
     return unpack->scan->error == NULL;
 }
 
-static void unpack_members(Unpack *unpack)
+/* False when the bytes only began like something compressed. */
+static bool unpack_members(Unpack *unpack, bool compressed)
 {
     struct archive_entry *member = NULL;
     unsigned count = 0;
@@ -223,15 +236,17 @@ static void unpack_members(Unpack *unpack)
         int result = archive_read_next_header(unpack->archive, &member);
 
         if (result == ARCHIVE_EOF)
-            return;
+            return true;
         if (result < ARCHIVE_WARN || ++count > MEMBERS) {
             unreadable(unpack, NULL, archive_error_string(unpack->archive));
-            return;
+            return true;
         }
+        if (compressed && archive_filter_code(unpack->archive, 0) == ARCHIVE_FILTER_NONE)
+            return false;
         if (archive_entry_filetype(member) != AE_IFREG && archive_entry_filetype(member) != 0)
             continue;
         if (!visit_member(unpack, member))
-            return;
+            return true;
     }
 }
 
@@ -267,37 +282,40 @@ static bool expand_zlib(Unpack *unpack)
 }
 
 /* Any file may begin like zlib; only what expands is looked into. */
-static void unpack_zlib(Unpack *unpack)
+static bool unpack_zlib(Unpack *unpack)
 {
     g_autofree char *path = g_strconcat(unpack->file->path, "!data", NULL);
     WeightsFile file = {.path = path, .read = weights_spool_read, .context = &unpack->spool};
 
     if (!expand_zlib(unpack) || unpack->spool.size == 0)
-        return;
+        return false;
     file.size = unpack->spool.size;
     weights_file(unpack->scan, &file, unpack->depth + 1);
+    return true;
 }
 
-void weights_archive(WeightsScan *scan, const WeightsFile *file, json_t *row, const char *kind, unsigned depth)
+bool weights_archive(WeightsScan *scan, const WeightsFile *file, const char *kind, unsigned depth)
 {
+    bool understood;
+
     g_autofree Input *input = g_new0(Input, 1);
     g_autoptr(Archive) archive = NULL;
     Unpack unpack = {.scan = scan, .file = file, .spool = {.fd = -1}, .depth = depth};
 
-    (void)row;
     if (depth >= WEIGHTS_ARCHIVE_DEPTH) {
         weights_finding(scan, file, WEIGHTS_CRITICAL, "archive.depth", WEIGHTS_NO_OFFSET,
                         "lies in more than %u archives", WEIGHTS_ARCHIVE_DEPTH);
-        return;
+        return true;
     }
     input->file = file;
     if (strcmp(kind, "zlib") == 0) {
-        unpack_zlib(&unpack);
+        understood = unpack_zlib(&unpack);
     } else {
         archive = open_archive(input, kind);
         unpack.archive = archive;
-        unpack_members(&unpack);
+        understood = unpack_members(&unpack, strcmp(kind, "compressed") == 0);
     }
     weights_failed(scan, g_steal_pointer(&input->error));
     weights_spool_clear(&unpack.spool);
+    return understood;
 }

@@ -97,7 +97,8 @@ bool weights_pickle(WeightsScan *scan, const WeightsFile *file, json_t *row, uin
 void weights_numpy(WeightsScan *scan, const WeightsFile *file, json_t *row);
 /* Whether the bytes are a zip, tar, 7z or compressed file, and its name, or NULL. */
 const char *weights_archive_kind(WeightsScan *scan, const WeightsFile *file);
-void weights_archive(WeightsScan *scan, const WeightsFile *file, json_t *row, const char *kind, unsigned depth);
+/* Every member. False when the bytes only begin like an archive of that kind. */
+bool weights_archive(WeightsScan *scan, const WeightsFile *file, const char *kind, unsigned depth);
 /* config.json, tokenizer files, shard indexes, templates; by name. */
 void weights_model_file(WeightsScan *scan, const WeightsFile *file);
 /* Once all files are known: shard indexes, agreement of tokenizer and config. */

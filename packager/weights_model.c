@@ -201,6 +201,35 @@ void weights_model_file(WeightsScan *scan, const WeightsFile *file)
         read_tokenizer(scan, file, value);
 }
 
+/* Files that count themselves, "…-00001-of-00014.gguf": none is missing. Told once, at the first that is there. */
+static void check_counted(WeightsScan *scan)
+{
+    g_autoptr(GRegex) counted = g_regex_new("^(.*-)([0-9]{5})(-of-([0-9]{5})\\.(?:gguf|safetensors|bin))$", 0, 0, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (unsigned i = 0; i < okse_source_count(scan->source); i++) {
+        WeightsFile file = {.path = okse_source_entry(scan->source, i)->path};
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (!g_regex_match(counted, file.path, 0, &match))
+            continue;
+        g_autofree char *start = g_match_info_fetch(match, 1), *end = g_match_info_fetch(match, 3);
+        g_autofree char *count = g_match_info_fetch(match, 4);
+
+        if (!g_hash_table_add(seen, g_strconcat(start, end, NULL)))
+            continue;
+        for (guint64 k = 1, of = g_ascii_strtoull(count, NULL, 10); k <= of; k++) {
+            g_autofree char *path = g_strdup_printf("%s%05" G_GUINT64_FORMAT "%s", start, k, end);
+
+            if (!has_file(scan, path)) {
+                weights_finding(scan, &file, WEIGHTS_CRITICAL, "shards.missing", WEIGHTS_NO_OFFSET,
+                                "the shard '%s' is missing", path);
+                break;
+            }
+        }
+    }
+}
+
 void weights_model_agreement(WeightsScan *scan)
 {
     g_autoptr(GList) paths = g_list_sort(g_hash_table_get_keys(scan->indexes), (GCompareFunc)strcmp);
@@ -211,6 +240,8 @@ void weights_model_agreement(WeightsScan *scan)
 
         check_index(scan, &file, g_hash_table_lookup(scan->indexes, at->data));
     }
+    if (scan->source != NULL)
+        check_counted(scan);
     if (scan->vocabulary > 0 && scan->largest_token >= scan->vocabulary)
         weights_finding(scan, &config, WEIGHTS_WARNING, "tokenizer.vocabulary", WEIGHTS_NO_OFFSET,
                         "tokenizer.json has token %" G_GUINT64_FORMAT ", but vocab_size is %" G_GUINT64_FORMAT,

@@ -114,6 +114,7 @@ HEADERS = {
     "half-byte": (safetensors({"a": ("F4", [1], b"")}), "safetensors.tensor"),
     "tail": (GOOD + b"x", "safetensors.size"),
     "zip-behind": (GOOD + zipped({"a.pkl": by_lines("os", "system")}), "pickle.import"),
+    "zip-behind-too": (GOOD + zipped({"a.pkl": HARMLESS}), "safetensors.size"),
 }
 
 
@@ -138,6 +139,22 @@ def test_the_index_of_shards_holds(okse, tmp_path, change, expected):
     shards(tmp_path / "m", **change)
     report = examine(okse, tmp_path / "m", 1 if expected else 0)
     assert rules(report) == expected and report["summary"]["parameters"] == 3
+
+
+@pytest.mark.parametrize("ending, data", [("gguf", gguf()), ("safetensors", GOOD)])
+def test_files_that_count_themselves_are_all_there(okse, tmp_path, ending, data):
+    for number in (1, 2, 3):
+        write(tmp_path / f"m/model-{number:05}-of-00003.{ending}", data)
+    assert examine(okse, tmp_path / "m", 0)["findings"] == []
+    (tmp_path / f"m/model-00002-of-00003.{ending}").unlink()
+    (row,) = examine(okse, tmp_path / "m", 1)["findings"]
+    assert row["rule"] == "shards.missing" and f"model-00002-of-00003.{ending}" in row["text"]
+
+
+@pytest.mark.parametrize("start", [b"\x78\x9c", b"\x5d\0\0", b"\x1f\x8b", b"BZh"])
+def test_what_only_begins_like_something_compressed(okse, tmp_path, start):
+    assert rules(one(okse, tmp_path, "a.pkl", start + b"\xff" * 100, 1))
+    assert rules(one(okse, tmp_path, "a.bin", b"\x5d\0\0" + b"\xff" * 100, 0)) == []
 
 
 ARCHITECTURE = ("general.architecture", 8, gguf_string("exaone4"))
