@@ -115,6 +115,7 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
             json_object_set_new(document, "copied", okse_copied_json(&result->copied));
         }
         json_object_set_new(document, "preflight", okse_preflight_json(preflight));
+        json_object_set(document, "weights", preflight->weights);
         return okse_print_json(document, error);
     }
     if (given->dry_run) {
@@ -165,6 +166,7 @@ static bool print_refusal(const OksePreflight *preflight, GError **error)
         json_pack("{s:s,s:s,s:b,s:o}", "schema", "okse.build.v1", "country", preflight->country, "written", 0,
                   "preflight", okse_preflight_json(preflight));
 
+    json_object_set(document, "weights", preflight->weights);
     return okse_print_json(document, error);
 }
 
@@ -228,7 +230,8 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (resources == NULL)
         return 3;
     if (!okse_build(&request, resources, &result, error)) {
-        if (invocation->json && preflight.findings != NULL)
+        if (invocation->json && (preflight.findings != NULL ||
+                                 g_error_matches(error != NULL ? *error : NULL, OKSE_ERROR, OKSE_ERROR_REFUSED)))
             print_refusal(&preflight, NULL);
         return 3;
     }
@@ -244,7 +247,8 @@ const OkseCommand okse_command_build = {
     .maximum = 1,
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
-               "What is packed is first judged by the law of the destination; the findings go into the bundle.\n"
+               "Weights are examined, and what is packed is judged by the law of the destination; the findings go into "
+               "the bundle.\n"
                "Times in the bundle come from SOURCE_DATE_EPOCH, else from the newest commit\n"
                "of the git sources, else 1970.",
     .options = options,

@@ -24,6 +24,7 @@ static void manifest_free(gpointer data)
     OkseManifestPlan *manifest = data;
 
     g_ptr_array_unref(manifest->layers);
+    json_decref(manifest->weights);
     g_free(manifest);
 }
 
@@ -76,6 +77,7 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->sources);
     g_ptr_array_unref(plan->documents);
     json_decref(plan->filetypes);
+    okse_weights_rules_free(plan->weights_rules);
     g_free(plan);
 }
 
@@ -282,6 +284,11 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
+    if (is_weights(component)) {
+        manifest->weights = okse_weights_examine(plan->weights_rules, source, error);
+        if (manifest->weights == NULL)
+            return false;
+    }
     if (manifest->form == OKSE_PLAN_TAR)
         plan_tar(plan, manifest, source);
     else
@@ -301,7 +308,8 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     plan->manifests = g_ptr_array_new_with_free_func(manifest_free);
     plan->documents = g_ptr_array_new_with_free_func(document_free);
     plan->filetypes = okse_patterns_read(resources, "manifests/modelpack-filetypes.yaml", error);
-    if (plan->filetypes == NULL)
+    plan->weights_rules = plan->filetypes == NULL ? NULL : okse_weights_rules_read(resources, error);
+    if (plan->weights_rules == NULL)
         return NULL;
     plan->index = okse_plan_blob(plan, 0);
     plan->index->metadata = true;

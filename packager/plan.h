@@ -4,6 +4,7 @@
 #include "packager/image.h"
 #include "packager/stack.h"
 #include "packager/tar_layer.h"
+#include "packager/weights.h"
 
 /* What a bundle will hold, before anything is written: components with their blobs, sizes known, digests not yet.
  * Shared by plan.c (from sources), manifest.c (as JSON), layout.c (where it goes) and build.c (writing it). */
@@ -32,6 +33,7 @@ typedef struct {
     OksePlanForm form;
     OkseSource *source; /* borrowed from the plan */
     OkseBlobPlan *manifest, *config;
+    json_t *weights;                /* of a weights component: okse_weights_examine(); owned */
     GPtrArray *layers;              /* OkseBlobPlan, borrowed, in the manifest's order */
     const OkseImageManifest *image; /* IMAGE */
     const OkseImage *of_image;      /* IMAGE: with the upstream index */
@@ -55,8 +57,9 @@ typedef struct OksePlan {
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
     GPtrArray *documents;               /* OkseDocument, owned */
-    json_t *filetypes;                  /* manifests/modelpack-filetypes.yaml */
-    OkseBlobPlan *index;                /* the bundle index */
+    OkseWeightsRules *weights_rules;
+    json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */
+    OkseBlobPlan *index; /* the bundle index */
 } OksePlan;
 
 /* Open every source beneath dir_fd (the stack's directory) and plan every component.
