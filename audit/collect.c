@@ -31,10 +31,12 @@ static void collect_host_scope(OkseCollection *collection, bool wanted)
     okse_collect_time(collection);
 }
 
-static json_t *scope_json(bool installed, bool host)
+static json_t *scope_json(bool bundle, bool installed, bool host)
 {
     json_t *scope = json_array();
 
+    if (bundle)
+        json_array_append_new(scope, json_string("bundle"));
     if (installed)
         json_array_append_new(scope, json_string("install"));
     if (host)
@@ -49,7 +51,8 @@ static void set_head(OkseCollection *collection, const OkseCollectRequest *reque
     okse_facts_set(collection->facts, "schema", json_string("okse.facts.v1"));
     okse_facts_set(collection->facts, "collected_at", json_string(time));
     okse_facts_set(collection->facts, "tool", json_pack("{s:s,s:s}", "name", "okse", "version", OKSE_VERSION));
-    okse_facts_set(collection->facts, "sysroot", json_string(request->sysroot));
+    okse_facts_set(collection->facts, "sysroot",
+                   request->sysroot != NULL ? json_string(request->sysroot) : json_null());
     okse_facts_set(collection->facts, "site", site != NULL ? okse_site_to_json(site) : json_null());
     okse_facts_coverage(collection->facts, "site", site != NULL ? OKSE_COMPLETE : OKSE_ABSENT,
                         site != NULL ? NULL : "no site.yaml was given");
@@ -78,12 +81,23 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     }
     collection->install = install;
     set_head(collection, request, site);
-    okse_facts_set(collection->facts, "scope", scope_json(installed, host));
+    okse_facts_set(collection->facts, "scope", scope_json(false, installed, host));
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     return okse_facts_finish(collection->facts, atlas, site);
+}
+
+/* Before an install: nothing of a host. */
+static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest *request, const OkseAtlas *atlas,
+                            const OkseSite *site, GError **error)
+{
+    set_head(collection, request, site);
+    okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
+    return okse_collect_components(collection, request->contents, error)
+               ? okse_facts_finish(collection->facts, atlas, site)
+               : NULL;
 }
 
 json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *resources, json_t **geo, GError **error)
@@ -96,7 +110,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .sysroot_fd = -1,
                                  .root_fd = -1,
                                  .root = request->root,
-                                 .running = strcmp(request->sysroot, "/") == 0,
+                                 .running = g_strcmp0(request->sysroot, "/") == 0,
                                  .threads = request->threads};
     json_t *document = NULL;
 
@@ -108,7 +122,9 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
     collection.scanner = scanner;
-    if (scanner != NULL && open_places(&collection, request, error))
+    if (scanner != NULL && request->contents != NULL)
+        document = run_contents(&collection, request, atlas, site, error);
+    else if (scanner != NULL && open_places(&collection, request, error))
         document = run(&collection, request, atlas, site);
     okse_fd_clear(&collection.sysroot_fd);
     okse_fd_clear(&collection.root_fd);

@@ -1,18 +1,20 @@
 #pragma once
 
 #include "core/resource.h"
+#include "packager/contents.h"
 
 #include <jansson.h>
 
 /* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server.
  */
 typedef struct {
-    const char *root;    /* of the install, or NULL */
-    const char *scope;   /* "install", "host" or "both" */
-    const char *sysroot; /* "/" */
-    const char *site;    /* site.yaml, or NULL */
-    const char *geo;     /* address database (MMDB), or NULL */
-    gint64 now;          /* seconds since 1970 */
+    const OkseContents *contents; /* collect from what is not installed yet; root, scope and sysroot are NULL then */
+    const char *root;             /* of the install, or NULL */
+    const char *scope;            /* "install", "host" or "both" */
+    const char *sysroot;          /* "/" */
+    const char *site;             /* site.yaml, or NULL */
+    const char *geo;              /* address database (MMDB), or NULL */
+    gint64 now;                   /* seconds since 1970 */
     unsigned threads;
 } OkseCollectRequest;
 

@@ -1,6 +1,5 @@
-/* The files of the installed components (and of the host) that are configuration are scanned; those of kind compliance
- * become documents. A file that cannot be read, or is too large, makes the collector partial and is named: never
- * silence. */
+/* Walking the installed components, and the host's configuration. What cannot be read makes the collector partial and
+ * is named: never silence. */
 #include "audit/collector.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -12,55 +11,15 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define FILE_LIMIT (8u << 20)
-
-typedef struct Walk Walk;
-typedef void (*FileFunc)(Walk *walk, const char *path, const char *name, GBytes *bytes);
-
-struct Walk {
-    OkseCollection *collection;
-    const char *collector;
-    const char *shown;     /* prefix of paths in sources */
-    const char *component; /* or NULL */
-    const char *kind;
-    FileFunc file;
-    bool all;         /* every file, not only names of configuration */
-    bool host;        /* links are the system's own and are followed inside the sysroot */
-    GPtrArray *links; /* char *: paths, looked at after everything that is no link */
-    GHashTable *seen; /* "device:inode" of what was looked at */
-};
-
-static bool name_matches(const OkseCollection *collection, const char *rule, const char *name)
-{
-    const json_t *patterns = json_object_get(okse_scanner_rules(collection->scanner), rule);
-
-    for (size_t i = 0; i < json_array_size(patterns); i++)
-        if (g_pattern_match_simple(json_string_value(json_array_get(patterns, i)), name))
-            return true;
-    return false;
-}
-
-static bool rule_lists(const OkseCollection *collection, const char *rule, const char *word)
-{
-    const json_t *words = json_object_get(okse_scanner_rules(collection->scanner), rule);
-
-    for (size_t i = 0; i < json_array_size(words); i++)
-        if (g_strcmp0(json_string_value(json_array_get(words, i)), word) == 0)
-            return true;
-    return false;
-}
+typedef struct {
+    OkseCollectFiles files; /* without component: links are the system's own and are followed inside the sysroot */
+    GPtrArray *links;       /* char *: paths, looked at after everything that is no link */
+    GHashTable *seen;       /* "device:inode" of what was looked at */
+} Walk;
 
 static void partial(const Walk *walk, const char *path, const char *why)
 {
-    g_autofree char *shown = okse_text_show(path, -1, false);
-    g_autofree char *reason = g_strdup_printf("%s%s%s: %s", walk->shown, *shown != '\0' ? "/" : "", shown, why);
-
-    okse_facts_coverage(walk->collection->facts, walk->collector, OKSE_PARTIAL, reason);
-}
-
-static bool is_wanted(const Walk *walk, const char *name)
-{
-    return walk->all || name_matches(walk->collection, "file_names", name);
+    okse_collect_files_partial(&walk->files, path, why);
 }
 
 /* False when it was looked at before. */
@@ -73,12 +32,12 @@ static bool first_sight(const Walk *walk, const struct stat *info)
 static void use_file(Walk *walk, int fd, const char *path, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) bytes = okse_read_fd(fd, FILE_LIMIT, name, &error);
+    g_autoptr(GBytes) bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, name, &error);
 
     if (bytes == NULL)
         partial(walk, path, error->message);
     else
-        walk->file(walk, path, name, bytes);
+        okse_collect_files_use(&walk->files, path, bytes);
 }
 
 static void visit_file(Walk *walk, int dir_fd, const char *path, const char *name)
@@ -86,7 +45,7 @@ static void visit_file(Walk *walk, int dir_fd, const char *path, const char *nam
     g_autoptr(GError) error = NULL;
     okse_autofd fd = -1;
 
-    if (!is_wanted(walk, name))
+    if (!okse_collect_files_wants(&walk->files, name))
         return;
     fd = okse_open_beneath(dir_fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &error);
     if (fd < 0)
@@ -119,11 +78,11 @@ static void visit_link(Walk *walk, int dir_fd, const char *path, const char *nam
     char target[4096];
     ssize_t length;
 
-    if (walk->host) {
+    if (walk->files.component == NULL) {
         g_ptr_array_add(walk->links, g_strdup(path));
         return;
     }
-    if (!is_wanted(walk, name))
+    if (!okse_collect_files_wants(&walk->files, name))
         return;
     length = readlinkat(dir_fd, name, target, sizeof target - 1);
     target[MAX(length, 0)] = '\0';
@@ -149,7 +108,7 @@ static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, 
     first_sight(walk, &info);
     if (S_ISREG(info.st_mode))
         visit_file(walk, dir_fd, path, name);
-    else if (!S_ISDIR(info.st_mode) && is_wanted(walk, name))
+    else if (!S_ISDIR(info.st_mode) && okse_collect_files_wants(&walk->files, name))
         partial(walk, path, "is no file and was not read");
     if (!S_ISDIR(info.st_mode))
         return;
@@ -194,9 +153,9 @@ static void walk_directory(Walk *walk, int fd, const char *prefix, unsigned dept
  * device (how systemd masks a unit), holds no configuration. */
 static void follow_link(Walk *walk, const char *path)
 {
-    g_autofree char *full = g_strconcat(walk->shown, "/", path, NULL), *name = g_path_get_basename(path);
+    g_autofree char *full = g_strconcat(walk->files.shown, "/", path, NULL), *name = g_path_get_basename(path);
     g_autoptr(GError) error = NULL;
-    okse_autofd looked = okse_open_in_root(walk->collection->sysroot_fd, full + 1, O_PATH, &error);
+    okse_autofd looked = okse_open_in_root(walk->files.collection->sysroot_fd, full + 1, O_PATH, &error);
     okse_autofd fd = -1;
     struct stat info;
 
@@ -209,7 +168,7 @@ static void follow_link(Walk *walk, const char *path)
     if ((S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) || !first_sight(walk, &info))
         return;
     if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
-        fd = okse_open_in_root(walk->collection->sysroot_fd, full + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+        fd = okse_open_in_root(walk->files.collection->sysroot_fd, full + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
     if (fd < 0)
         partial(walk, path, "what the link names could not be read");
     else if (S_ISDIR(info.st_mode))
@@ -234,79 +193,16 @@ static void walk_all(Walk *walk, int fd)
         follow_link(walk, g_ptr_array_index(links, i));
 }
 
-static bool is_text(GBytes *bytes)
-{
-    return memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL;
-}
-
-static void scan_configuration(Walk *walk, const char *path, const char *name, GBytes *bytes)
-{
-    g_autofree char *shown = *path != '\0' ? g_strconcat(walk->shown, "/", path, NULL) : g_strdup(walk->shown);
-
-    const char *place = walk->component != NULL ? path : shown;
-
-    if (g_bytes_get_size(bytes) > 0 && is_text(bytes) && !name_matches(walk->collection, "noise_names", name))
-        okse_collect_scan(walk->collection, &(OkseScanFile){walk->collector, shown, place, walk->component, bytes});
-}
-
-/* The members of a typed document that are not its head. */
-static json_t *fields_of(const json_t *parsed)
-{
-    static const char *const head[] = {"okse", "type", "title", NULL};
-    const json_t *own = json_object_get(parsed, "fields");
-    json_t *fields = json_is_object(own) ? json_deep_copy(own) : json_deep_copy(parsed);
-
-    for (const char *const *member = head; *member != NULL && !json_is_object(own); member++)
-        json_object_del(fields, *member);
-    return fields;
-}
-
-static void add_document(Walk *walk, const char *path, const char *name, GBytes *bytes)
-{
-    g_autofree char *shown = g_strconcat(walk->shown, "/", path, NULL), *valid = g_utf8_make_valid(path, -1);
-    bool yaml_name = g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml");
-    g_autoptr(GError) error = NULL;
-    g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
-    g_autoptr(json_t) parsed = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
-    bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
-    const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
-    OkseSha256 digest = okse_sha256_of_bytes(bytes);
-    char text[OKSE_SHA256_TEXT];
-    json_t *source;
-
-    if (error != NULL)
-        partial(walk, path, error->message);
-    okse_sha256_text(&digest, text);
-    source = okse_facts_source(&(OkseSourceFact){.collector = "documents",
-                                                 .path = shown,
-                                                 .line = 1,
-                                                 .digest = text,
-                                                 .component = walk->component,
-                                                 .via = "declared"});
-    okse_facts_add(walk->collection->facts, "documents", "doc", shown,
-                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", walk->component, "path", valid, "type",
-                             type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"), "fields",
-                             typed ? fields_of(parsed) : json_object(), "digest", text, "source", source, "state",
-                             "declared"));
-}
-
 static void walk_component(OkseCollection *collection, const json_t *component)
 {
     const char *name = okse_json_peek_text(component, "name"), *kind = okse_json_peek_text(component, "kind");
     const char *generation = okse_json_peek_text(collection->install, "generation");
     g_autofree char *path = g_strdup_printf("generations/%s/%s", generation, name);
     g_autofree char *shown = g_strdup_printf("%s/current/%s", collection->root, name);
-    bool documents = g_strcmp0(kind, "compliance") == 0;
-    Walk walk = {.collection = collection,
-                 .collector = documents ? "documents" : "configuration",
-                 .shown = shown,
-                 .component = name,
-                 .kind = kind,
-                 .file = documents ? add_document : scan_configuration,
-                 .all = documents || rule_lists(collection, "configuration_kinds", kind)};
+    Walk walk = {.files = {collection, shown, name, kind}};
     okse_autofd fd = -1;
 
-    if (!walk.all && !rule_lists(collection, "file_kinds", kind))
+    if (!okse_collect_files_any(&walk.files))
         return;
     fd = okse_open_beneath(collection->root_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
     if (fd < 0)
@@ -323,13 +219,7 @@ static void walk_host(OkseCollection *collection)
         const char *path = json_string_value(json_array_get(paths, i));
         g_autoptr(GError) error = NULL;
         okse_autofd fd = okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
-        g_autofree char *name = g_path_get_basename(path);
-        Walk walk = {.collection = collection,
-                     .collector = "configuration",
-                     .shown = path,
-                     .file = scan_configuration,
-                     .all = true,
-                     .host = true};
+        Walk walk = {.files = {.collection = collection, .shown = path}};
         struct stat info;
 
         if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
@@ -339,12 +229,12 @@ static void walk_host(OkseCollection *collection)
         } else if (S_ISDIR(info.st_mode)) {
             walk_all(&walk, fd);
         } else {
-            g_autoptr(GBytes) bytes = okse_read_fd(fd, FILE_LIMIT, path, &error);
+            g_autoptr(GBytes) bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, path, &error);
 
             if (bytes == NULL)
                 partial(&walk, "", error->message);
             else
-                scan_configuration(&walk, "", name, bytes);
+                okse_collect_files_use(&walk.files, "", bytes);
         }
     }
 }

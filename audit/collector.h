@@ -2,6 +2,7 @@
 
 #include "audit/facts.h"
 #include "audit/scan.h"
+#include "packager/contents.h"
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
  * name and opens no connection; trouble is coverage, not failure. */
@@ -24,6 +25,8 @@ void okse_collect_resolvers(OkseCollection *collection);
 void okse_collect_time(OkseCollection *collection);
 /* install, drift: from collection->install. */
 void okse_collect_install(OkseCollection *collection, const char *why_not);
+/* install, configuration and documents of what is not installed yet. Errors: those of okse_contents_visit(). */
+bool okse_collect_components(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 
@@ -37,3 +40,21 @@ typedef struct {
     GBytes *bytes;
 } OkseScanFile;
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
+
+/* The files of one component, or of the host. */
+typedef struct {
+    OkseCollection *collection;
+    const char *shown;     /* how sources call where they lie */
+    const char *component; /* its name; NULL: the host */
+    const char *kind;      /* of the component */
+} OkseCollectFiles;
+
+#define OKSE_COLLECT_FILE_LIMIT (8u << 20) /* bytes of a file that is looked at */
+
+/* Whether any of them is looked at, and whether one with this name is. */
+bool okse_collect_files_any(const OkseCollectFiles *files);
+bool okse_collect_files_wants(const OkseCollectFiles *files, const char *name);
+/* Scan it, or make it a document. path: relative to `shown`; "" for a single file. */
+void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes);
+/* The collector of these files cannot vouch for emptiness, and why. */
+void okse_collect_files_partial(const OkseCollectFiles *files, const char *path, const char *why);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 typedef struct {
-    char *root;
+    char *root, *bundle;
     char *evidence;
     char *scope;
     char **countries;
@@ -21,6 +21,7 @@ typedef struct {
 
 static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "root", 0, "DIR", "the installed tree to collect from", offsetof(AuditOptions, root)},
+    {OKSE_OPTION_PATH, "bundle", 0, "FILE", "a bundle that is not installed yet", offsetof(AuditOptions, bundle)},
     {OKSE_OPTION_PATH, "evidence", 0, "FILE", "facts collected earlier", offsetof(AuditOptions, evidence)},
     {OKSE_OPTION_TEXT, "scope", 0, "SCOPE", "install, host or both (default: both)", offsetof(AuditOptions, scope)},
     {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(AuditOptions, countries)},
@@ -35,8 +36,10 @@ static bool options_check(const AuditOptions *options, GError **error)
 {
     static const char *const scopes[] = {"install", "host", "both", NULL};
 
-    if ((options->root == NULL) == (options->evidence == NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID, "give either --root DIR or --evidence FILE");
+    if ((options->root != NULL) + (options->bundle != NULL) + (options->evidence != NULL) != 1)
+        return okse_fail(error, OKSE_ERROR_INVALID, "give one of --root DIR, --bundle FILE and --evidence FILE");
+    if (options->bundle != NULL && options->scope != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--scope belongs to --root: a bundle has no host");
     if (options->countries == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "whose law? give --country ISO2 (see okse policy list)");
     if (options->scope != NULL && !g_strv_contains(scopes, options->scope))
@@ -109,8 +112,8 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
-    OkseAuditSource source = {options->root, options->evidence,     options->scope,    options->site,
-                              options->geo,  invocation->manifests, (gint64)time(NULL)};
+    OkseAuditSource source = {options->root, options->bundle, options->evidence,     options->scope,
+                              options->site, options->geo,    invocation->manifests, (gint64)time(NULL)};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(json_t) findings = NULL;
     gint64 at;

@@ -8,7 +8,8 @@
 
 typedef struct {
     const char *root;      /* --root DIR, or NULL */
-    const char *evidence;  /* --evidence FILE, or NULL; exactly one of the two is given */
+    const char *bundle;    /* --bundle FILE, or NULL */
+    const char *evidence;  /* --evidence FILE, or NULL; exactly one of the three is given */
     const char *scope;     /* "install", "host", "both", or NULL for the default */
     const char *site;      /* --site FILE, or NULL */
     const char *geo;       /* --geo FILE, or NULL */

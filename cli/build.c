@@ -1,7 +1,9 @@
 /* okse build: a stack becomes a bundle for one country. */
 #include "packager/build.h"
+#include "audit/report.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
+#include "cli/preflight.h"
 #include "cli/signing_key.h"
 #include "core/text.h"
 #include "packager/sign.h"
@@ -12,7 +14,10 @@ typedef struct {
     char *country;
     char *output;
     char *threads;
-    char *key, *certificate, *role, *passphrase_fd;
+    char *gate, *site, *geo, *at;
+    char **reports;
+    char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
+    gboolean no_model;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -21,6 +26,15 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "country", 0, "ISO2", "destination country, ISO 3166-1 alpha-2",
      offsetof(BuildOptions, country)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle", offsetof(BuildOptions, output)},
+    {OKSE_OPTION_TEXT, "gate", 0, "block|warn|off",
+     "what a breach of the destination's law does to the build (default: block)", offsetof(BuildOptions, gate)},
+    {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place, for the pre-flight",
+     offsetof(BuildOptions, site)},
+    {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB), for the pre-flight", offsetof(BuildOptions, geo)},
+    {OKSE_OPTION_TEXT, "at", 0, "TIME", "pre-flight under the law of that day (default: that of the law's data)",
+     offsetof(BuildOptions, at)},
+    {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report of the pre-flight; may be repeated",
+     offsetof(BuildOptions, reports)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
      offsetof(BuildOptions, key)},
@@ -29,6 +43,13 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(BuildOptions, passphrase_fd)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(BuildOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(BuildOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(BuildOptions, no_model)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(BuildOptions, tsa)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
      offsetof(BuildOptions, is_unsigned)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, print the space needed, write nothing",
@@ -56,7 +77,19 @@ static bool read_threads(const char *text, unsigned *threads, GError **error)
     return true;
 }
 
-static bool print_result(const OkseBuildResult *result, const BuildOptions *given, bool json, GError **error)
+static void print_preflight(const OksePreflight *preflight)
+{
+    const char *verdict = okse_json_peek_text(preflight->findings, "verdict");
+
+    if (preflight->gate == OKSE_GATE_OFF)
+        okse_note("The law of %s was not asked before packing (--gate off).", preflight->country);
+    else if (verdict != NULL)
+        okse_print("  law       %s of %.10s: %s\n", preflight->country,
+                   okse_json_peek_text(preflight->findings, "audited_at"), verdict);
+}
+
+static bool print_result(const OkseBuildResult *result, const BuildOptions *given, const OksePreflight *preflight,
+                         bool json, GError **error)
 {
     g_autofree char *size = okse_text_size(result->size), *free_space = okse_text_size(result->available);
     char text[OKSE_SHA256_TEXT];
@@ -72,17 +105,20 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
 
         if (!given->dry_run)
             json_object_set_new(document, "identity", json_string(text));
+        json_object_set_new(document, "preflight", okse_preflight_json(preflight));
         return okse_print_json(document, error);
     }
     if (given->dry_run) {
         okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, size, result->size,
                    free_space);
+        print_preflight(preflight);
         return true;
     }
     okse_print("%s\n  identity  %s\n  stack     %s %s, sequence %" G_GUINT64_FORMAT
                ", for %s\n  size      %s, %u files in %u blobs\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
                result->blobs);
+    print_preflight(preflight);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
     else if (!given->is_unsigned)
@@ -97,11 +133,47 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
     OkseSigning signing = {.key = signer->key,
                            .chain = signer->chain,
                            .role = given->role != NULL ? given->role : "vendor",
+                           .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};
+    OkseModelKeyOptions models = {given->model_key, given->model_certificate, given->no_model};
+    g_auto(OkseSigningKey) model = {NULL, NULL};
     g_auto(OkseSigned) made = {0};
 
-    return okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error);
+    if (okse_model_key_open(&models, signer, &model, &signing.model_key, &signing.model_chain, error) &&
+        okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error)) {
+        okse_model_key_note(&models, &made);
+        return true;
+    }
+    g_prefix_error(error, "%s is written, but not signed: ", path);
+    return false;
+}
+
+/* A gate that stays closed has findings, too. */
+static bool print_refusal(const OksePreflight *preflight, GError **error)
+{
+    g_autoptr(json_t) document =
+        json_pack("{s:s,s:s,s:b,s:o}", "schema", "okse.build.v1", "country", preflight->country, "written", 0,
+                  "preflight", okse_preflight_json(preflight));
+
+    return okse_print_json(document, error);
+}
+
+static bool check_preflight(const BuildOptions *given, OksePreflight *preflight, GError **error)
+{
+    if (given->gate != NULL && !okse_gate_read(given->gate, &preflight->gate, error))
+        return false;
+    if (given->at != NULL && !okse_text_time_parse(given->at, &preflight->at))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", given->at);
+    if (preflight->gate == OKSE_GATE_OFF &&
+        (given->site != NULL || given->geo != NULL || given->at != NULL || given->reports != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--site, --geo, --at and --report belong to the pre-flight, which "
+                         "--gate off leaves out");
+    for (char **report = given->reports; report != NULL && *report != NULL; report++)
+        if (!okse_report_request_check(*report, error))
+            return false;
+    return true;
 }
 
 static bool check_options(const BuildOptions *given, OkseBuildRequest *request, GError **error)
@@ -110,33 +182,49 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--country ISO2 is missing: a bundle is built for one destination");
     if (given->key != NULL && given->is_unsigned)
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
+    if (given->tsa != NULL && given->key == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
     return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const BuildOptions *given = invocation->options;
+    g_auto(OksePreflight) preflight = {.country = given->country,
+                                       .site = given->site,
+                                       .geo = given->geo,
+                                       .at = OKSE_TIME_NONE,
+                                       .reports = given->reports};
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
                                 .output = given->output,
                                 .dry_run = given->dry_run,
-                                .show_progress = true};
+                                .show_progress = true,
+                                .examine = okse_preflight,
+                                .examine_context = &preflight};
     g_autoptr(OkseResources) resources = NULL;
     g_auto(OkseBuildResult) result = {0};
     g_auto(OkseSigningKey) signer = {NULL, NULL};
 
-    if (!check_options(given, &request, error))
+    if (!check_options(given, &request, error) || !check_preflight(given, &preflight, error))
         return 2;
     /* a key that cannot be used is found out before anything is written */
     if (given->key != NULL &&
         !okse_signing_key_open(given->key, given->certificate, given->passphrase_fd, &signer, error))
         return 3;
     resources = okse_resources_open(invocation->manifests, error);
-    if (resources == NULL || !okse_build(&request, resources, &result, error))
+    preflight.resources = resources;
+    preflight.epoch = request.epoch;
+    if (resources == NULL)
         return 3;
+    if (!okse_build(&request, resources, &result, error)) {
+        if (invocation->json && preflight.findings != NULL)
+            print_refusal(&preflight, NULL);
+        return 3;
+    }
     if (given->key != NULL && !given->dry_run && !sign(result.path, given, &signer, error))
         return 3;
-    return print_result(&result, given, invocation->json, error) ? 0 : 3;
+    return print_result(&result, given, &preflight, invocation->json, error) ? 0 : 3;
 }
 
 const OkseCommand okse_command_build = {
@@ -146,6 +234,7 @@ const OkseCommand okse_command_build = {
     .maximum = 1,
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
+               "What is packed is first judged by the law of the destination; the findings go into the bundle.\n"
                "Times in the bundle come from SOURCE_DATE_EPOCH, else 1970.",
     .options = options,
     .options_size = sizeof(BuildOptions),

@@ -58,6 +58,12 @@ static json_t *component_json(const OkseBundleComponent *component)
                      okse_sha256_text(&component->manifest_digest, text), "size", (json_int_t)component->size);
 }
 
+/* Entry `index` as a row's side: NULL when it is not this one's turn, or a directory that its files tell of already. */
+static json_t *side_json(const OkseTree *tree, unsigned index, bool turn)
+{
+    return turn && !okse_tree_is_implied(tree, index) ? okse_entry_json(okse_tree_entry(tree, index)) : NULL;
+}
+
 /* Both trees are sorted by path, so one pass over the two finds what differs, in order. */
 static void compare_trees(const char *component, const OkseTree *old, const OkseTree *new, json_t *rows)
 {
@@ -68,12 +74,14 @@ static void compare_trees(const char *component, const OkseTree *old, const Okse
         const OkseTreeEntry *after = k < okse_tree_count(new) ? okse_tree_entry(new, k) : NULL;
         int order = before == NULL ? 1 : after == NULL ? -1 : strcmp(before->path, after->path);
 
+        if (order != 0 || !okse_entry_equal(before, after)) {
+            json_t *was = side_json(old, i, order <= 0), *is = side_json(new, k, order >= 0);
+
+            if (was != NULL || is != NULL)
+                add_row(rows, component, order <= 0 ? before->path : after->path, was, is);
+        }
         i += order <= 0;
         k += order >= 0;
-        if (order == 0 && okse_entry_equal(before, after))
-            continue;
-        add_row(rows, component, order <= 0 ? before->path : after->path, order <= 0 ? okse_entry_json(before) : NULL,
-                order >= 0 ? okse_entry_json(after) : NULL);
     }
 }
 

@@ -19,15 +19,6 @@ static const OkseOption options[] = {
 
 static const char *const forms[] = {"raw", "tar", "image"};
 
-static bool is_empty_directory(const OkseTree *tree, unsigned index)
-{
-    const char *path = okse_tree_entry(tree, index)->path;
-    size_t length = strlen(path);
-    const char *next = index + 1 < okse_tree_count(tree) ? okse_tree_entry(tree, index + 1)->path : "";
-
-    return strncmp(next, path, length) != 0 || next[length] != '/';
-}
-
 /* Files and links; directories only when nothing is in them. */
 static json_t *files_json(const OkseTree *tree)
 {
@@ -37,7 +28,7 @@ static json_t *files_json(const OkseTree *tree)
         const OkseTreeEntry *entry = okse_tree_entry(tree, i);
         json_t *row;
 
-        if (entry->type == OKSE_TREE_DIRECTORY && !is_empty_directory(tree, i))
+        if (okse_tree_is_implied(tree, i))
             continue;
         row = okse_entry_json(entry);
         json_object_set_new(row, "path", json_string(entry->path));
@@ -114,7 +105,7 @@ static bool print_component(const OkseBundle *bundle, const OkseBundleComponent 
         return false;
     okse_print("\n%s (%s, %s, %s)\n", component->name, component->kind, forms[component->form], size);
     for (unsigned i = 0; i < okse_tree_count(tree); i++)
-        if (okse_tree_entry(tree, i)->type != OKSE_TREE_DIRECTORY || is_empty_directory(tree, i))
+        if (!okse_tree_is_implied(tree, i))
             print_entry(okse_tree_entry(tree, i));
     return true;
 }

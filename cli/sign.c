@@ -11,8 +11,11 @@
 #define CHAIN_LIMIT (1u << 20)
 
 typedef struct {
-    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *request, *response, *trust, *model, *output;
-    gboolean check;
+    char *rollback_from, *reason;
+    char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
+        *output;
+    char *model_key, *model_certificate;
+    gboolean check, no_model;
 } SignOptions;
 
 static const OkseOption sign_options[] = {
@@ -28,9 +31,20 @@ static const OkseOption sign_options[] = {
      offsetof(SignOptions, passphrase_fd)},
     {OKSE_OPTION_PATH, "trust", 0, "FILE", "countersign: verify by this policy first, and say so",
      offsetof(SignOptions, trust)},
+    {OKSE_OPTION_TEXT, "rollback-from", 0, "SEQUENCE",
+     "order that this bundle is accepted where that sequence was (with --reason, --expires)",
+     offsetof(SignOptions, rollback_from)},
+    {OKSE_OPTION_TEXT, "reason", 0, "TEXT", "why, for the record", offsetof(SignOptions, reason)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash the whole payload before signing", offsetof(SignOptions, check)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(SignOptions, tsa)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(SignOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(SignOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(SignOptions, no_model)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
      offsetof(SignOptions, model)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "with --oms: the signature (DIR/model.sig)",
@@ -57,24 +71,54 @@ static bool terms_read(const SignOptions *options, OkseSigning *signing, GError 
     return true;
 }
 
+/* An order to go back says from where, why and until when. */
+static bool override_read(const SignOptions *options, OkseSigning *signing, GError **error)
+{
+    guint64 from = 0;
+
+    if (options->rollback_from == NULL)
+        return options->reason == NULL || okse_fail(error, OKSE_ERROR_INVALID, "--reason belongs to --rollback-from");
+    if (!g_ascii_string_to_unsigned(options->rollback_from, 10, 1, G_MAXINT64, &from, NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--rollback-from must be a sequence, a whole number from 1");
+    if (options->reason == NULL || *options->reason == '\0' || options->expires == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--rollback-from needs --reason TEXT and --expires DATE");
+    if (options->role != NULL || options->trust != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--rollback-from is an override, no signature for a role: leave out --role and --trust");
+    signing->rollback_from = from;
+    signing->reason = options->reason;
+    signing->role = "override";
+    return true;
+}
+
 static bool sign(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
 {
-    OkseSigning signing = {.role = options->role != NULL ? options->role : "vendor", .check = options->check};
+    OkseSigning signing = {
+        .role = options->role != NULL ? options->role : "vendor", .tsa = options->tsa, .check = options->check};
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseTrust) trust = NULL;
-    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_auto(OkseSigningKey) signer = {NULL, NULL}, model = {NULL, NULL};
+    OkseModelKeyOptions models = {options->model_key, options->model_certificate, options->no_model};
 
-    if (!terms_read(options, &signing, error) ||
+    /* a release vouches for the model; a countersigner or an order only when asked to */
+    if (options->model_key == NULL && (options->trust != NULL || options->rollback_from != NULL))
+        models.never = true;
+    if (!terms_read(options, &signing, error) || !override_read(options, &signing, error) ||
         !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
         return false;
     if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
         return false;
     signing.key = signer.key;
     signing.chain = signer.chain;
+    if (!okse_model_key_open(&models, &signer, &model, &signing.model_key, &signing.model_chain, error))
+        return false;
     signing.policy = trust;
     if (options->check || trust != NULL)
         signing.progress = progress = okse_progress_new("checking", 0);
-    return okse_sign_bundle(path, &signing, made, error);
+    if (!okse_sign_bundle(path, &signing, made, error))
+        return false;
+    okse_model_key_note(&models, made);
+    return true;
 }
 
 static bool stamp(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
@@ -94,10 +138,19 @@ static bool request_write(const SignOptions *options, const OkseSigned *made, GE
     return request != NULL && okse_write_path(options->request, request, error);
 }
 
+static json_t *texts_json(const GPtrArray *texts)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; texts != NULL && i < texts->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
+    return list;
+}
+
 static bool result_print(const OkseInvocation *invocation, const SignOptions *options, const OkseSigned *made,
                          GError **error)
 {
-    const char *role = options->role != NULL ? options->role : "vendor";
+    const char *role = options->rollback_from != NULL ? "override" : options->role != NULL ? options->role : "vendor";
     char identity[OKSE_SHA256_TEXT], statement[OKSE_SHA256_TEXT];
     g_autoptr(json_t) document = NULL;
 
@@ -112,6 +165,8 @@ static bool result_print(const OkseInvocation *invocation, const SignOptions *op
     if (invocation->json) {
         document = json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "okse.signed.v1", "identity", identity, "statement",
                              statement, "role", role, "payload_checked", options->check || options->trust != NULL);
+        json_object_set_new(document, "models", texts_json(made->models));
+        json_object_set_new(document, "unsigned_models", texts_json(made->unsigned_models));
         return okse_print_json(document, error);
     }
     if (options->response != NULL)
@@ -169,6 +224,11 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     if ((options->key == NULL) == (options->response == NULL)) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "sign needs --key URI, or --tsa-response FILE (make a key with: okse key new -o key.pem)");
+        return 2;
+    }
+    if (options->tsa != NULL && (options->request != NULL || options->response != NULL)) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "--tsa asks an authority now; --tsa-request and --tsa-response are for a courier");
         return 2;
     }
     good = options->response != NULL ? stamp(path, options, &made, error)

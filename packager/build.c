@@ -136,6 +136,13 @@ static unsigned count_files(const OksePlan *plan)
     return count;
 }
 
+static bool examine(const OkseBuildRequest *request, OksePlan *plan, GError **error)
+{
+    g_autoptr(OkseContents) contents = request->examine == NULL ? NULL : okse_contents_of_plan(plan);
+
+    return contents == NULL || request->examine(request->examine_context, contents, plan->documents, error);
+}
+
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
                            GError **error)
 {
@@ -147,7 +154,9 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
         return NULL;
     plan->country = request->country;
     plan->epoch = request->epoch;
-    okse_plan_documents(plan, request->documents, request->document_count);
+    if (!examine(request, plan, error))
+        return NULL;
+    okse_plan_documents(plan);
     if (!okse_layout_join_equal(plan, error) || !okse_equal_trees(plan, error) || !okse_manifest_render(plan, error))
         return NULL;
     return g_steal_pointer(&plan);

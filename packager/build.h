@@ -2,7 +2,13 @@
 
 #include "core/progress.h"
 #include "core/resource.h"
+#include "packager/contents.h"
 #include "packager/plan.h"
+
+/* Called when the sources are known and before anything is written: look into what the bundle will hold, and add
+ * documents (okse_document_new()) that it shall carry in its stack manifest, in this order. false ends the build.
+ * Errors: its own. */
+typedef bool (*OkseBuildExamine)(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 
 /* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
 typedef struct {
@@ -13,8 +19,8 @@ typedef struct {
     unsigned threads;       /* 0: all processors */
     bool dry_run;           /* plan and check the space, write nothing */
     bool show_progress;
-    const OkseDocument *documents; /* more generated documents for the stack manifest; borrowed */
-    unsigned document_count;
+    OkseBuildExamine examine; /* or NULL */
+    void *examine_context;
 } OkseBuildRequest;
 
 typedef struct {

@@ -51,6 +51,7 @@ typedef struct {
     OkseSha256 digest;          /* of the sigstore bundle */
     GBytes *bytes;              /* the sigstore bundle JSON as stored */
     char *predicate_type;       /* what the manifest claims; not yet trusted */
+    const char *component;      /* the weights that it is about; NULL: the bundle; borrowed from the bundle */
 } OkseBundleStatement;
 
 /* Checking payload: each blob of a raw file by its fs-verity tree, everything else by its SHA-256. Both digests stand
@@ -113,6 +114,9 @@ unsigned okse_bundle_components(const OkseBundle *bundle); /* without the stack 
 const OkseBundleComponent *okse_bundle_component(const OkseBundle *bundle, unsigned index);
 unsigned okse_bundle_statements(const OkseBundle *bundle);
 const OkseBundleStatement *okse_bundle_statement(const OkseBundle *bundle, unsigned index);
+
+/* The weights component that a statement is about, or NULL. */
+const OkseBundleComponent *okse_bundle_statement_component(const OkseBundle *bundle, unsigned statement);
 
 /* A generated document of the stack manifest by its title ("lock.json"), or NULL. */
 GBytes *okse_bundle_document(const OkseBundle *bundle, const char *title);

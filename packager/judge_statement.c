@@ -3,6 +3,8 @@
 #include "packager/judge_statement.h"
 
 #include "core/text.h"
+#include "packager/oms.h"
+#include "packager/oms_statement.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
 
@@ -57,11 +59,18 @@ static bool hint_names(const char *hint, const OkseKey *key)
            strcmp(hint, base64) == 0;
 }
 
+/* The roles, and behind them those who may override; NULL at the end. */
+static const OkseRole *role_at(const OkseTrust *trust, guint index)
+{
+    if (index < trust->roles->len)
+        return g_ptr_array_index(trust->roles, index);
+    return index == trust->roles->len ? trust->override : NULL;
+}
+
 /* The next bare key of the policy from *role, *signer on; NULL at the end. */
 static const OkseSigner *next_key(const OkseTrust *trust, guint *role, guint *signer)
 {
-    while (*role < trust->roles->len) {
-        const OkseRole *current = g_ptr_array_index(trust->roles, *role);
+    for (const OkseRole *current = role_at(trust, *role); current != NULL; current = role_at(trust, *role)) {
 
         if (*signer < current->signers->len) {
             const OkseSigner *found = g_ptr_array_index(current->signers, (*signer)++);
@@ -195,7 +204,8 @@ static void claim_show(Case *one)
     if (!okse_statement_read(one->bundle->envelope.payload, "statement", &statement, NULL))
         return;
     verdict->predicate = g_strdup(statement.predicate_type);
-    if (!okse_statement_counts(&statement) || !okse_release_read(&statement, "statement", &release, NULL))
+    if ((!okse_statement_counts(&statement) && !okse_statement_overrides(&statement)) ||
+        !okse_release_read(&statement, "statement", &release, NULL))
         return;
     verdict->role = g_strdup(release.role);
     verdict->signed_at = okse_text_time(release.signed_at);
@@ -217,7 +227,8 @@ static bool content_check(Case *one)
         return settle(one, "rejected", "the statement is about another bundle (identity %s)",
                       okse_sha256_hex(&statement.subject, hex));
     }
-    if (!okse_statement_counts(&statement)) {
+    one->judged->override = okse_statement_overrides(&statement);
+    if (!okse_statement_counts(&statement) && !one->judged->override) {
         g_autofree char *shown = okse_text_show(statement.predicate_type, -1, false);
 
         return settle(one, "ignored", "predicate type %s counts for no role", shown);
@@ -366,32 +377,6 @@ static bool trust_check(Case *one)
     return one->judged->chain_trusted;
 }
 
-void okse_judge_statement(GBytes *bytes, const OkseBundleFacts *facts, const OkseTrust *trust,
-                          const OkseJudgeTerms *terms, OkseJudged *judged)
-{
-    g_autoptr(GError) cause = NULL;
-    g_autoptr(OkseSigstoreBundle) bundle = okse_sigstore_read(bytes, "statement", &cause);
-    Case one = {facts, trust, terms, bundle, judged, NULL, NULL, OKSE_TIME_NONE};
-
-    judged->newest = G_MININT64;
-    if (bundle == NULL) {
-        settle_fatal(&one, cause);
-        return;
-    }
-    judged->verdict->status = "valid";
-    if (signature_check(&one)) {
-        claim_show(&one);
-        judged->valid = timestamp_check(&one) && trust_check(&one) && content_check(&one) && time_check(&one);
-    }
-    okse_key_free(one.leaf);
-}
-
-void okse_judged_clear(OkseJudged *judged)
-{
-    okse_release_clear(&judged->release);
-    g_clear_pointer(&judged->chain, okse_certificates_free);
-}
-
 const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judged)
 {
     for (guint i = 0; i < role->signers->len; i++) {
@@ -404,4 +389,64 @@ const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judg
             return signer;
     }
     return NULL;
+}
+
+/* One whom the policy lists for some role may vouch for weights. */
+static bool is_listed(const Case *one)
+{
+    const OkseRole *role;
+
+    for (guint i = 0; (role = role_at(one->trust, i)) != NULL; i++)
+        if (okse_judge_signer(role, one->judged) != NULL)
+            return true;
+    return false;
+}
+
+/* A signature over weights has no time and no role of its own; it says which files they are. */
+static bool model_check(Case *one, const OkseOmsModelFacts *model)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (!is_listed(one))
+        return settle(one, "unknown", "the signer of the model is not listed in the trust policy");
+    if (g_strcmp0(one->judged->verdict->predicate, OKSE_OMS_PREDICATE) != 0) {
+        one->judged->fatal = true;
+        return settle(one, "rejected", "a statement about weights must be a model signature");
+    }
+    if (okse_oms_covers(one->bundle->envelope.payload, model, &cause))
+        return true;
+    if (model->files == NULL)
+        return settle(one, "ignored", "%s", cause->message);
+    settle_fatal(one, cause);
+    return false;
+}
+
+void okse_judge_statement(GBytes *bytes, unsigned index, const OkseBundleFacts *facts, const OkseTrust *trust,
+                          const OkseJudgeTerms *terms, OkseJudged *judged)
+{
+    const OkseOmsModelFacts *model = facts->models != NULL ? g_ptr_array_index(facts->models, index) : NULL;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseSigstoreBundle) bundle = okse_sigstore_read(bytes, "statement", &cause);
+    Case one = {facts, trust, terms, bundle, judged, NULL, NULL, OKSE_TIME_NONE};
+
+    judged->newest = G_MININT64;
+    judged->model = model != NULL;
+    judged->verdict->component = model != NULL ? g_strdup(model->component) : NULL;
+    if (bundle == NULL) {
+        settle_fatal(&one, cause);
+        return;
+    }
+    judged->verdict->status = "valid";
+    if (signature_check(&one)) {
+        claim_show(&one);
+        judged->valid = timestamp_check(&one) && trust_check(&one) &&
+                        (model != NULL ? model_check(&one, model) : content_check(&one) && time_check(&one));
+    }
+    okse_key_free(one.leaf);
+}
+
+void okse_judged_clear(OkseJudged *judged)
+{
+    okse_release_clear(&judged->release);
+    g_clear_pointer(&judged->chain, okse_certificates_free);
 }

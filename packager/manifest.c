@@ -220,8 +220,7 @@ static json_t *lock_json(const OksePlan *plan)
     return json_pack("{s:s,s:o}", "schema", "okse.lock.v1", "components", components);
 }
 
-/* What the stack says, without where its parts lay on the vendor's disk. */
-static json_t *stack_config(const OksePlan *plan)
+json_t *okse_manifest_stack_config(const OksePlan *plan)
 {
     const OkseStack *stack = plan->stack;
     json_t *vendor = json_pack("{s:s,s:s}", "name", stack->vendor_name, "country", stack->vendor_country);
@@ -249,7 +248,7 @@ static bool render_stack(const OksePlan *plan, GError **error)
 {
     OkseManifestPlan *manifest = g_ptr_array_index(plan->manifests, 0);
     OkseBlobPlan *lock = g_ptr_array_index(manifest->layers, 0);
-    g_autoptr(json_t) config = stack_config(plan), locked = lock_json(plan), rendered = NULL;
+    g_autoptr(json_t) config = okse_manifest_stack_config(plan), locked = lock_json(plan), rendered = NULL;
     json_t *layers = json_array();
 
     if (!set_json(manifest->config, config, "stack", error) || !set_json(lock, locked, "lock.json", error)) {
@@ -257,10 +256,12 @@ static bool render_stack(const OksePlan *plan, GError **error)
         return false;
     }
     json_array_append_new(layers, titled_layer(OKSE_TYPE_LOCK, lock, "lock.json"));
-    for (unsigned i = 0; i < plan->document_count; i++)
-        json_array_append_new(layers,
-                              titled_layer(plan->documents[i].media_type, g_ptr_array_index(manifest->layers, i + 1),
-                                           plan->documents[i].title));
+    for (guint i = 0; i < plan->documents->len; i++) {
+        const OkseDocument *document = g_ptr_array_index(plan->documents, i);
+
+        json_array_append_new(
+            layers, titled_layer(document->media_type, g_ptr_array_index(manifest->layers, i + 1), document->title));
+    }
     rendered = manifest_json(OKSE_TYPE_STACK, OKSE_TYPE_STACK, manifest->config, layers);
     return set_json(manifest->manifest, rendered, "stack", error);
 }

@@ -10,6 +10,8 @@
 #define OKSE_TYPE_LISTING "application/vnd.okse.mtree.v1"
 #define OKSE_TYPE_STACK "application/vnd.okse.stack.v1+json"
 #define OKSE_TYPE_LOCK "application/vnd.okse.lock.v1+json"
+#define OKSE_TYPE_FINDINGS "application/vnd.okse.findings.v1+json"
+#define OKSE_TYPE_JURISDICTION "application/vnd.okse.jurisdiction.v1+yaml"
 #define OKSE_TYPE_COMPONENT "application/vnd.okse.component.v1+json"
 #define OKSE_TYPE_ARTIFACT_FORMAT "application/vnd.okse.%s.v1"
 #define OKSE_TYPE_MODEL "application/vnd.cncf.model.manifest.v1+json"

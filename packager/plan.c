@@ -41,6 +41,29 @@ static void tar_free(gpointer data)
     okse_tar_layer_free(data);
 }
 
+OkseDocument *okse_document_new(const char *title, const char *media_type, GBytes *bytes)
+{
+    OkseDocument *document = g_new0(OkseDocument, 1);
+
+    document->title = g_strdup(title);
+    document->media_type = g_strdup(media_type);
+    document->bytes = bytes;
+    return document;
+}
+
+void okse_document_free(OkseDocument *document)
+{
+    g_free(document->title);
+    g_free(document->media_type);
+    g_bytes_unref(document->bytes);
+    g_free(document);
+}
+
+static void document_free(gpointer data)
+{
+    okse_document_free(data);
+}
+
 void okse_plan_free(OksePlan *plan)
 {
     if (plan == NULL)
@@ -50,6 +73,7 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->tars);
     g_ptr_array_unref(plan->images);
     g_ptr_array_unref(plan->sources);
+    g_ptr_array_unref(plan->documents);
     json_decref(plan->filetypes);
     g_free(plan);
 }
@@ -289,6 +313,7 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     plan->tars = g_ptr_array_new_with_free_func(tar_free);
     plan->blobs = g_ptr_array_new_with_free_func(blob_free);
     plan->manifests = g_ptr_array_new_with_free_func(manifest_free);
+    plan->documents = g_ptr_array_new_with_free_func(document_free);
     plan->filetypes = okse_patterns_read(resources, "manifests/modelpack-filetypes.yaml", error);
     if (plan->filetypes == NULL)
         return NULL;
@@ -307,21 +332,20 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     return g_steal_pointer(&plan);
 }
 
-void okse_plan_documents(OksePlan *plan, const OkseDocument *documents, unsigned count)
+void okse_plan_documents(OksePlan *plan)
 {
     OkseManifestPlan *stack = g_ptr_array_index(plan->manifests, 0);
     OkseBlobPlan *lock = okse_plan_blob(plan, 0);
 
-    plan->documents = documents;
-    plan->document_count = count;
     lock->metadata = true;
     g_ptr_array_add(stack->layers, lock);
-    for (unsigned i = 0; i < count; i++) {
-        OkseSha256 digest = okse_sha256_of_bytes(documents[i].bytes);
+    for (guint i = 0; i < plan->documents->len; i++) {
+        const OkseDocument *document = g_ptr_array_index(plan->documents, i);
+        OkseSha256 digest = okse_sha256_of_bytes(document->bytes);
         OkseBlobPlan *blob = okse_plan_blob(plan, 0);
 
         blob->metadata = true;
-        set_bytes(blob, documents[i].bytes, &digest);
+        set_bytes(blob, document->bytes, &digest);
         g_ptr_array_add(stack->layers, blob);
     }
 }

@@ -38,21 +38,24 @@ typedef struct {
 
 /* A generated document that goes into the stack manifest. */
 typedef struct {
-    const char *title, *media_type;
+    char *title, *media_type;
     GBytes *bytes;
 } OkseDocument;
 
-typedef struct {
+/* title, media_type: copied; bytes: stolen. */
+OkseDocument *okse_document_new(const char *title, const char *media_type, GBytes *bytes);
+void okse_document_free(OkseDocument *document);
+
+typedef struct OksePlan {
     const OkseStack *stack;
     const char *country;
     gint64 epoch;                       /* seconds: the only time in the bundle */
     GPtrArray *sources, *images, *tars; /* owned */
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
-    const OkseDocument *documents;      /* borrowed */
-    unsigned document_count;
-    json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */
-    OkseBlobPlan *index; /* the bundle index */
+    GPtrArray *documents;               /* OkseDocument, owned */
+    json_t *filetypes;                  /* manifests/modelpack-filetypes.yaml */
+    OkseBlobPlan *index;                /* the bundle index */
 } OksePlan;
 
 /* Open every source beneath dir_fd (the stack's directory) and plan every component.
@@ -64,5 +67,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OksePlan, okse_plan_free)
 
 OkseBlobPlan *okse_plan_blob(OksePlan *plan, uint64_t size);
 
-/* Add the stack manifest's layers (the lock and `documents`). */
-void okse_plan_documents(OksePlan *plan, const OkseDocument *documents, unsigned count);
+/* Add the stack manifest's layers: the lock and plan->documents. */
+void okse_plan_documents(OksePlan *plan);

@@ -74,6 +74,11 @@ bool okse_statement_counts(const OkseStatement *statement)
            strcmp(statement->predicate_type, OKSE_PREDICATE_VSA) == 0;
 }
 
+bool okse_statement_overrides(const OkseStatement *statement)
+{
+    return strcmp(statement->predicate_type, OKSE_PREDICATE_OVERRIDE) == 0;
+}
+
 static bool text_take(const json_t *object, const char *key, char **out, const char *origin, GError **error)
 {
     const char *text = okse_json_text(object, key, origin, error);
@@ -98,10 +103,11 @@ static bool time_take(const json_t *object, const char *key, gint64 *out, const 
 }
 
 /* Unknown keys are refused: a condition that a later version adds must not be overlooked by this one. */
-static bool keys_known(const json_t *object, const char *origin, GError **error)
+static bool keys_known(const json_t *object, bool override, const char *origin, GError **error)
 {
     static const char *const known[] = {"name",      "version", "sequence", "destination",        "role",
                                         "notBefore", "expires", "signedAt", "jurisdictionDigest", NULL};
+    static const char *const more[] = {"rollbackFrom", "reason", NULL};
     const char *key;
     json_t *value;
 
@@ -109,18 +115,18 @@ static bool keys_known(const json_t *object, const char *origin, GError **error)
     { /* jansson's iterator forgot const */
         g_autofree char *shown = okse_text_show(key, -1, false);
 
-        if (!g_strv_contains(known, key))
+        if (!g_strv_contains(known, key) && !(override && g_strv_contains(more, key)))
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: unknown key '%s' in the release", origin, shown);
     }
     return true;
 }
 
-static bool release_fill(const json_t *object, const char *origin, OkseRelease *release, GError **error)
+static bool release_fill(const json_t *object, bool override, const char *origin, OkseRelease *release, GError **error)
 {
     const char *law = okse_json_peek_text(object, "jurisdictionDigest");
 
     release->expires = OKSE_TIME_NONE;
-    if (!keys_known(object, origin, error) || !text_take(object, "name", &release->name, origin, error) ||
+    if (!keys_known(object, override, origin, error) || !text_take(object, "name", &release->name, origin, error) ||
         !text_take(object, "version", &release->version, origin, error) ||
         !okse_json_unsigned(object, "sequence", &release->sequence, origin, error) ||
         !text_take(object, "destination", &release->destination, origin, error) ||
@@ -132,6 +138,17 @@ static bool release_fill(const json_t *object, const char *origin, OkseRelease *
         return false;
     release->jurisdiction_digest = g_strdup(law);
     return true;
+}
+
+/* An order to go back without an end would still be good when the site has long gone on. */
+static bool override_fill(const json_t *object, const char *origin, OkseRelease *release, GError **error)
+{
+    if (!okse_json_unsigned(object, "rollbackFrom", &release->rollback_from, origin, error) ||
+        !text_take(object, "reason", &release->reason, origin, error))
+        return false;
+    return (release->expires != OKSE_TIME_NONE && release->rollback_from > release->sequence) ||
+           okse_fail(error, OKSE_ERROR_INVALID,
+                     "%s: an override must expire, and go back from a higher sequence than the bundle's", origin);
 }
 
 bool okse_release_read(const OkseStatement *statement, const char *origin, OkseRelease *release, GError **error)
@@ -146,7 +163,8 @@ bool okse_release_read(const OkseStatement *statement, const char *origin, OkseR
             return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the verification summary does not say PASSED", origin);
         object = okse_json_object(object, "okse_release", origin, error);
     }
-    if (object == NULL || !release_fill(object, origin, &made, error))
+    if (object == NULL || !release_fill(object, okse_statement_overrides(statement), origin, &made, error) ||
+        (okse_statement_overrides(statement) && !override_fill(object, origin, &made, error)))
         return false;
     *release = made;
     made = (OkseRelease){0};
@@ -160,6 +178,7 @@ void okse_release_clear(OkseRelease *release)
     g_clear_pointer(&release->destination, g_free);
     g_clear_pointer(&release->role, g_free);
     g_clear_pointer(&release->jurisdiction_digest, g_free);
+    g_clear_pointer(&release->reason, g_free);
 }
 
 static void time_set(json_t *object, const char *key, gint64 time)
@@ -181,6 +200,10 @@ static json_t *release_object(const OkseRelease *release)
         time_set(object, "expires", release->expires);
     if (release->jurisdiction_digest != NULL)
         json_object_set_new(object, "jurisdictionDigest", json_string(release->jurisdiction_digest));
+    if (release->rollback_from > 0) {
+        json_object_set_new(object, "rollbackFrom", json_integer((json_int_t)release->rollback_from));
+        json_object_set_new(object, "reason", json_string(release->reason));
+    }
     return object;
 }
 
@@ -199,7 +222,9 @@ static GBytes *statement_write(const OkseRelease *release, const OkseSha256 *ide
 
 GBytes *okse_release_write(const OkseRelease *release, const OkseSha256 *identity)
 {
-    return statement_write(release, identity, OKSE_PREDICATE_RELEASE, release_object(release));
+    return statement_write(release, identity,
+                           release->rollback_from > 0 ? OKSE_PREDICATE_OVERRIDE : OKSE_PREDICATE_RELEASE,
+                           release_object(release));
 }
 
 GBytes *okse_summary_write(const OkseRelease *release, const OkseSha256 *identity, const OkseSummary *summary)

@@ -6,6 +6,7 @@
 /* in-toto Statements v1 about a bundle's identity. Format: docs/formats/statements.md. */
 #define OKSE_STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define OKSE_PREDICATE_RELEASE "urn:okse:release:v1"
+#define OKSE_PREDICATE_OVERRIDE "urn:okse:override:v1"
 #define OKSE_PREDICATE_VSA "https://slsa.dev/verification_summary/v1"
 #define OKSE_TIME_NONE G_MININT64
 
@@ -20,6 +21,8 @@ typedef struct {
     gint64 not_before;         /* signed_at when it was not given */
     gint64 expires;            /* OKSE_TIME_NONE: never */
     char *jurisdiction_digest; /* "sha256:…" of the law it was checked against, or NULL */
+    uint64_t rollback_from;    /* an override: the highest sequence that this one may follow; otherwise 0 */
+    char *reason;              /* an override: why */
 } OkseRelease;
 
 typedef struct {
@@ -37,12 +40,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseStatement, okse_statement_clear)
 /* True for the predicate types that carry a release: these can count towards a role. */
 bool okse_statement_counts(const OkseStatement *statement);
 
-/* The release of a statement for which okse_statement_counts(). Errors: INVALID. */
+/* True for an override: it orders that a lower sequence is accepted, and counts towards no role. */
+bool okse_statement_overrides(const OkseStatement *statement);
+
+/* The release of a statement for which okse_statement_counts() or okse_statement_overrides(). Errors: INVALID. */
 bool okse_release_read(const OkseStatement *statement, const char *origin, OkseRelease *release, GError **error);
 void okse_release_clear(OkseRelease *release);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseRelease, okse_release_clear)
 
-/* The canonical payload of a release statement about `identity`. */
+/* The canonical payload of a release statement about `identity`, or with rollback_from of an override. */
 GBytes *okse_release_write(const OkseRelease *release, const OkseSha256 *identity) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What a countersigner checked, for a verification summary (SLSA VSA v1). */

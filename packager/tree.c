@@ -156,6 +156,25 @@ gint64 okse_tree_find(const OkseTree *tree, const char *path)
     return g_array_binary_search(tree->entries, &wanted, entry_compare, &index) ? (gint64)index : -1;
 }
 
+bool okse_tree_is_implied(const OkseTree *tree, unsigned index)
+{
+    const OkseTreeEntry *entry = okse_tree_entry(tree, index);
+    size_t length = strlen(entry->path);
+
+    if (entry->type != OKSE_TREE_DIRECTORY)
+        return false;
+    /* "a-b" and "a.b" sort between "a" and "a/b": what is in "a" need not be its neighbour, only near. */
+    for (unsigned i = index + 1; i < tree->entries->len; i++) {
+        const char *path = okse_tree_entry(tree, i)->path;
+
+        if (strncmp(path, entry->path, length) != 0 || (unsigned char)path[length] > '/')
+            return false;
+        if (path[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 uint64_t okse_tree_files(const OkseTree *tree)
 {
     return tree->files;

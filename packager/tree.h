@@ -19,6 +19,7 @@ typedef struct {
     OkseTreeType type;
     bool executable;  /* FILE: 0755 instead of 0644; directories are 0755 */
     bool has_verity;  /* FILE */
+    bool beside;      /* FILE: put beside what the component holds: a model's signature */
     bool any_content; /* FILE: it must be there, its bytes are not known */
 } OkseTreeEntry;
 
@@ -39,6 +40,8 @@ bool okse_tree_finish(OkseTree *tree, GError **error);
 unsigned okse_tree_count(const OkseTree *tree);
 const OkseTreeEntry *okse_tree_entry(const OkseTree *tree, unsigned index);
 gint64 okse_tree_find(const OkseTree *tree, const char *path);
+/* A directory that only stands for what is in it: paths imply it, and lists for people leave it out. */
+bool okse_tree_is_implied(const OkseTree *tree, unsigned index);
 
 /* How many are files, and their bytes; and what the tree takes on a file system with blocks of `block` bytes. */
 uint64_t okse_tree_files(const OkseTree *tree);

@@ -87,6 +87,8 @@ void okse_trust_free(OkseTrust *trust)
     g_strfreev(trust->algorithms);
     g_ptr_array_unref(trust->roles);
     g_array_unref(trust->minimum_sequence);
+    if (trust->override != NULL)
+        role_free(trust->override);
     g_free(trust);
 }
 
@@ -315,17 +317,16 @@ static void signer_take(Reader *reader, const OkseNode *item, OkseRole *role)
         signer->label = constraints_label(&signer->leaf);
 }
 
-static void role_take(Reader *reader, const OkseNode *roles, unsigned index)
+/* How many of whom. */
+static OkseRole *role_take(Reader *reader, const char *name, const OkseNode *node, OksePlace at)
 {
     OkseRole *role = g_new0(OkseRole, 1);
-    OkseMap *map = okse_map_open(okse_node_item(roles, index), "a role", reader->issues);
-    OksePlace at = okse_node_key_place(roles, index);
+    OkseMap *map = okse_map_open(node, "a role", reader->issues);
     const OkseNode *signers = NULL;
     guint64 threshold = 1;
 
-    role->name = g_strdup(okse_node_key(roles, index));
+    role->name = g_strdup(name);
     role->signers = g_ptr_array_new_with_free_func(signer_free);
-    g_ptr_array_add(reader->trust->roles, role);
     okse_map_take_unsigned(map, "threshold", OKSE_OPTIONAL, &threshold);
     if (threshold < 1 || threshold > THRESHOLD_LIMIT)
         okse_issue(reader->issues, &at, "'threshold' must be from 1 to %u", THRESHOLD_LIMIT);
@@ -336,6 +337,15 @@ static void role_take(Reader *reader, const OkseNode *roles, unsigned index)
     if (signers != NULL && okse_node_count(signers) == 0)
         okse_issue(reader->issues, &at, "role '%s' has no signers: nothing could ever be accepted", role->name);
     okse_map_end(map);
+    return role;
+}
+
+static void override_take(Reader *reader, OkseMap *map)
+{
+    const OkseNode *node = NULL;
+
+    if (okse_map_take_node(map, "override", OKSE_OPTIONAL, &node))
+        reader->trust->override = role_take(reader, "override", node, okse_node_place(node));
 }
 
 static void roles_take(Reader *reader, OkseMap *map)
@@ -349,7 +359,8 @@ static void roles_take(Reader *reader, OkseMap *map)
     if (okse_node_count(roles) == 0)
         okse_issue(reader->issues, &at, "'roles' is empty: a policy that asks for nobody would accept everything");
     for (unsigned i = 0; i < okse_node_count(roles); i++)
-        role_take(reader, roles, i);
+        g_ptr_array_add(reader->trust->roles, role_take(reader, okse_node_key(roles, i), okse_node_item(roles, i),
+                                                        okse_node_key_place(roles, i)));
 }
 
 static void minimums_take(Reader *reader, OkseMap *map)
@@ -386,6 +397,7 @@ static void document_take(Reader *reader, const OkseNode *root)
     crls_take(reader, map);
     algorithms_take(reader, map);
     roles_take(reader, map);
+    override_take(reader, map);
     minimums_take(reader, map);
     duration_take(reader, map, "maximum_age", &reader->trust->maximum_age);
     okse_map_take_flag(map, "shared_signers", OKSE_OPTIONAL, &reader->trust->shared_signers);

@@ -33,6 +33,7 @@ typedef struct {
     bool crl_required;        /* crl_check: required (the default when there are CRLs): a CRL for every leaf's issuer */
     GStrv algorithms;         /* never empty */
     GPtrArray *roles;         /* OkseRole, in the order of the file, at least one */
+    OkseRole *override;       /* who may order that a lower sequence is accepted; NULL: nobody */
     GArray *minimum_sequence; /* OkseMinimum */
     gint64 maximum_age;       /* seconds; 0: none */
     bool shared_signers;      /* one key may count for two roles, with a signature for each */

@@ -24,6 +24,7 @@ static void signature_free(gpointer memory)
 {
     OkseSignatureVerdict *verdict = memory;
 
+    g_free(verdict->component);
     g_free(verdict->role);
     g_free(verdict->signer);
     g_free(verdict->key);
@@ -91,37 +92,6 @@ static void facts_judge(const Court *court)
                                      " of %s is below the policy's minimum of %" G_GUINT64_FORMAT,
                                      facts->sequence, facts->name, minimum->sequence);
     }
-}
-
-static void state_judge(const Court *court)
-{
-    const OkseTrustState *state = court->terms->state;
-    const OkseBundleFacts *facts = court->facts;
-    OkseVerification *verification = court->verification;
-    OkseSha256 known;
-    uint64_t highest;
-
-    if (state == NULL)
-        return;
-    if (okse_trust_state_newest(state) > court->terms->now) {
-        g_autofree char *newest = okse_text_time(okse_trust_state_newest(state));
-        g_autofree char *now = okse_text_time(court->terms->now);
-
-        okse_verification_refuse(verification, "the clock is behind: it says %s, but this site has already seen %s",
-                                 now, newest);
-    }
-    if (!okse_trust_state_find(state, facts->name, &highest, &known))
-        return;
-    if (facts->sequence < highest)
-        okse_verification_refuse(verification,
-                                 "rolled back: sequence %" G_GUINT64_FORMAT " of %s, but %" G_GUINT64_FORMAT
-                                 " was accepted here before",
-                                 facts->sequence, facts->name, highest);
-    else if (facts->sequence == highest && !okse_sha256_equal(facts->identity, &known))
-        okse_verification_refuse(verification,
-                                 "equivocation: another bundle with sequence %" G_GUINT64_FORMAT
-                                 " of %s was accepted here before",
-                                 highest, facts->name);
 }
 
 static bool issued_here(const OkseCrl *crl, const OkseCertificates *list, bool *named)
@@ -214,12 +184,70 @@ static bool signature_counts(const Court *court, Tally *tally, const OkseRole *r
     return true;
 }
 
+/* Orders to accept this sequence after `highest`, by distinct signers that the policy names for it. */
+static void rollback_judge(const Court *court, uint64_t highest)
+{
+    const OkseBundleFacts *facts = court->facts;
+    const OkseRole *role = court->trust->override;
+    Tally tally = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    unsigned counted = 0;
+
+    for (unsigned i = 0; role != NULL && i < court->count; i++) {
+        OkseJudged *judged = &court->judged[i];
+
+        if (!judged->valid || !judged->override || judged->release.rollback_from != highest ||
+            !signature_counts(court, &tally, role, judged))
+            continue;
+        counted++;
+        verdict_note(judged->verdict, "valid", "orders to go back from sequence %" G_GUINT64_FORMAT ": %s", highest,
+                     judged->release.reason);
+    }
+    g_hash_table_unref(tally.used);
+    court->verification->rollback = role != NULL && counted >= role->threshold;
+    if (!court->verification->rollback)
+        okse_verification_refuse(court->verification,
+                                 "rolled back: sequence %" G_GUINT64_FORMAT " of %s, but %" G_GUINT64_FORMAT
+                                 " was accepted here before (%s)",
+                                 facts->sequence, facts->name, highest,
+                                 role != NULL ? "an override by okse sign --rollback-from would allow it"
+                                              : "the trust policy names nobody who may override that");
+}
+
+static void state_judge(const Court *court)
+{
+    const OkseTrustState *state = court->terms->state;
+    const OkseBundleFacts *facts = court->facts;
+    OkseVerification *verification = court->verification;
+    OkseSha256 known;
+    uint64_t highest;
+
+    if (state == NULL)
+        return;
+    if (okse_trust_state_newest(state) > court->terms->now) {
+        g_autofree char *newest = okse_text_time(okse_trust_state_newest(state));
+        g_autofree char *now = okse_text_time(court->terms->now);
+
+        okse_verification_refuse(verification, "the clock is behind: it says %s, but this site has already seen %s",
+                                 now, newest);
+    }
+    if (!okse_trust_state_find(state, facts->name, &highest, &known))
+        return;
+    if (facts->sequence < highest)
+        rollback_judge(court, highest);
+    else if (facts->sequence == highest && !okse_sha256_equal(facts->identity, &known))
+        okse_verification_refuse(verification,
+                                 "equivocation: another bundle with sequence %" G_GUINT64_FORMAT
+                                 " of %s was accepted here before",
+                                 highest, facts->name);
+}
+
 static void role_judge(const Court *court, Tally *tally, const OkseRole *role)
 {
     unsigned counted = 0;
 
     for (unsigned i = 0; i < court->count; i++)
-        if (court->judged[i].valid && strcmp(court->judged[i].release.role, role->name) == 0)
+        if (court->judged[i].valid && !court->judged[i].override && !court->judged[i].model &&
+            strcmp(court->judged[i].release.role, role->name) == 0)
             counted += signature_counts(court, tally, role, &court->judged[i]);
     if (counted < role->threshold && g_strcmp0(court->terms->except_role, role->name) != 0)
         okse_verification_refuse(court->verification,
@@ -235,14 +263,16 @@ static void roles_judge(const Court *court)
         role_judge(court, &tally, g_ptr_array_index(court->trust->roles, i));
     for (unsigned i = 0; i < court->count; i++) {
         OkseSignatureVerdict *verdict = court->judged[i].verdict;
-        bool asked = false;
+        bool asked = court->judged[i].model;
 
         for (guint j = 0; j < court->trust->roles->len; j++) {
             const OkseRole *role = g_ptr_array_index(court->trust->roles, j);
 
             asked = asked || g_strcmp0(role->name, verdict->role) == 0;
         }
-        if (court->judged[i].valid && !asked)
+        if (court->judged[i].valid && court->judged[i].override && verdict->reason == NULL)
+            verdict_note(verdict, "ignored", "an override that nothing here needs");
+        else if (court->judged[i].valid && !court->judged[i].override && !asked)
             verdict_note(verdict, "ignored", "the trust policy asks for no role '%s'", verdict->role);
     }
     g_hash_table_unref(tally.used);
@@ -278,14 +308,14 @@ OkseVerification *okse_trust_judge(const OkseBundleFacts *facts, const GPtrArray
     Court court = {facts, trust, terms, verification, judged, statements->len};
 
     facts_judge(&court);
-    state_judge(&court);
     for (guint i = 0; i < statements->len; i++) {
         judged[i].verdict = g_new0(OkseSignatureVerdict, 1);
         g_ptr_array_add(verification->signatures, judged[i].verdict);
-        okse_judge_statement(g_ptr_array_index(statements, i), facts, trust, terms, &judged[i]);
+        okse_judge_statement(g_ptr_array_index(statements, i), i, facts, trust, terms, &judged[i]);
     }
     if (statements->len == 0 && terms->except_role == NULL)
         okse_verification_refuse(verification, "the bundle carries no signature");
+    state_judge(&court);
     roles_judge(&court);
     crls_judge(&court);
     for (guint i = 0; i < statements->len; i++)

@@ -41,6 +41,14 @@ static void roles_describe(GString *text, const OkseTrust *trust)
         for (guint j = 0; j < role->signers->len; j++)
             signer_describe(text, g_ptr_array_index(role->signers, j));
     }
+    if (trust->override != NULL) {
+        g_string_append_printf(text, "A lower sequence than before is accepted when ordered by at least %u of\n",
+                               trust->override->threshold);
+        for (guint i = 0; i < trust->override->signers->len; i++)
+            signer_describe(text, g_ptr_array_index(trust->override->signers, i));
+    } else {
+        g_string_append(text, "A lower sequence than was accepted before is never accepted.\n");
+    }
     g_string_append(text, trust->shared_signers ? "One signer may count for several roles, with a signature for each.\n"
                                                 : "One signer counts for one role only.\n");
 }
@@ -111,6 +119,10 @@ const char *okse_trust_template(void)
            "rsa-pss-sha256\n"
            "# (3072 bits or more), sm2-sm3.\n"
            "algorithms: [ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha256]\n"
+           "\n"
+           "# Who may order that a lower sequence than before is accepted (okse sign --rollback-from); default: "
+           "nobody.\n"
+           "# override: {threshold: 1, signers: [{key: keys/operator.pub}]}\n"
            "\n"
            "# Nothing older than these, whatever its signatures.\n"
            "# minimum_sequence: {civic-search: 12}\n"

@@ -19,6 +19,7 @@ static json_t *signature_json(const OkseSignatureVerdict *verdict)
     optional_set(object, "key", verdict->key);
     optional_set(object, "algorithm", verdict->algorithm);
     optional_set(object, "predicate_type", verdict->predicate);
+    optional_set(object, "component", verdict->component);
     optional_set(object, "signed_at", verdict->signed_at);
     optional_set(object, "timestamp", verdict->timestamp);
     optional_set(object, "status", verdict->status);
@@ -146,7 +147,9 @@ GBytes *okse_verification_record(const OkseVerified *verified, const OkseVerifyi
 
 static void signature_words(GString *text, const OkseSignatureVerdict *verdict)
 {
-    g_autofree char *role = okse_text_show(verdict->role != NULL ? verdict->role : "?", -1, false);
+    g_autofree char *model = verdict->component != NULL ? g_strdup_printf("weights %s", verdict->component) : NULL;
+    const char *what = model != NULL ? model : verdict->role != NULL ? verdict->role : "?";
+    g_autofree char *role = okse_text_show(what, -1, false);
     g_autofree char *signer = okse_text_show(verdict->signer != NULL ? verdict->signer : "unknown signer", -1, false);
 
     g_string_append_printf(text, "  %-9s %s: %s", verdict->status, role, signer);

@@ -1,5 +1,11 @@
 #include "packager/verify.h"
 
+#include "core/text.h"
+#include "packager/bundle_tree.h"
+#include "packager/oms.h"
+
+#include <string.h>
+
 OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle)
 {
     return (OkseBundleFacts){
@@ -11,13 +17,79 @@ OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle)
     };
 }
 
-GPtrArray *okse_bundle_statement_list(const OkseBundle *bundle)
+/* Its statements (GBytes); a new array of references. */
+static GPtrArray *statement_list(const OkseBundle *bundle)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 
     for (unsigned i = 0; i < okse_bundle_statements(bundle); i++)
         g_ptr_array_add(list, g_bytes_ref(okse_bundle_statement(bundle, i)->bytes));
     return list;
+}
+
+static void model_free(gpointer data)
+{
+    OkseOmsModelFacts *model = data;
+
+    if (model != NULL && model->files != NULL)
+        g_array_unref(model->files);
+    g_free(model);
+}
+
+/* For each statement the weights that it is about, or NULL. trees: keeps what the facts borrow from. */
+static GPtrArray *model_list(const OkseBundle *bundle, GPtrArray *trees)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(model_free);
+
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
+        const OkseBundleComponent *component = okse_bundle_statement_component(bundle, i);
+        OkseOmsModelFacts *model = component != NULL ? g_new0(OkseOmsModelFacts, 1) : NULL;
+        OkseTree *tree = component != NULL ? okse_bundle_tree(bundle, component, NULL) : NULL;
+        bool carried;
+
+        if (model != NULL)
+            model->component = component->name;
+        if (tree != NULL) {
+            g_ptr_array_add(trees, tree);
+            model->files = okse_oms_files(tree, &carried);
+        }
+        g_ptr_array_add(list, model);
+    }
+    return list;
+}
+
+static void tree_free(gpointer data)
+{
+    okse_tree_free(data);
+}
+
+/* What a statement's manifest says it is must be what was signed: inspect and other OCI tools read the manifest. Only
+ * payloads under a signature that holds are compared; the others count for nothing and may not be looked at. */
+static void labels_judge(const OkseBundle *bundle, OkseVerification *verification)
+{
+    for (guint i = 0; i < verification->signatures->len; i++) {
+        const OkseSignatureVerdict *verdict = g_ptr_array_index(verification->signatures, i);
+        const char *label = okse_bundle_statement(bundle, i)->predicate_type;
+        g_autofree char *shown = okse_text_show(label, (gssize)MIN(strlen(label), 80), false);
+
+        if (verdict->predicate != NULL && strcmp(verdict->predicate, label) != 0)
+            okse_verification_refuse(
+                verification, "statement %u: its manifest says it is of type %s, what was signed is not", i + 1, shown);
+    }
+}
+
+OkseVerification *okse_bundle_judge(const OkseBundle *bundle, const OkseTrust *trust, const OkseJudgeTerms *terms)
+{
+    OkseBundleFacts facts = okse_bundle_facts(bundle);
+    g_autoptr(GPtrArray) statements = statement_list(bundle);
+    g_autoptr(GPtrArray) trees = g_ptr_array_new_with_free_func(tree_free);
+    g_autoptr(GPtrArray) models = model_list(bundle, trees);
+    OkseVerification *verification;
+
+    facts.models = models;
+    verification = okse_trust_judge(&facts, statements, trust, terms);
+    labels_judge(bundle, verification);
+    return verification;
 }
 
 /* REFUSED and INVALID are an answer; anything else is a failure to answer. */
@@ -58,16 +130,12 @@ bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifyi
                         GError **error)
 {
     g_auto(OkseVerified) made = OKSE_VERIFIED_INIT;
-    g_autoptr(GPtrArray) statements = NULL;
     GError *cause = NULL;
 
     made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, &verifying->checking, &made.checked, &cause)
                                     : okse_bundle_open(fd, origin, &cause);
     if (made.bundle != NULL) {
-        OkseBundleFacts facts = okse_bundle_facts(made.bundle);
-
-        statements = okse_bundle_statement_list(made.bundle);
-        made.verification = okse_trust_judge(&facts, statements, verifying->trust, &verifying->terms);
+        made.verification = okse_bundle_judge(made.bundle, verifying->trust, &verifying->terms);
         if (!verifying->stream && !verifying->payload_later && !payload_check(&made, verifying, error))
             return false;
     } else {
@@ -79,6 +147,31 @@ bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifyi
     *verified = made;
     made = (OkseVerified)OKSE_VERIFIED_INIT;
     return true;
+}
+
+static bool has_model(const GArray *models, const char *component)
+{
+    for (guint i = 0; i < models->len; i++)
+        if (strcmp(g_array_index(models, OkseModelSignature, i).component, component) == 0)
+            return true;
+    return false;
+}
+
+GArray *okse_verified_models(const OkseVerified *verified)
+{
+    GArray *models = g_array_new(FALSE, FALSE, sizeof(OkseModelSignature));
+
+    for (unsigned i = 0; i < okse_bundle_statements(verified->bundle); i++) {
+        const OkseSignatureVerdict *verdict = g_ptr_array_index(verified->verification->signatures, i);
+        const OkseBundleComponent *component = okse_bundle_statement_component(verified->bundle, i);
+        OkseModelSignature model;
+
+        if (component == NULL || strcmp(verdict->status, "valid") != 0 || has_model(models, component->name))
+            continue;
+        model = (OkseModelSignature){component->name, okse_bundle_statement(verified->bundle, i)->digest};
+        g_array_append_val(models, model);
+    }
+    return models;
 }
 
 void okse_verified_clear(OkseVerified *verified)

@@ -30,7 +30,12 @@ bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifyi
 void okse_verified_clear(OkseVerified *verified);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerified, okse_verified_clear)
 
+/* For each weights component the first model signature that the policy believes: what is installed beside it
+ * (OkseModelSignature, owned by the caller). */
+GArray *okse_verified_models(const OkseVerified *verified) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What the bundle says of itself, for the judge; borrowed from the bundle. */
 OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle);
-/* Its statements (GBytes); a new array of references. */
-GPtrArray *okse_bundle_statement_list(const OkseBundle *bundle) G_GNUC_WARN_UNUSED_RESULT;
+/* The bundle's statements against a policy, each also against the manifest that carries it; the payload is not read. */
+OkseVerification *okse_bundle_judge(const OkseBundle *bundle, const OkseTrust *trust,
+                                    const OkseJudgeTerms *terms) G_GNUC_WARN_UNUSED_RESULT;

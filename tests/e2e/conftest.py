@@ -32,6 +32,8 @@ class Okse:
                 self.environment[name] = os.environ[name]
 
     def __call__(self, *words, stdin=None, status=None, env=None, cwd=None, timeout=300):
+        if words and words[0] == "build" and "--gate" not in words:
+            words = (*words, "--gate", "off")  # most stacks of the tests are no lawful ones; test_gate.py has those
         done = subprocess.run([self.binary, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
                               cwd=cwd or self.directory, env={**self.environment, **(env or {})},
                               text=not isinstance(stdin, bytes))

@@ -205,7 +205,7 @@ def test_the_same_expressions_under_jq_itself(okse, tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["--country", "VN"], "give either --root DIR or --evidence FILE"),
+    (["--country", "VN"], "give one of --root DIR, --bundle FILE and --evidence FILE"),
     (["--evidence", "facts.json"], "give --country ISO2"),
     (["--evidence", "facts.json", "--country", "XX"], "no law for the country 'XX' (there is: KR SA VN)"),
     (["--evidence", "facts.json", "--country", "VN", "--at", "yesterday"], "--at: 'yesterday'"),

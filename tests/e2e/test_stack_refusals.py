@@ -232,7 +232,7 @@ def test_refuses_a_file_it_may_not_read(okse, tmp_path, inside):
     simple(inside)
     (tmp_path / "output").mkdir(mode=0o777)
     (tmp_path / "output").chmod(0o777)
-    done = as_nobody(okse, "build", "stack.yaml", "--country", "VN", "-o", tmp_path / "output/o.okse", "--unsigned", cwd=inside)
+    done = as_nobody(okse, "build", "stack.yaml", "--country", "VN", "-o", tmp_path / "output/o.okse", "--unsigned", "--gate", "off", cwd=inside)
     assert done.returncode == 3 and "data/secret" in done.stderr and "Permission denied" in done.stderr
     assert leftovers(tmp_path / "output") == []
 
@@ -240,7 +240,7 @@ def test_refuses_a_file_it_may_not_read(okse, tmp_path, inside):
 def test_refuses_a_place_it_may_not_write(okse, tmp_path, inside):
     write(inside / "data/x", "x")
     simple(inside)
-    done = as_nobody(okse, "build", "stack.yaml", "--country", "VN", "-o", "o.okse", "--unsigned", cwd=inside)
+    done = as_nobody(okse, "build", "stack.yaml", "--country", "VN", "-o", "o.okse", "--unsigned", "--gate", "off", cwd=inside)
     assert done.returncode == 3 and "Permission denied" in done.stderr
     assert leftovers(inside) == ["data", "data/x", "stack.yaml"]
 
@@ -353,7 +353,7 @@ def test_ctrl_c_leaves_nothing(okse, tmp_path, inside, number, form):
         os.truncate(inside / f"data/{name}", 400 << 20)
     simple(inside)
     (tmp_path / "output").mkdir()
-    process = subprocess.Popen([okse.binary, "build", "stack.yaml", "--country", "VN", "-o", tmp_path / "output/o.okse",
+    process = subprocess.Popen([okse.binary, "build", "--gate", "off", "stack.yaml", "--country", "VN", "-o", tmp_path / "output/o.okse",
                                 "--unsigned"], cwd=inside, env=okse.environment, stderr=subprocess.PIPE, text=True,
                                stdout=subprocess.PIPE)
     while not os.listdir(tmp_path / "output") and process.poll() is None:

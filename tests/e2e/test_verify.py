@@ -220,10 +220,9 @@ def master(tmp_path_factory):
 @pytest.fixture
 def big(okse, tmp_path, master):
     """A copy of it, and a state directory on another file system."""
+    site, data = ib.Site(okse, tmp_path), master[1]
     for path in master[0].directory.iterdir():
         shutil.copyfile(path, tmp_path / path.name)
-    site, data = ib.Site(okse, tmp_path), master[1]
-    shutil.copyfile(master[0].directory / "vendor.pub", tmp_path / "vendor.pub")
     memory = pathlib.Path("/dev/shm")
     device = os.stat(site.directory).st_dev
     number = f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"

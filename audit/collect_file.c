@@ -1,0 +1,132 @@
+/* Which files are configuration or documents, and what becomes of them: configuration is scanned, the files of
+ * compliance components become documents. */
+#include "audit/collector.h"
+#include "core/digest.h"
+#include "core/text.h"
+#include "core/yaml.h"
+
+#include <string.h>
+
+static bool name_matches(const OkseCollection *collection, const char *rule, const char *name)
+{
+    const json_t *patterns = json_object_get(okse_scanner_rules(collection->scanner), rule);
+
+    for (size_t i = 0; i < json_array_size(patterns); i++)
+        if (g_pattern_match_simple(json_string_value(json_array_get(patterns, i)), name))
+            return true;
+    return false;
+}
+
+static bool rule_lists(const OkseCollection *collection, const char *rule, const char *word)
+{
+    const json_t *words = json_object_get(okse_scanner_rules(collection->scanner), rule);
+
+    for (size_t i = 0; i < json_array_size(words); i++)
+        if (g_strcmp0(json_string_value(json_array_get(words, i)), word) == 0)
+            return true;
+    return false;
+}
+
+static bool is_documents(const OkseCollectFiles *files)
+{
+    return g_strcmp0(files->kind, "compliance") == 0;
+}
+
+/* Every file, not only those with a name of configuration. */
+static bool is_all(const OkseCollectFiles *files)
+{
+    return files->component == NULL || is_documents(files) ||
+           rule_lists(files->collection, "configuration_kinds", files->kind);
+}
+
+static const char *collector_of(const OkseCollectFiles *files)
+{
+    return is_documents(files) ? "documents" : "configuration";
+}
+
+bool okse_collect_files_any(const OkseCollectFiles *files)
+{
+    return is_all(files) || rule_lists(files->collection, "file_kinds", files->kind);
+}
+
+bool okse_collect_files_wants(const OkseCollectFiles *files, const char *name)
+{
+    return is_all(files) || name_matches(files->collection, "file_names", name);
+}
+
+void okse_collect_files_partial(const OkseCollectFiles *files, const char *path, const char *why)
+{
+    g_autofree char *shown = okse_text_show(path, -1, false);
+    g_autofree char *reason = g_strdup_printf("%s%s%s: %s", files->shown, *shown != '\0' ? "/" : "", shown, why);
+
+    okse_facts_coverage(files->collection->facts, collector_of(files), OKSE_PARTIAL, reason);
+}
+
+static bool is_text(GBytes *bytes)
+{
+    return memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL;
+}
+
+static void scan_configuration(const OkseCollectFiles *files, const char *path, GBytes *bytes)
+{
+    g_autofree char *shown = *path != '\0' ? g_strconcat(files->shown, "/", path, NULL) : g_strdup(files->shown);
+    g_autofree char *name = g_path_get_basename(shown);
+    const char *place = files->component != NULL ? path : shown;
+
+    if (g_bytes_get_size(bytes) == 0 || name_matches(files->collection, "noise_names", name))
+        return;
+    if (is_text(bytes))
+        okse_collect_scan(files->collection,
+                          &(OkseScanFile){collector_of(files), shown, place, files->component, bytes});
+    else if (name_matches(files->collection, "file_names", name)) /* other binaries hold no configuration */
+        okse_collect_files_partial(files, path, "is named like configuration but is no text and was not read");
+}
+
+/* The members of a typed document that are not its head. */
+static json_t *fields_of(const json_t *parsed)
+{
+    static const char *const head[] = {"okse", "type", "title", NULL};
+    const json_t *own = json_object_get(parsed, "fields");
+    json_t *fields = json_is_object(own) ? json_deep_copy(own) : json_deep_copy(parsed);
+
+    for (const char *const *member = head; *member != NULL && !json_is_object(own); member++)
+        json_object_del(fields, *member);
+    return fields;
+}
+
+static void add_document(const OkseCollectFiles *files, const char *path, GBytes *bytes)
+{
+    g_autofree char *shown = g_strconcat(files->shown, "/", path, NULL), *valid = g_utf8_make_valid(path, -1);
+    bool yaml_name = g_str_has_suffix(path, ".yaml") || g_str_has_suffix(path, ".yml");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
+    g_autoptr(json_t) parsed = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
+    bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
+    const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
+    OkseSha256 digest = okse_sha256_of_bytes(bytes);
+    char text[OKSE_SHA256_TEXT];
+    json_t *source;
+
+    if (error != NULL)
+        okse_collect_files_partial(files, path, error->message);
+    okse_sha256_text(&digest, text);
+    source = okse_facts_source(&(OkseSourceFact){.collector = "documents",
+                                                 .path = shown,
+                                                 .line = 1,
+                                                 .digest = text,
+                                                 .component = files->component,
+                                                 .via = "declared"});
+    okse_facts_add(files->collection->facts, "documents", "doc", shown,
+                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", files->component, "path", valid,
+                             "type", type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"),
+                             "fields", typed ? fields_of(parsed) : json_object(), "digest", text, "source", source,
+                             "state", "declared"));
+}
+
+void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes)
+{
+    if (is_documents(files))
+        add_document(files, path, bytes);
+    else
+        scan_configuration(files, path, bytes);
+}

@@ -1,0 +1,191 @@
+/* The check before shipping: packager shows what it will pack, audit turns that into facts and findings, and packager
+ * seals both. */
+#include "cli/preflight.h"
+
+#include "audit/collect.h"
+#include "audit/findings.h"
+#include "audit/report.h"
+#include "cli/options.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "packager/build.h"
+#include "packager/media_types.h"
+
+#include <string.h>
+
+bool okse_gate_read(const char *text, OkseGate *gate, GError **error)
+{
+    static const char *const words[] = {
+        [OKSE_GATE_BLOCK] = "block", [OKSE_GATE_WARN] = "warn", [OKSE_GATE_OFF] = "off"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *gate = (OkseGate)i;
+            return true;
+        }
+    return okse_fail(error, OKSE_ERROR_INVALID, "--gate: '%s' is none of block, warn, off", text);
+}
+
+static char *law_path(const char *country)
+{
+    g_autofree char *lower = g_ascii_strdown(country, -1);
+
+    return g_strdup_printf("manifests/jurisdictions/%s.yaml", lower);
+}
+
+static OkseLaw *open_law(const OksePreflight *preflight, GError **error)
+{
+    const char *const countries[] = {preflight->country, NULL};
+    OkseLaw *law = okse_law_load(preflight->resources, countries, error);
+
+    if (law == NULL && preflight->gate == OKSE_GATE_BLOCK)
+        g_prefix_error(error,
+                       "the pre-flight for %s cannot be made (--gate warn packs without one): ", preflight->country);
+    return law;
+}
+
+/* The day of the law that is asked: none that depends on today, or two builders would not agree. */
+static gint64 law_day(const OksePreflight *preflight, const OkseLaw *law)
+{
+    const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, 0);
+    gint64 as_of = preflight->epoch;
+
+    if (preflight->at != OKSE_TIME_NONE)
+        return preflight->at;
+    okse_text_time_parse(jurisdiction->as_of, &as_of);
+    return MAX(as_of, preflight->epoch);
+}
+
+static json_t *judge(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law, GError **error)
+{
+    gint64 at = law_day(preflight, law);
+    OkseCollectRequest collect = {.contents = contents, .site = preflight->site, .geo = preflight->geo, .now = at};
+    g_autoptr(json_t) geo = NULL;
+    g_autoptr(json_t) facts = okse_collect(&collect, preflight->resources, &geo, error);
+    OkseAuditRequest audit = {.facts = facts, .law = law, .at = at, .geo = geo, .limits = &okse_evaluate_limits};
+
+    return facts == NULL ? NULL : okse_findings(&audit, error);
+}
+
+static bool add_documents(const OksePreflight *preflight, GPtrArray *documents, GError **error)
+{
+    g_autofree char *path = law_path(preflight->country);
+    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", preflight->country);
+    GBytes *law = okse_resources_read(preflight->resources, path, error);
+
+    if (law == NULL)
+        return false;
+    g_ptr_array_add(documents,
+                    okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
+    g_ptr_array_add(documents, okse_document_new(title, OKSE_TYPE_JURISDICTION, law));
+    return true;
+}
+
+static bool write_reports(const OksePreflight *preflight, GError **error)
+{
+    for (char **report = preflight->reports; report != NULL && *report != NULL; report++)
+        if (!okse_report_write(preflight->findings, *report, NULL, preflight->resources, error))
+            return false;
+    return true;
+}
+
+static bool is_closing(const json_t *finding)
+{
+    return g_strcmp0(okse_json_peek_text(finding, "status"), "fail") == 0 &&
+           g_strcmp0(okse_json_peek_text(finding, "severity"), "mandatory") == 0;
+}
+
+static void tell_violation(const json_t *finding, const json_t *evidence)
+{
+    const char *file = okse_json_peek_text(evidence, "file"), *message = okse_json_peek_text(evidence, "message");
+    json_int_t line = json_integer_value(json_object_get(evidence, "line"));
+    g_autofree char *number = line > 0 ? g_strdup_printf("%" JSON_INTEGER_FORMAT ": ", line) : g_strdup(" ");
+    g_autofree char *told = g_strdup_printf("%s%s%s%s", file != NULL ? file : "", file != NULL ? ":" : "",
+                                            file != NULL ? number : "", message != NULL ? message : "");
+    g_autofree char *safe = okse_text_show(told, -1, false);
+
+    okse_note("  %s, %s: %s", okse_json_peek_text(finding, "provision"), okse_json_peek_text(finding, "control"), safe);
+}
+
+static void tell_finding(const json_t *finding)
+{
+    const json_t *evidence = json_object_get(finding, "evidence"), *row;
+    size_t i;
+
+    json_array_foreach(evidence, i, row) if (g_strcmp0(okse_json_peek_text(row, "verdict"), "violation") == 0)
+        tell_violation(finding, row);
+}
+
+/* What does not close the gate is told; what does, too, before the error that ends the build. */
+static bool pass(const OksePreflight *preflight, GError **error)
+{
+    const json_t *findings = json_object_get(preflight->findings, "findings"), *finding;
+    unsigned failed = 0;
+    size_t i;
+
+    json_array_foreach(findings, i, finding) failed += is_closing(finding);
+    if (failed > 0)
+        okse_note("Pre-flight for %s: %u mandatory findings", preflight->country, failed);
+    json_array_foreach(findings, i, finding) if (is_closing(finding)) tell_finding(finding);
+    if (failed == 0 || preflight->gate == OKSE_GATE_WARN)
+        return true;
+    return okse_fail(
+        error, OKSE_ERROR_REFUSED,
+        "this stack breaks the law of %s in %u findings; nothing was written. Correct what is named above, "
+        "or pack it with its findings by --gate warn",
+        preflight->country, failed);
+}
+
+bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error)
+{
+    OksePreflight *preflight = context;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseLaw) law = NULL;
+
+    if (preflight->gate == OKSE_GATE_OFF)
+        return true;
+    law = open_law(preflight, &cause);
+    if (law == NULL && preflight->gate == OKSE_GATE_WARN) {
+        okse_note("No pre-flight: %s", cause->message);
+        return true;
+    }
+    if (law == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return false;
+    }
+    preflight->findings = judge(preflight, contents, law, error);
+    return preflight->findings != NULL && write_reports(preflight, error) &&
+           add_documents(preflight, documents, error) && pass(preflight, error);
+}
+
+json_t *okse_preflight_json(const OksePreflight *preflight)
+{
+    g_autoptr(GBytes) bytes = preflight->findings == NULL ? NULL : okse_json_write(preflight->findings);
+    json_t *failed, *finding;
+    OkseSha256 digest;
+    char text[OKSE_SHA256_TEXT];
+    size_t i;
+
+    if (bytes == NULL)
+        return json_null();
+    digest = okse_sha256_of_bytes(bytes);
+    failed = json_array();
+    json_array_foreach(json_object_get(preflight->findings, "findings"), i, finding)
+    {
+        if (is_closing(finding))
+            json_array_append_new(failed,
+                                  json_pack("{s:O,s:O,s:O,s:O}", "provision", json_object_get(finding, "provision"),
+                                            "control", json_object_get(finding, "control"), "violations",
+                                            json_object_get(finding, "violations"), "evidence",
+                                            json_object_get(finding, "evidence")));
+    }
+    return json_pack("{s:O,s:O,s:s,s:o}", "verdict", json_object_get(preflight->findings, "verdict"), "at",
+                     json_object_get(preflight->findings, "audited_at"), "findings", okse_sha256_text(&digest, text),
+                     "failed", failed);
+}
+
+void okse_preflight_clear(OksePreflight *preflight)
+{
+    json_decref(preflight->findings);
+    preflight->findings = NULL;
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "core/resource.h"
+#include "packager/contents.h"
+#include "packager/statement.h"
+
+#include <jansson.h>
+
+/* The check before shipping: what a bundle will hold, judged by the law of its destination. The findings go into the
+ * bundle whatever they say. */
+typedef enum {
+    OKSE_GATE_BLOCK, /* a mandatory provision that fails ends the build; so does a country without law */
+    OKSE_GATE_WARN,  /* the findings are packed and told */
+    OKSE_GATE_OFF,   /* nothing is looked at, and the bundle carries no findings */
+} OkseGate;
+
+typedef struct {
+    OkseGate gate;
+    const char *country; /* ISO 3166-1 alpha-2 */
+    const char *site, *geo;
+    gint64 at; /* OKSE_TIME_NONE: the later of `epoch` and the day of the law's data, so that it follows from inputs */
+    gint64 epoch;   /* seconds since 1970 */
+    char **reports; /* FORMAT=FILE, or NULL */
+    const OkseResources *resources;
+    json_t *findings; /* made by okse_preflight(); NULL when there was no law to judge by */
+} OksePreflight;
+
+/* "block", "warn" or "off". Errors: INVALID. */
+bool okse_gate_read(const char *text, OkseGate *gate, GError **error);
+
+/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file. Errors: REFUSED (the
+ * gate is closed); those of collecting, of the law and of reports. */
+bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
+
+/* {"verdict","at","findings":digest,"failed":[{"provision","control","violations","evidence":[…]}]}, or null when
+ * nothing was judged. A new value. */
+json_t *okse_preflight_json(const OksePreflight *preflight) G_GNUC_WARN_UNUSED_RESULT;
+
+void okse_preflight_clear(OksePreflight *preflight);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OksePreflight, okse_preflight_clear)

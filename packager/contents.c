@@ -1,0 +1,246 @@
+/* One view of a stack's sources and of a bundle's components. */
+#include "packager/contents.h"
+
+#include "packager/blob_copy.h"
+#include "packager/bundle_internal.h"
+#include "packager/bundle_tree.h"
+#include "packager/manifest.h"
+#include "packager/plan.h"
+#include "packager/tar_header.h"
+
+typedef struct {
+    const char *name, *kind;
+    const OkseSource *source;             /* of a plan; NULL for an image */
+    const OkseBundleComponent *component; /* of a bundle */
+    OkseTree *tree;                       /* of a bundle */
+    uint64_t files, bytes;
+} Part;
+
+struct OkseContents {
+    const OkseBundle *bundle; /* NULL for a plan */
+    json_t *stack;
+    GArray *parts; /* Part */
+};
+
+static void part_clear(gpointer data)
+{
+    Part *part = data;
+
+    okse_tree_free(part->tree);
+}
+
+static OkseContents *contents_new(json_t *stack)
+{
+    OkseContents *contents = g_new0(OkseContents, 1);
+
+    contents->stack = stack;
+    contents->parts = g_array_new(FALSE, FALSE, sizeof(Part));
+    g_array_set_clear_func(contents->parts, part_clear);
+    return contents;
+}
+
+void okse_contents_free(OkseContents *contents)
+{
+    if (contents == NULL)
+        return;
+    g_array_unref(contents->parts);
+    json_decref(contents->stack);
+    g_free(contents);
+}
+
+static Part plan_part(const OkseManifestPlan *manifest)
+{
+    Part part = {.name = manifest->component->name, .kind = manifest->component->kind, .source = manifest->source};
+
+    for (unsigned i = 0; part.source != NULL && i < okse_source_count(part.source); i++) {
+        const OkseEntry *entry = okse_source_entry(part.source, i);
+
+        part.files += entry->kind == OKSE_ENTRY_FILE;
+        part.bytes += entry->kind == OKSE_ENTRY_FILE ? entry->size : 0;
+    }
+    for (guint i = 0; part.source == NULL && i < manifest->layers->len; i++) {
+        part.files++;
+        part.bytes += ((const OkseBlobPlan *)g_ptr_array_index(manifest->layers, i))->size;
+    }
+    return part;
+}
+
+OkseContents *okse_contents_of_plan(const OksePlan *plan)
+{
+    OkseContents *contents = contents_new(okse_manifest_stack_config(plan));
+
+    for (guint i = 1; i < plan->manifests->len; i++) { /* the first is the stack manifest */
+        Part part = plan_part(g_ptr_array_index(plan->manifests, i));
+
+        g_array_append_val(contents->parts, part);
+    }
+    return contents;
+}
+
+OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error)
+{
+    g_autoptr(OkseContents) contents = contents_new(json_incref((json_t *)(uintptr_t)okse_bundle_stack(bundle)));
+
+    contents->bundle = bundle;
+    for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
+        const OkseBundleComponent *component = okse_bundle_component(bundle, i);
+        OkseTree *tree = okse_bundle_tree(bundle, component, error);
+        const json_t *layers = json_object_get(component->manifest, "layers");
+        bool image = component->form == OKSE_FORM_IMAGE;
+        Part part = {.name = component->name, .kind = component->kind, .component = component, .tree = tree};
+
+        if (tree == NULL)
+            return NULL;
+        part.files = image ? json_array_size(layers) : okse_tree_files(tree);
+        part.bytes = image ? component->size : okse_tree_bytes(tree);
+        g_array_append_val(contents->parts, part);
+    }
+    return g_steal_pointer(&contents);
+}
+
+const json_t *okse_contents_stack(const OkseContents *contents)
+{
+    return contents->stack;
+}
+
+const OkseSha256 *okse_contents_identity(const OkseContents *contents)
+{
+    return contents->bundle != NULL ? okse_bundle_identity(contents->bundle) : NULL;
+}
+
+unsigned okse_contents_count(const OkseContents *contents)
+{
+    return contents->parts->len;
+}
+
+static const Part *part_at(const OkseContents *contents, unsigned component)
+{
+    return &g_array_index(contents->parts, Part, component);
+}
+
+const char *okse_contents_name(const OkseContents *contents, unsigned component)
+{
+    return part_at(contents, component)->name;
+}
+
+const char *okse_contents_kind(const OkseContents *contents, unsigned component)
+{
+    return part_at(contents, component)->kind;
+}
+
+uint64_t okse_contents_files(const OkseContents *contents, unsigned component)
+{
+    return part_at(contents, component)->files;
+}
+
+uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component)
+{
+    return part_at(contents, component)->bytes;
+}
+
+/* Bytes of a source arrive in pieces, entry after entry. */
+typedef struct {
+    const OkseSource *source;
+    const OkseContentsVisitor *visitor;
+    GByteArray *bytes; /* of `entry` so far; NULL before the first */
+    unsigned entry;
+} Gathering;
+
+static void hand_over(Gathering *gathering)
+{
+    g_autoptr(GBytes) bytes = gathering->bytes == NULL ? NULL : g_byte_array_free_to_bytes(gathering->bytes);
+
+    gathering->bytes = NULL;
+    if (bytes != NULL)
+        gathering->visitor->file(gathering->visitor->context,
+                                 okse_source_entry(gathering->source, gathering->entry)->path, bytes);
+}
+
+static bool gather(void *context, unsigned entry, const void *data, size_t length, GError **error)
+{
+    Gathering *gathering = context;
+
+    (void)error;
+    if (gathering->bytes != NULL && gathering->entry != entry)
+        hand_over(gathering);
+    if (gathering->bytes == NULL)
+        gathering->bytes = g_byte_array_new();
+    gathering->entry = entry;
+    g_byte_array_append(gathering->bytes, data, (guint)length);
+    return true;
+}
+
+static bool visit_source(const OkseSource *source, const OkseContentsVisitor *visitor, GError **error)
+{
+    g_autofree bool *wanted = g_new0(bool, okse_source_count(source) + 1u);
+    Gathering gathering = {source, visitor, NULL, 0};
+    bool any = false, copied;
+
+    for (unsigned i = 0; i < okse_source_count(source); i++) {
+        const OkseEntry *entry = okse_source_entry(source, i);
+        bool asked = entry->kind == OKSE_ENTRY_FILE && visitor->wants(visitor->context, entry->path, entry->size);
+        g_autoptr(GBytes) nothing = asked && entry->size == 0 ? g_bytes_new(NULL, 0) : NULL;
+
+        if (nothing != NULL)
+            visitor->file(visitor->context, entry->path, nothing);
+        wanted[i] = asked && entry->size > 0;
+        any = any || wanted[i];
+    }
+    if (!any)
+        return true;
+    copied = okse_source_copy(source, wanted, gather, &gathering, error);
+    if (copied)
+        hand_over(&gathering);
+    else
+        g_clear_pointer(&gathering.bytes, g_byte_array_unref);
+    return copied;
+}
+
+/* Where the file's bytes lie: a blob of its own, or behind its headers in the tar. *at: of the next member there. */
+static uint64_t place_of(const OkseBundle *bundle, const Part *part, const OkseTreeEntry *entry, uint64_t *at)
+{
+    static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
+    uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0, place;
+    g_autoptr(GBytes) header = NULL;
+
+    if (part->component->form != OKSE_FORM_TAR)
+        return okse_bundle_find(bundle, &entry->digest)->offset;
+    header = okse_tar_entry(entry->path, types[entry->type], 0644, size, entry->link); /* as long in any mode */
+    place = *at + g_bytes_get_size(header);
+    *at = place + okse_tar_padded(size);
+    return place;
+}
+
+static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseContentsVisitor *visitor, GError **error)
+{
+    const OkseBlob *archive =
+        part->component->form == OKSE_FORM_TAR ? okse_bundle_find(bundle, &part->component->archive) : NULL;
+    uint64_t at = archive != NULL ? archive->offset : 0;
+
+    for (unsigned i = 0; i < okse_tree_count(part->tree); i++) {
+        const OkseTreeEntry *entry = okse_tree_entry(part->tree, i);
+        OkseBlobRange range = {bundle->fd, 0, entry->size, entry->digest};
+        g_autofree char *name = g_strdup_printf("%s: %s/%s", bundle->origin, part->name, entry->path);
+        g_autoptr(GBytes) bytes = NULL;
+
+        if (entry->type == OKSE_TREE_FILE || archive != NULL)
+            range.offset = place_of(bundle, part, entry, &at);
+        if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
+            continue;
+        bytes = okse_blob_read(&range, entry->size, name, error);
+        if (bytes == NULL)
+            return false;
+        visitor->file(visitor->context, entry->path, bytes);
+    }
+    return true;
+}
+
+bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                         GError **error)
+{
+    const Part *part = part_at(contents, component);
+
+    if (contents->bundle != NULL)
+        return visit_tree(contents->bundle, part, visitor, error);
+    return part->source == NULL || visit_source(part->source, visitor, error);
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "packager/bundle_reader.h"
+
+/* What would be installed, seen before it is: the components of a stack that is being built, or of a bundle, as paths
+ * and bytes. For checks that must see one thing on both sides of the seal. Images have no files here. */
+typedef struct OkseContents OkseContents;
+typedef struct OksePlan OksePlan;
+
+/* plan, bundle: borrowed, must outlive the contents. bundle: from okse_bundle_open(). Errors: those of
+ * okse_bundle_tree(). */
+OkseContents *okse_contents_of_plan(const OksePlan *plan) G_GNUC_WARN_UNUSED_RESULT;
+OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void okse_contents_free(OkseContents *contents);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseContents, okse_contents_free)
+
+/* What the stack says (docs/formats/bundle.md, "Stack manifest"). Borrowed. */
+const json_t *okse_contents_stack(const OkseContents *contents);
+/* The bundle's identity; NULL while there is none yet. Borrowed. */
+const OkseSha256 *okse_contents_identity(const OkseContents *contents);
+
+unsigned okse_contents_count(const OkseContents *contents);
+const char *okse_contents_name(const OkseContents *contents, unsigned component);
+const char *okse_contents_kind(const OkseContents *contents, unsigned component);
+/* Its files and their bytes. An image counts its blobs. */
+uint64_t okse_contents_files(const OkseContents *contents, unsigned component);
+uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component);
+
+/* Ask `wants` about every file, then give those it wants to `file`, whole, one at a time, in the order in which they
+ * lie. wants must bound the size: a file is held in memory. */
+typedef struct {
+    bool (*wants)(void *context, const char *path, uint64_t size);
+    void (*file)(void *context, const char *path, GBytes *bytes);
+    void *context; /* of both */
+} OkseContentsVisitor;
+
+/* Errors: INVALID (a source changed since it was listed), REFUSED (a file of a bundle has other bytes than its name
+ * says), SYSTEM. */
+bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                         GError **error);
