@@ -11,6 +11,7 @@ import time
 import pytest
 
 import install_bundle as ib
+import signing
 from small_bundle import canonical, fsverity, sha
 
 SEGMENT = 64 << 20
@@ -156,6 +157,39 @@ def test_a_wrong_name_under_a_good_signature_is_seen_by_both(site):
     site.okse("inspect", "--check", site.bundle, status=1)
     site.okse("sign", site.bundle, "--key", site.key.path, "--role", "auditor", "--check", status=1)
     site.install(status=1)
+
+
+def test_what_somebody_signed_by_sha256_is_checked_by_it(site):
+    """A model signature names files by SHA-256. A vendor with a matching tree over other bytes must not pass for it."""
+    data, other = pattern(1 << 20, 3), pattern(1 << 20, 4)
+    model = signing.Key(site.directory, "model", "P-256")
+
+    def seal():
+        site.okse("sign", site.bundle, "--key", site.key.path, "--oms-key", model.path, status=0,
+                  env={"SOURCE_DATE_EPOCH": "1800000000"})
+
+    site.make(ib.raw("model", {"a.bin": data}, "weights"), ib.raw("other", {"b.bin": other[1:]}), sign=False)
+    seal()
+    for checked in (verify(site)["checked"], verify_pipe(site)["checked"]):
+        assert [part["digest"] for part in checked["components"]] == ["sha256", "fs-verity"]
+        assert checked["bytes"] == {"fs-verity": len(other) - 1, "sha256": len(data)} and checked["digest"] == "mixed"
+
+    def lie(layers):
+        layers[0]["annotations"]["dev.okse.fsverity"] = "sha256:" + fsverity(other)
+
+    site.make(lying(ib.raw("model", {"a.bin": data}, "weights"), lie), sign=False,
+              change=lambda blob: other if blob == data else blob)
+    seal()
+    for verdict in (verify(site, status=1), verify_pipe(site, status=1)):
+        assert "other content than its name says" in verdict["reasons"][0]
+
+
+def test_a_file_that_an_image_names_too_is_checked_by_sha256(site):
+    image = ib.image("serving")
+    site.make(image, ib.raw("copy", {"layer.bin": image.payload[0], "own.bin": b"own"}))
+    checked = verify(site)["checked"]
+    assert [part["digest"] for part in checked["components"]] == ["sha256", "mixed"]
+    assert checked["bytes"] == {"fs-verity": 3, "sha256": len(image.payload[0])}
 
 
 def test_one_file_with_two_trees_is_refused(site):
