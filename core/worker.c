@@ -3,10 +3,9 @@
 #include "core/worker.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 
-static volatile sig_atomic_t interrupted;
+static _Atomic bool interrupted; /* lock-free, so a signal handler may set it for every thread */
 
 struct OkseJobs {
     unsigned count;
@@ -20,12 +19,12 @@ struct OkseJobs {
 
 void okse_interrupt(void)
 {
-    interrupted = 1;
+    atomic_store(&interrupted, true);
 }
 
 bool okse_interrupted(void)
 {
-    return interrupted != 0;
+    return atomic_load(&interrupted);
 }
 
 unsigned okse_processors(void)

@@ -181,10 +181,12 @@ static bool payload_fault(Walk *walk, const Stored *stored, bool by_verity, GErr
 static bool hash_payload(Walk *walk, const Stored *stored, GError **error)
 {
     const OkseBlob *blob = &stored->blob;
-    bool by_sha256 = !blob->has_verity || walk->checking->both;
-    OkseSha256 verity = blob->verity, digest = blob->digest;
+    const Expected *expected = bundle_expected(walk->bundle, &blob->digest);
+    bool by_verity = expected->by_verity || (walk->checking->both && expected->has_verity);
+    bool by_sha256 = !expected->by_verity || walk->checking->both;
+    OkseSha256 verity = expected->verity, digest = blob->digest;
 
-    okse_stream_hash_begin(walk->hash, blob->has_verity, by_sha256);
+    okse_stream_hash_begin(walk->hash, by_verity, by_sha256);
     for (uint64_t left = blob->size; left > 0;) {
         size_t length = (size_t)MIN(left, OKSE_STREAM_BUFFER);
 
@@ -198,15 +200,17 @@ static bool hash_payload(Walk *walk, const Stored *stored, GError **error)
     }
     okse_stream_hash_end(walk->hash, &verity, &digest);
     walk->checked->read += blob->size;
-    walk->checked->by_verity += blob->has_verity ? blob->size : 0;
+    walk->checked->by_verity += by_verity ? blob->size : 0;
     walk->checked->by_sha256 += by_sha256 ? blob->size : 0;
-    if (!okse_sha256_equal(&verity, &blob->verity) || !okse_sha256_equal(&digest, &blob->digest))
-        return payload_fault(walk, stored, !okse_sha256_equal(&verity, &blob->verity), error);
+    if (!okse_sha256_equal(&verity, &expected->verity) || !okse_sha256_equal(&digest, &blob->digest))
+        return payload_fault(walk, stored, !okse_sha256_equal(&verity, &expected->verity), error);
     return true;
 }
 
 static bool take_payload(Walk *walk, const Stored *stored, GError **error)
 {
+    if (walk->stream && !walk->bundle->chosen)
+        bundle_choose_digests(walk->bundle);
     if (walk->stream)
         return hash_payload(walk, stored, error);
     walk->at += stored->blob.size;
@@ -257,8 +261,6 @@ static bool take_content(Walk *walk, Stored *stored, GError **error)
                          walk->bundle->origin, hex);
     expected->stored = walk->bundle->stored->len - 1;
     stored->blob.payload = expected->kind == EXPECT_PAYLOAD;
-    stored->blob.has_verity = expected->has_verity;
-    stored->blob.verity = expected->verity;
     if (!(stored->blob.payload ? take_payload(walk, stored, error) : take_metadata(walk, stored, error)))
         return false;
     return take_padding(walk, stored->blob.size, error);
@@ -329,8 +331,12 @@ static bool walk_members(Walk *walk, GError **error)
     while (!end)
         if (!take_blob(walk, &end, error))
             return false;
-    return take_end(walk, error) && bundle_understand_end(walk->bundle, error) &&
-           bundle_check_order(walk->bundle, error) && bundle_check_kept(walk->bundle, error);
+    if (!take_end(walk, error) || !bundle_understand_end(walk->bundle, error) ||
+        !bundle_check_order(walk->bundle, error) || !bundle_check_kept(walk->bundle, error))
+        return false;
+    if (!walk->bundle->chosen)
+        bundle_choose_digests(walk->bundle);
+    return true;
 }
 
 static OkseBundle *bundle_new(int fd, const char *origin)

@@ -16,6 +16,7 @@
 /* One blob. */
 typedef struct {
     const Stored *stored;
+    const OkseSha256 *verity; /* its fs-verity digest, when there is one */
     bool by_verity, by_sha256;
     bool whole;               /* one unit, whatever its size */
     OkseSha256 *segments;     /* of the tree; written by the units */
@@ -106,7 +107,7 @@ static bool whole_check(Check *check, Item *item, const OkseJobs *jobs, GError *
     g_autoptr(OkseSha256Stream) sha256 = item->by_sha256 ? okse_sha256_stream_new() : NULL;
     OkseRange range = blob_range(check, item);
     Whole whole = {check, item, verity, sha256, false};
-    OkseSha256 tree = blob->verity, digest = blob->digest;
+    OkseSha256 tree = *item->verity, digest = blob->digest;
 
     if (!okse_range_read(&range, jobs, check->checking->progress, whole_put, &whole, error))
         return false;
@@ -116,7 +117,7 @@ static bool whole_check(Check *check, Item *item, const OkseJobs *jobs, GError *
         tree = okse_verity_stream_end(verity);
     if (sha256 != NULL)
         digest = okse_sha256_stream_end(sha256);
-    judge(check, item, okse_sha256_equal(&tree, &blob->verity), okse_sha256_equal(&digest, &blob->digest));
+    judge(check, item, okse_sha256_equal(&tree, item->verity), okse_sha256_equal(&digest, &blob->digest));
     return true;
 }
 
@@ -124,7 +125,7 @@ static void judge_tree(Check *check, Item *item)
 {
     OkseSha256 tree = okse_tree_digest(item->segments, item->stored->blob.size);
 
-    judge(check, item, okse_sha256_equal(&tree, &item->stored->blob.verity), true);
+    judge(check, item, okse_sha256_equal(&tree, item->verity), true);
 }
 
 static bool segment_check(Check *check, const Unit *unit, const OkseJobs *jobs, GError **error)
@@ -213,12 +214,16 @@ static void items_make(Check *check)
 {
     for (guint i = 0; i < check->bundle->stored->len; i++) {
         const Stored *stored = g_ptr_array_index(check->bundle->stored, i);
-        Item item = {.stored = stored, .by_verity = stored->blob.has_verity};
+        const Expected *expected = bundle_expected(check->bundle, &stored->blob.digest);
+        bool both = check->checking->both;
+        Item item = {.stored = stored,
+                     .verity = &expected->verity,
+                     .by_verity = expected->by_verity || (both && expected->has_verity),
+                     .by_sha256 = !expected->by_verity || both,
+                     .whole = !expected->by_verity || both};
 
         if (!stored->blob.payload)
             continue;
-        item.by_sha256 = !item.by_verity || check->checking->both;
-        item.whole = item.by_sha256;
         g_array_append_val(check->items, item);
     }
 }

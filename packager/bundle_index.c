@@ -21,12 +21,13 @@ bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, 
 
     if (found == NULL) {
         found = g_new0(Expected, 1);
-        *found = (Expected){.digest = *digest, .size = size, .kind = kind, .stored = -1};
+        *found = (Expected){.digest = *digest, .size = size, .kind = kind, .stored = -1, .references = 1};
         g_hash_table_insert(bundle->expected, &found->digest, found);
         return true;
     }
     if (found->size != size)
         return refuse(bundle, error, "two descriptors of one digest", "their sizes differ");
+    found->references++;
     if (kind == EXPECT_METADATA)
         found->kind = kind;
     return true;
@@ -38,6 +39,7 @@ bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const Ok
 
     if (found->has_verity && !okse_sha256_equal(&found->verity, verity))
         return refuse(bundle, error, "two descriptors of one digest", "their fs-verity digests differ");
+    found->trees++;
     found->has_verity = true;
     found->verity = *verity;
     return true;

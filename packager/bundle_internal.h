@@ -26,8 +26,10 @@ typedef struct {
     OkseSha256 digest; /* the key */
     uint64_t size;
     Expectation kind;
-    gint64 stored;   /* index into stored, -1 while missing */
-    bool has_verity; /* a raw file */
+    gint64 stored;              /* index into stored, -1 while missing */
+    unsigned references, trees; /* descriptors, and how many of them name an fs-verity digest */
+    bool has_verity;            /* a raw file */
+    bool by_verity;             /* its tree is enough, see bundle_choose_digests() */
     OkseSha256 verity;
 } Expected;
 
@@ -35,6 +37,7 @@ struct OkseBundle {
     int fd;             /* borrowed; -1 for a stream */
     struct stat opened; /* the file as it was then; nothing for a stream */
     char *origin;
+    bool chosen;  /* bundle_choose_digests() was called */
     bool checked; /* payload was hashed while reading */
     OkseSha256 identity;
     GBytes *index_bytes;
@@ -88,6 +91,10 @@ bool bundle_members(const OkseBundle *bundle, const json_t *object, const char *
 
 /* bundle_order.c: everything expected is there, in the one right order, with the right padding. */
 bool bundle_check_order(const OkseBundle *bundle, GError **error);
+
+/* bundle_digest.c: for every blob that is announced, by which digest its payload is checked. When all metadata was read
+ * (and, from a pipe, statements may still follow the payload: then nothing is checked by its tree alone). */
+void bundle_choose_digests(OkseBundle *bundle);
 
 /* bundle_check.c: metadata that is a file of a component too has the fs-verity digest that the file's layer says.
  * Its SHA-256 was compared on arrival. Errors: REFUSED. */

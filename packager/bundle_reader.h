@@ -22,8 +22,6 @@ typedef struct {
     uint64_t size;
     uint64_t offset; /* of its first byte in the bundle */
     bool payload;    /* false: metadata, already checked */
-    bool has_verity; /* a manifest names its fs-verity digest too */
-    OkseSha256 verity;
 } OkseBlob;
 
 /* One file of a RAW component. */
@@ -58,7 +56,7 @@ typedef struct {
  * in the manifest, so both hang on the identity; the tree is the one that several processors can share. */
 typedef struct {
     unsigned threads;                 /* 0: all */
-    bool both;                        /* raw files by their SHA-256 too, in the same reading */
+    bool both;                        /* raw files by both, in the same reading */
     bool all;                         /* go on after the first fault */
     OkseProgress *progress;           /* may be NULL */
     const OkseCheckpoint *checkpoint; /* remember how far it came, and go on from there; may be NULL */
@@ -93,6 +91,9 @@ OkseBundle *okse_bundle_read_stream(int fd, const char *origin, const OkseChecki
  * looked at and the error is a fault. Errors: REFUSED with the first fault in archive order, or because the file
  * changed since it was opened; SYSTEM; CANCELLED. */
 bool okse_bundle_check(const OkseBundle *bundle, const OkseChecking *checking, OkseChecked *checked, GError **error);
+
+/* Is the tree of this blob enough (without `both`)? */
+bool okse_bundle_by_verity(const OkseBundle *bundle, const OkseSha256 *digest);
 
 void okse_bundle_free(OkseBundle *bundle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseBundle, okse_bundle_free)

@@ -54,11 +54,18 @@ static void bundle_set(json_t *document, const OkseBundle *bundle)
 }
 
 /* By which digest a component's payload was checked; install compares SHA-256 while it copies. */
-static const char *component_digest(const OkseBundleComponent *component, const OkseVerifying *verifying)
+static const char *component_digest(const OkseBundle *bundle, const OkseBundleComponent *component,
+                                    const OkseVerifying *verifying)
 {
+    guint trees = 0;
+
     if (component->form != OKSE_FORM_RAW || verifying->payload_later)
         return "sha256";
-    return verifying->checking.both ? "both" : "fs-verity";
+    if (verifying->checking.both)
+        return "both";
+    for (guint i = 0; i < component->files->len; i++)
+        trees += okse_bundle_by_verity(bundle, &((OkseBundleFile *)g_ptr_array_index(component->files, i))->digest);
+    return trees == component->files->len ? "fs-verity" : trees == 0 ? "sha256" : "mixed";
 }
 
 static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *verifying)
@@ -68,18 +75,19 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
     json_t *resumed = checked->since == NULL
                           ? NULL
                           : json_pack("{s:I, s:s}", "bytes", (json_int_t)checked->resumed, "since", checked->since);
-    unsigned trees = 0, count = verified->bundle != NULL ? okse_bundle_components(verified->bundle) : 0;
+    unsigned trees = 0, others = 0, count = verified->bundle != NULL ? okse_bundle_components(verified->bundle) : 0;
 
     for (unsigned i = 0; i < count; i++) {
         const OkseBundleComponent *component = okse_bundle_component(verified->bundle, i);
-        const char *digest = component_digest(component, verifying);
+        const char *digest = component_digest(verified->bundle, component, verifying);
 
         trees += strcmp(digest, "fs-verity") == 0;
+        others += strcmp(digest, "sha256") == 0 || strcmp(digest, "both") == 0;
         json_array_append_new(components, json_pack("{s:s, s:s}", "name", component->name, "digest", digest));
     }
     return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o?, s:o}", "digest",
-                     trees == 0       ? "sha256"
-                     : trees == count ? "fs-verity"
+                     count == others  ? "sha256"
+                     : count == trees ? "fs-verity"
                                       : "mixed",
                      "how", verifying->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
                      "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "resumed", resumed,
