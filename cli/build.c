@@ -18,7 +18,8 @@ typedef struct {
     char *copy;
     char *gate, *site, *geo, *at;
     char **reports;
-    char *key, *certificate, *role, *passphrase_fd, *tsa;
+    char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
+    gboolean no_model;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -46,6 +47,11 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(BuildOptions, passphrase_fd)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(BuildOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(BuildOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(BuildOptions, no_model)},
     {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
      offsetof(BuildOptions, tsa)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
@@ -138,10 +144,15 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
                            .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};
+    OkseModelKeyOptions models = {given->model_key, given->model_certificate, given->no_model};
+    g_auto(OkseSigningKey) model = {NULL, NULL};
     g_auto(OkseSigned) made = {0};
 
-    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
+    if (okse_model_key_open(&models, signer, &model, &signing.model_key, &signing.model_chain, error) &&
+        okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error)) {
+        okse_model_key_note(&models, &made);
         return true;
+    }
     g_prefix_error(error, "%s is written, but not signed: ", path);
     return false;
 }
