@@ -108,6 +108,7 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                       "payload", (json_int_t)result->payload, "available", (json_int_t)result->available, "blobs",
                       (int)result->blobs, "files", (int)result->files, "written", (int)!given->dry_run);
 
+        json_object_set(document, "left_out", result->left_out);
         json_object_set_new(document, "needed", json_integer((json_int_t)result->needed));
         if (!given->dry_run) {
             json_object_set_new(document, "identity", json_string(text));
@@ -207,6 +208,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
                                 .output = given->output,
+                                .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .dry_run = given->dry_run,
                                 .show_progress = true,
                                 .examine = okse_preflight,
@@ -223,7 +225,6 @@ static int run(const OkseInvocation *invocation, GError **error)
         return 3;
     resources = okse_resources_open(invocation->manifests, error);
     preflight.resources = resources;
-    preflight.epoch = request.epoch;
     if (resources == NULL)
         return 3;
     if (!okse_build(&request, resources, &result, error)) {
@@ -244,7 +245,8 @@ const OkseCommand okse_command_build = {
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
                "What is packed is first judged by the law of the destination; the findings go into the bundle.\n"
-               "Times in the bundle come from SOURCE_DATE_EPOCH, else 1970.",
+               "Times in the bundle come from SOURCE_DATE_EPOCH, else from the newest commit\n"
+               "of the git sources, else 1970.",
     .options = options,
     .options_size = sizeof(BuildOptions),
     .run = run,

@@ -7,6 +7,7 @@
 /* stack, sources, building */
 extern const OkseCommand okse_command_init;
 extern const OkseCommand okse_command_build;
+extern const OkseCommand okse_command_rebuild;
 /* reading */
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;

@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/vocabulary.h"
+#include "packager/build_nowhere.h"
 #include "packager/build_space.h"
 #include "packager/bundle_writer.h"
 #include "packager/equal.h"
@@ -117,11 +118,36 @@ static unsigned count_files(const OksePlan *plan)
     return count;
 }
 
+static gint64 newest_time(const OksePlan *plan)
+{
+    gint64 newest = 0;
+
+    for (guint i = 0; i < plan->sources->len; i++)
+        newest = MAX(newest, okse_source_time(g_ptr_array_index(plan->sources, i)));
+    return newest;
+}
+
 static bool examine(const OkseBuildRequest *request, OksePlan *plan, GError **error)
 {
     g_autoptr(OkseContents) contents = request->examine == NULL ? NULL : okse_contents_of_plan(plan);
 
     return contents == NULL || request->examine(request->examine_context, contents, plan->documents, error);
+}
+
+/* There is one source for each component, in order. */
+static json_t *list_left_out(const OksePlan *plan)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < plan->sources->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, i);
+        const GPtrArray *paths = okse_source_left_out(g_ptr_array_index(plan->sources, i));
+
+        for (guint k = 0; k < paths->len; k++)
+            json_array_append_new(list, json_pack("{s:s,s:s}", "component", component->name, "path",
+                                                  (const char *)g_ptr_array_index(paths, k)));
+    }
+    return list;
 }
 
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
@@ -134,7 +160,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
     if (plan == NULL)
         return NULL;
     plan->country = request->country;
-    plan->epoch = request->epoch;
+    plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     if (!examine(request, plan, error))
         return NULL;
     okse_plan_documents(plan);
@@ -162,7 +188,10 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.path = request->output != NULL
                      ? g_strdup(request->output)
                      : g_strdup_printf("%s-%s-%s.okse", stack->name, stack->version, request->country);
-    if (!write_bundle(request, plan, &layout, built.path, &built, error))
+    if (request->discard ? !okse_build_nowhere(request, plan, &layout, error)
+                         : !write_bundle(request, plan, &layout, built.path, &built, error))
+        return false;
+    if (!request->dry_run && request->watch != NULL && !request->watch(request->watch_context, plan, error))
         return false;
     if (!request->dry_run)
         built.identity = plan->index->digest;
@@ -173,6 +202,7 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.payload = layout.payload;
     built.blobs = layout.order->len;
     built.files = count_files(plan);
+    built.left_out = list_left_out(plan);
     *result = built;
     built = (OkseBuildResult){0};
     return true;
@@ -183,4 +213,5 @@ void okse_build_result_clear(OkseBuildResult *result)
     g_clear_pointer(&result->path, g_free);
     g_clear_pointer(&result->name, g_free);
     g_clear_pointer(&result->version, g_free);
+    g_clear_pointer(&result->left_out, json_decref);
 }

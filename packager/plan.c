@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "packager/path_fold.h"
 #include "packager/patterns.h"
+#include "packager/source_open.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -192,7 +193,7 @@ static const OkseStackComponent *owner_of(const OksePlan *plan, const OkseImageM
 
 static bool plan_image(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, GError **error)
 {
-    OkseImage *image = okse_image_read(source, component->reference, component->platform, error);
+    OkseImage *image = okse_image_read(source, component->source.reference, component->source.platform, error);
 
     if (image == NULL)
         return false;
@@ -209,20 +210,6 @@ static bool plan_image(OksePlan *plan, const OkseStackComponent *component, cons
             plan_image_manifest(plan, component, source, image, found);
     }
     return true;
-}
-
-/* An image may be a directory or an archive of either kind; the file system knows which. */
-static OkseSource *open_source(const OkseStackComponent *component, int dir_fd, const char *origin, GError **error)
-{
-    okse_autofd probe = -1;
-
-    if (component->source == OKSE_SOURCE_ARCHIVE)
-        return okse_source_open_archive(dir_fd, component->location, origin, error);
-    if (component->source == OKSE_SOURCE_PATH)
-        return okse_source_open_directory(dir_fd, component->location, origin, error);
-    probe = openat(dir_fd, component->location, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return probe >= 0 ? okse_source_open_directory(dir_fd, component->location, origin, error)
-                      : okse_source_open_archive(dir_fd, component->location, origin, error);
 }
 
 static bool is_weights(const OkseStackComponent *component)
@@ -245,14 +232,14 @@ static bool check_weights(const OkseSource *source, GError **error)
 }
 
 /* What a reader would refuse is refused before anything is written. */
-static bool check_paths(const OkseSource *source, GError **error)
+static bool check_paths(const OkseSource *source, OksePlanForm form, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autofree char *first = NULL, *second = NULL;
     const char *one, *other;
 
     for (unsigned i = 0; i < okse_source_count(source); i++)
-        if (okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
+        if (form == OKSE_PLAN_TAR || okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
             g_ptr_array_add(paths, okse_source_entry(source, i)->path);
     if (okse_paths_distinct(paths, &one, &other))
         return true;
@@ -279,9 +266,9 @@ static bool check_license(const OkseStackComponent *component, int dir_fd, GErro
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
 {
     g_autofree char *base = g_path_get_dirname(plan->stack->origin);
-    g_autofree char *origin =
-        strcmp(base, ".") == 0 ? g_strdup(component->location) : g_build_filename(base, component->location, NULL);
-    OkseSource *source = open_source(component, dir_fd, origin, error);
+    g_autofree char *origin = strcmp(base, ".") == 0 ? g_strdup(component->source.location)
+                                                     : g_build_filename(base, component->source.location, NULL);
+    OkseSource *source = okse_source_open_stack(&component->source, dir_fd, origin, error);
     OkseManifestPlan *manifest;
 
     if (source == NULL)
@@ -289,18 +276,17 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     g_ptr_array_add(plan->sources, source);
     if (!check_license(component, dir_fd, error))
         return false;
-    if (component->source == OKSE_SOURCE_OCI)
+    if (component->source.form == OKSE_SOURCE_OCI)
         return plan_image(plan, component, source, error);
     if (is_weights(component) && !check_weights(source, error))
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
-    if (manifest->form == OKSE_PLAN_TAR) {
+    if (manifest->form == OKSE_PLAN_TAR)
         plan_tar(plan, manifest, source);
-        return true;
-    }
-    plan_raw(plan, manifest, source);
-    return check_paths(source, error);
+    else
+        plan_raw(plan, manifest, source);
+    return check_paths(source, manifest->form, error);
 }
 
 OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)
