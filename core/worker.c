@@ -101,17 +101,17 @@ bool okse_jobs_run(unsigned count, unsigned threads, OkseJobFunc run, void *cont
     g_autofree GError **errors = g_new0(GError *, MAX(count, 1));
     OkseJobs jobs = {.count = count, .run = run, .context = context, .errors = errors};
     g_autofree GThread **pool = NULL;
-    unsigned extra;
+    unsigned used;
 
     if (threads == 0)
         threads = okse_processors();
-    extra = MIN(threads, MAX(count, 1)) - 1; /* this thread works too */
-    atomic_store(&jobs.spare, threads - extra - 1);
-    pool = g_new0(GThread *, extra + 1);
-    for (unsigned i = 0; i < extra; i++)
+    used = CLAMP(count, 1, threads);
+    atomic_store(&jobs.spare, threads - used);
+    pool = g_new0(GThread *, used);
+    for (unsigned i = 1; i < used; i++)
         pool[i] = g_thread_new("okse-worker", work, &jobs);
-    work(&jobs);
-    for (unsigned i = 0; i < extra; i++)
+    work(&jobs); /* this thread works too */
+    for (unsigned i = 1; i < used; i++)
         g_thread_join(pool[i]);
     if (!first_error(&jobs, error))
         return false;

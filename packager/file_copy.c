@@ -213,7 +213,7 @@ static void run_end(Run *run)
         okse_jobs_give_back(run->copy->jobs);
     g_clear_pointer(&run->lane, okse_lane_free);
     for (unsigned i = 0; i < OKSE_LANE_RUNS; i++)
-        g_clear_pointer(&run->buffers[i], g_free);
+        g_free(run->buffers[i]);
 }
 
 bool okse_file_copy(const OkseFileCopy *copy, OkseFileCopied *result, GError **error)

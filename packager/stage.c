@@ -174,11 +174,13 @@ static bool stage_tar(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GE
 
     if (!okse_tar_extract(&job->blob, job->part->tree, dir_fd, &sink, name, error))
         return false;
-    job->staged.copied.written = okse_tree_bytes(job->part->tree);
-    for (unsigned i = 0; work->staging->verity && i < okse_tree_count(job->part->tree); i++) {
+    for (unsigned i = 0; i < okse_tree_count(job->part->tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(job->part->tree, i);
 
-        if (entry->type == OKSE_TREE_FILE && !entry->beside && !seal(entry, dir_fd, &job->staged.sealed, error))
+        if (entry->type != OKSE_TREE_FILE || entry->beside)
+            continue;
+        job->staged.copied.written += entry->size;
+        if (work->staging->verity && !seal(entry, dir_fd, &job->staged.sealed, error))
             return false;
     }
     return true;
