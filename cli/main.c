@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",    "build", "rebuild",    "inspect", "diff",    "sign",      "verify",
-                                           "install", "rollback", "status",  "collect", "audit",     "report",
-                                           "policy",  "trust",    "key",     "--help",  "--version", NULL};
+static const char *const known_topics[] = {"init",    "build",    "rebuild", "inspect",   "diff",  "sign",   "verify",
+                                           "install", "rollback", "status",  "collect",   "audit", "report", "policy",
+                                           "trust",   "key",      "--help",  "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
