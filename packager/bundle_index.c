@@ -176,16 +176,26 @@ static bool understand_index(OkseBundle *bundle, GBytes *bytes, GError **error)
     return bundle_announce_manifests(bundle, manifests, error);
 }
 
-/* The entry of a list of descriptors with this digest, or NULL. */
-static const json_t *find_descriptor(const json_t *manifests, const OkseSha256 *digest)
+typedef enum { LIST_BUNDLE_INDEX, LIST_LAYOUT_INDEX } List;
+
+/* The first entry of a list of descriptors with this digest, or NULL. */
+static const json_t *find_descriptor(OkseBundle *bundle, List list, const OkseSha256 *digest)
 {
+    const json_t *manifests =
+        json_object_get(list == LIST_BUNDLE_INDEX ? bundle->index : bundle->layout_index, "manifests");
     char text[OKSE_SHA256_TEXT];
 
-    okse_sha256_text(digest, text);
-    for (size_t i = 0; i < json_array_size(manifests); i++)
-        if (g_strcmp0(okse_json_peek_text(json_array_get(manifests, i), "digest"), text) == 0)
-            return json_array_get(manifests, i);
-    return NULL;
+    if (bundle->listed[list] == NULL) {
+        bundle->listed[list] = g_hash_table_new(g_str_hash, g_str_equal);
+        for (size_t i = json_array_size(manifests); i-- > 0;) {
+            json_t *descriptor = json_array_get(manifests, i);
+            const char *name = okse_json_peek_text(descriptor, "digest");
+
+            if (name != NULL)
+                g_hash_table_replace(bundle->listed[list], (gpointer)(uintptr_t)name, descriptor);
+        }
+    }
+    return g_hash_table_lookup(bundle->listed[list], okse_sha256_text(digest, text));
 }
 
 /* A statement manifest has one form, given its sigstore bundle and predicate type. */
@@ -255,7 +265,7 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
             return refuse(bundle, error, "first blob", "is not the bundle index");
         return understand_index(bundle, bytes, error);
     }
-    descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), digest);
+    descriptor = find_descriptor(bundle, LIST_BUNDLE_INDEX, digest);
     if (descriptor != NULL) { /* an image's manifest is somebody else's; Okse's own has one form */
         manifest = json_object_get(descriptor, "platform") != NULL
                        ? okse_json_read(bytes, OKSE_LIMIT_METADATA, bundle->origin, error)
@@ -265,7 +275,7 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
         g_ptr_array_add(bundle->parsed, json_incref(manifest));
         return bundle_understand_component(bundle, descriptor, manifest, error);
     }
-    listed = find_descriptor(json_object_get(bundle->layout_index, "manifests"), digest);
+    listed = find_descriptor(bundle, LIST_LAYOUT_INDEX, digest);
     if (listed != NULL && json_object_get(listed, "artifactType") != NULL)
         return understand_statement(bundle, digest, bytes, error);
     understand_statement_bytes(bundle, digest, bytes);
