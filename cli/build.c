@@ -18,7 +18,8 @@ typedef struct {
     char *copy;
     char *gate, *site, *geo, *at;
     char **reports;
-    char *key, *certificate, *role, *passphrase_fd, *tsa;
+    char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
+    gboolean no_model;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -46,6 +47,11 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(BuildOptions, passphrase_fd)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(BuildOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(BuildOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(BuildOptions, no_model)},
     {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
      offsetof(BuildOptions, tsa)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
@@ -102,6 +108,7 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                       "payload", (json_int_t)result->payload, "available", (json_int_t)result->available, "blobs",
                       (int)result->blobs, "files", (int)result->files, "written", (int)!given->dry_run);
 
+        json_object_set(document, "left_out", result->left_out);
         json_object_set_new(document, "needed", json_integer((json_int_t)result->needed));
         if (!given->dry_run) {
             json_object_set_new(document, "identity", json_string(text));
@@ -138,10 +145,15 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
                            .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};
+    OkseModelKeyOptions models = {given->model_key, given->model_certificate, given->no_model};
+    g_auto(OkseSigningKey) model = {NULL, NULL};
     g_auto(OkseSigned) made = {0};
 
-    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
+    if (okse_model_key_open(&models, signer, &model, &signing.model_key, &signing.model_chain, error) &&
+        okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error)) {
+        okse_model_key_note(&models, &made);
         return true;
+    }
     g_prefix_error(error, "%s is written, but not signed: ", path);
     return false;
 }
@@ -196,6 +208,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
                                 .output = given->output,
+                                .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .dry_run = given->dry_run,
                                 .show_progress = true,
                                 .examine = okse_preflight,
@@ -212,7 +225,6 @@ static int run(const OkseInvocation *invocation, GError **error)
         return 3;
     resources = okse_resources_open(invocation->manifests, error);
     preflight.resources = resources;
-    preflight.epoch = request.epoch;
     if (resources == NULL)
         return 3;
     if (!okse_build(&request, resources, &result, error)) {
@@ -233,7 +245,8 @@ const OkseCommand okse_command_build = {
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
                "What is packed is first judged by the law of the destination; the findings go into the bundle.\n"
-               "Times in the bundle come from SOURCE_DATE_EPOCH, else 1970.",
+               "Times in the bundle come from SOURCE_DATE_EPOCH, else from the newest commit\n"
+               "of the git sources, else 1970.",
     .options = options,
     .options_size = sizeof(BuildOptions),
     .run = run,

@@ -216,11 +216,13 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
 {
     const InstallOptions *options = invocation->options;
     g_autoptr(json_t) verification = okse_verification_json(&session->verified, &session->verifying, session->clock);
+    g_autoptr(GArray) models = okse_verified_models(&session->verified);
     g_autoptr(OkseProgress) progress = okse_progress_new("installing", payload_size(session->verified.bundle));
     g_auto(OkseInstallResult) result = {0};
     const OkseInstall install = {.root = session->root,
                                  .bundle = session->verified.bundle,
                                  .bundle_fd = session->fd,
+                                 .models = models,
                                  .verification = verification,
                                  .rollback = session->verified.verification->rollback,
                                  .now = session->verifying.terms.now,

@@ -45,20 +45,20 @@ static OkseLaw *open_law(const OksePreflight *preflight, GError **error)
 }
 
 /* The day of the law that is asked: none that depends on today, or two builders would not agree. */
-static gint64 law_day(const OksePreflight *preflight, const OkseLaw *law)
+static gint64 law_day(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law)
 {
     const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, 0);
-    gint64 as_of = preflight->epoch;
+    gint64 as_of = okse_contents_created(contents);
 
     if (preflight->at != OKSE_TIME_NONE)
         return preflight->at;
     okse_text_time_parse(jurisdiction->as_of, &as_of);
-    return MAX(as_of, preflight->epoch);
+    return MAX(as_of, okse_contents_created(contents));
 }
 
 static json_t *judge(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law, GError **error)
 {
-    gint64 at = law_day(preflight, law);
+    gint64 at = law_day(preflight, contents, law);
     OkseCollectRequest collect = {.contents = contents, .site = preflight->site, .geo = preflight->geo, .now = at};
     g_autoptr(json_t) geo = NULL;
     g_autoptr(json_t) facts = okse_collect(&collect, preflight->resources, &geo, error);

@@ -18,8 +18,8 @@ typedef struct {
     OkseGate gate;
     const char *country; /* ISO 3166-1 alpha-2 */
     const char *site, *geo;
-    gint64 at; /* OKSE_TIME_NONE: the later of `epoch` and the day of the law's data, so that it follows from inputs */
-    gint64 epoch;   /* seconds since 1970 */
+    gint64 at; /* OKSE_TIME_NONE: the later of the bundle's time and the day of the law's data, so that it follows from
+                  inputs */
     char **reports; /* FORMAT=FILE, or NULL */
     const OkseResources *resources;
     json_t *findings; /* made by okse_preflight(); NULL when there was no law to judge by */

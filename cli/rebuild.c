@@ -89,7 +89,7 @@ static bool read_expectation(Session *session, GError **error)
     return true;
 }
 
-/* SOURCE_DATE_EPOCH, else what the bundle says, else 1970. */
+/* SOURCE_DATE_EPOCH, else what the bundle says, else the time of the sources. */
 static bool read_epoch(const Session *session, gint64 *epoch, GError **error)
 {
     const char *text = getenv("SOURCE_DATE_EPOCH"); /* NOLINT(concurrency-mt-unsafe): before any thread */
@@ -247,7 +247,6 @@ static bool build(OkseBuildRequest *request, OksePreflight *preflight, const cha
     bool built;
 
     preflight->resources = resources;
-    preflight->epoch = request->epoch;
     built = resources != NULL && okse_build(request, resources, result, error);
     preflight->resources = NULL;
     return built;
@@ -261,6 +260,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .output = given->output,
                                 .discard = given->output == NULL,
+                                .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .show_progress = true,
                                 .examine = okse_preflight,
                                 .examine_context = &preflight,

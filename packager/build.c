@@ -136,11 +136,36 @@ static unsigned count_files(const OksePlan *plan)
     return count;
 }
 
+static gint64 newest_time(const OksePlan *plan)
+{
+    gint64 newest = 0;
+
+    for (guint i = 0; i < plan->sources->len; i++)
+        newest = MAX(newest, okse_source_time(g_ptr_array_index(plan->sources, i)));
+    return newest;
+}
+
 static bool examine(const OkseBuildRequest *request, OksePlan *plan, GError **error)
 {
     g_autoptr(OkseContents) contents = request->examine == NULL ? NULL : okse_contents_of_plan(plan);
 
     return contents == NULL || request->examine(request->examine_context, contents, plan->documents, error);
+}
+
+/* There is one source for each component, in order. */
+static json_t *list_left_out(const OksePlan *plan)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < plan->sources->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, i);
+        const GPtrArray *paths = okse_source_left_out(g_ptr_array_index(plan->sources, i));
+
+        for (guint k = 0; k < paths->len; k++)
+            json_array_append_new(list, json_pack("{s:s,s:s}", "component", component->name, "path",
+                                                  (const char *)g_ptr_array_index(paths, k)));
+    }
+    return list;
 }
 
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
@@ -153,7 +178,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
     if (plan == NULL)
         return NULL;
     plan->country = request->country;
-    plan->epoch = request->epoch;
+    plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     if (!examine(request, plan, error))
         return NULL;
     okse_plan_documents(plan);
@@ -195,6 +220,7 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.payload = layout.payload;
     built.blobs = layout.order->len;
     built.files = count_files(plan);
+    built.left_out = list_left_out(plan);
     *result = built;
     built = (OkseBuildResult){0};
     return true;
@@ -205,4 +231,5 @@ void okse_build_result_clear(OkseBuildResult *result)
     g_clear_pointer(&result->path, g_free);
     g_clear_pointer(&result->name, g_free);
     g_clear_pointer(&result->version, g_free);
+    g_clear_pointer(&result->left_out, json_decref);
 }

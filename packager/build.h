@@ -15,11 +15,13 @@ typedef bool (*OkseBuildExamine)(void *context, const OkseContents *contents, GP
 typedef bool (*OkseBuildWatch)(void *context, const OksePlan *plan, GError **error);
 
 /* stack → bundle. The result's bytes depend on the stack, its inputs, the country and the epoch, on nothing else. */
+#define OKSE_EPOCH_OF_SOURCES (-1) /* the time of the newest commit that is packed, or 0 when none is */
+
 typedef struct {
     const char *stack_path; /* of stack.yaml, as the user named it */
     const char *country;    /* ISO 3166-1 alpha-2 */
     const char *output;     /* NULL: NAME-VERSION-COUNTRY.okse in the working directory */
-    gint64 epoch;           /* seconds since 1970: every time in the bundle */
+    gint64 epoch;           /* seconds since 1970: every time in the bundle; or OKSE_EPOCH_OF_SOURCES */
     unsigned threads;       /* 0: all processors */
     OkseCopyWay way;        /* how files get into the bundle; the bytes are the same */
     bool dry_run;           /* plan and check the space, write nothing */
@@ -42,6 +44,7 @@ typedef struct {
     uint64_t available; /* bytes it had */
     OkseCopied copied;  /* how the payload got there; zero after a dry run */
     unsigned blobs, files;
+    json_t *left_out; /* [{"component", "path"}]: what .okseignore kept out */
 } OkseBuildResult;
 
 /* Errors: INVALID (stack.yaml or a source, with its place; a source that changed meanwhile; an output inside a source),

@@ -1,8 +1,8 @@
 #include "packager/config_repository.h"
 
 #include "core/fd.h"
+#include "packager/git_library.h"
 
-#include <git2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,34 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, git_tree_free)
 typedef git_reference Reference;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reference, git_reference_free)
 
-/* The library for the length of a scope, deaf to the configuration of the machine and of the user. */
-typedef int Library;
-static void library_end(const Library *library)
-{
-    if (*library > 0)
-        git_libgit2_shutdown();
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Library, library_end)
-
-static Library library_begin(void)
-{
-    static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
-                                 GIT_CONFIG_LEVEL_GLOBAL};
-    Library library = git_libgit2_init();
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(levels); i++)
-        git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-    return library;
-}
-
 static bool git_fail(GError **error, const char *what)
 {
-    const git_error *last = git_error_last();
-
-    return okse_fail(error, OKSE_ERROR_SYSTEM, "config repository: %s: %s", what,
-                     last != NULL ? last->message : "unknown cause");
+    return okse_git_fail(error, "config repository", what);
 }
 
 static char *reference_name(const char *generation)
@@ -244,7 +219,7 @@ static bool remove_lock(int root_fd, const char *name, GError **error)
 
 bool okse_config_commit(const OkseConfigCommit *commit, int generation_fd, const GPtrArray *parts, GError **error)
 {
-    g_auto(Library) library = library_begin();
+    g_auto(OkseGitLibrary) library = okse_git_library_begin();
     g_autofree char *reference = reference_name(commit->name);
     g_autoptr(Repository) repository = NULL;
     g_autoptr(Commit) known = NULL;
@@ -298,7 +273,7 @@ static bool head_is(git_repository *repository, const char *generation)
 
 bool okse_config_follow(const char *root_path, int root_fd, const char *name, GError **error)
 {
-    g_auto(Library) library = library_begin();
+    g_auto(OkseGitLibrary) library = okse_git_library_begin();
     g_autofree char *reference = reference_name(name);
     g_autoptr(Repository) repository = NULL;
 
@@ -316,7 +291,7 @@ bool okse_config_follow(const char *root_path, int root_fd, const char *name, GE
 
 bool okse_config_agrees(const char *root_path, const char *name)
 {
-    g_auto(Library) library = library_begin();
+    g_auto(OkseGitLibrary) library = okse_git_library_begin();
     g_autoptr(Repository) repository = library < 0 ? NULL : open_repository(root_path, NULL);
 
     return repository != NULL && head_is(repository, name);

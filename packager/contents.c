@@ -1,10 +1,12 @@
 /* One view of a stack's sources and of a bundle's components. */
 #include "packager/contents.h"
 
+#include "core/text.h"
 #include "packager/blob_copy.h"
 #include "packager/bundle_internal.h"
 #include "packager/bundle_tree.h"
 #include "packager/manifest.h"
+#include "packager/media_types.h"
 #include "packager/plan.h"
 #include "packager/tar_header.h"
 
@@ -19,6 +21,7 @@ typedef struct {
 struct OkseContents {
     const OkseBundle *bundle; /* NULL for a plan */
     json_t *stack;
+    gint64 created;
     GArray *parts; /* Part */
 };
 
@@ -69,6 +72,7 @@ OkseContents *okse_contents_of_plan(const OksePlan *plan)
 {
     OkseContents *contents = contents_new(okse_manifest_stack_config(plan));
 
+    contents->created = plan->epoch;
     for (guint i = 1; i < plan->manifests->len; i++) { /* the first is the stack manifest */
         Part part = plan_part(g_ptr_array_index(plan->manifests, i));
 
@@ -77,11 +81,29 @@ OkseContents *okse_contents_of_plan(const OksePlan *plan)
     return contents;
 }
 
+/* The strict reader has seen that it is there. */
+static gint64 created_of(const OkseBundle *bundle)
+{
+    const json_t *annotations = json_object_get(bundle->index, "annotations");
+    const char *text = okse_json_peek_text(annotations, OKSE_NOTE_CREATED);
+    gint64 created = 0;
+
+    if (text != NULL)
+        okse_text_time_parse(text, &created);
+    return created;
+}
+
+gint64 okse_contents_created(const OkseContents *contents)
+{
+    return contents->created;
+}
+
 OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error)
 {
     g_autoptr(OkseContents) contents = contents_new(json_incref((json_t *)(uintptr_t)okse_bundle_stack(bundle)));
 
     contents->bundle = bundle;
+    contents->created = created_of(bundle);
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(bundle, i);
         OkseTree *tree = okse_bundle_tree(bundle, component, error);

@@ -19,6 +19,9 @@ const json_t *okse_contents_stack(const OkseContents *contents);
 /* The bundle's identity; NULL while there is none yet. Borrowed. */
 const OkseSha256 *okse_contents_identity(const OkseContents *contents);
 
+/* The one time that is in the bundle, seconds since 1970. */
+gint64 okse_contents_created(const OkseContents *contents);
+
 unsigned okse_contents_count(const OkseContents *contents);
 const char *okse_contents_name(const OkseContents *contents, unsigned component);
 const char *okse_contents_kind(const OkseContents *contents, unsigned component);

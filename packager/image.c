@@ -299,7 +299,18 @@ static bool fail_choice(const OkseSource *source, const json_t *manifests, const
     return image_fail_reference(source, reference, known, error);
 }
 
-static bool read_layout(ImageReading *reading, const char *reference, GError **error)
+/* A tag that was moved since somebody looked is no longer what was looked at. */
+static bool check_pin(const OkseSource *source, const json_t *chosen, const char *pin, GError **error)
+{
+    const char *digest = okse_json_peek_text(chosen, "digest");
+    g_autofree char *shown = okse_text_show(digest != NULL ? digest : "", -1, false);
+
+    return pin == NULL || g_strcmp0(digest, pin) == 0 ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: the tag names %s, and 'ref' pins %s", okse_source_origin(source),
+                     shown, pin);
+}
+
+static bool read_layout(ImageReading *reading, const char *reference, const char *pin, GError **error)
 {
     const char *origin = okse_source_origin(reading->source);
     g_autoptr(GBytes) bytes = okse_source_read(reading->source, "index.json", OKSE_LIMIT_METADATA, error);
@@ -311,18 +322,25 @@ static bool read_layout(ImageReading *reading, const char *reference, GError **e
         return false;
     if (chosen == NULL)
         return fail_choice(reading->source, manifests, reference, error);
-    return add_descriptor(reading, chosen, error);
+    return check_pin(reading->source, chosen, pin, error) && add_descriptor(reading, chosen, error);
 }
 
 OkseImage *okse_image_read(const OkseSource *source, const char *reference, const char *platform, GError **error)
 {
     g_autoptr(OkseImage) image = g_new0(OkseImage, 1);
     ImageReading reading = {source, platform, image};
+    const char *at = reference == NULL ? NULL : strchr(reference, '@');
+    g_autofree char *tag = at == NULL ? g_strdup(reference) : g_strndup(reference, (size_t)(at - reference));
     bool read;
 
     image->manifests = g_ptr_array_new_with_free_func(manifest_free);
     if (okse_source_find(source, "oci-layout") >= 0) {
-        read = read_layout(&reading, reference, error);
+        read = read_layout(&reading, tag, at == NULL ? NULL : at + 1, error);
+    } else if (okse_source_find(source, "manifest.json") >= 0 && at != NULL) {
+        read =
+            okse_fail(error, OKSE_ERROR_INVALID,
+                      "%s: a docker-archive holds no manifest whose digest could be pinned (skopeo copy it to oci:DIR)",
+                      okse_source_origin(source));
     } else if (okse_source_find(source, "manifest.json") >= 0) {
         read = image_read_docker(&reading, reference, error);
     } else {

@@ -5,6 +5,7 @@
 #include "core/share.h"
 #include "packager/bundle_reader.h"
 #include "packager/drift.h"
+#include "packager/oms.h"
 
 /* Putting a bundle in service on a target, and going back. Layout and what is atomic: docs/install.md.
  * A command that is killed at any instant leaves the old or the new generation in service; the next one tidies up. */
@@ -13,6 +14,7 @@ typedef struct {
     const OkseBundle
         *bundle;   /* accepted by whoever calls: install itself checks bytes, sequence and form, not who signed */
     int bundle_fd; /* what it was opened from; borrowed */
+    const GArray *models;       /* OkseModelSignature: what becomes a model.sig; NULL: none */
     const json_t *verification; /* what accepted it, kept in generation.json; may be NULL */
     bool rollback;              /* a lower sequence than was installed before was ordered by who may */
     gint64 now;                 /* seconds since 1970 */

@@ -186,9 +186,9 @@ static json_t *lock_files(const OkseManifestPlan *manifest)
 
 static json_t *lock_component(const OkseManifestPlan *manifest)
 {
-    static const char *const kinds[] = {"path", "archive", "oci"};
     const OkseStackComponent *component = manifest->component;
-    g_autofree char *source = g_strdup_printf("%s:%s", kinds[component->source], component->location);
+    g_autofree char *source =
+        g_strdup_printf("%s:%s", okse_source_forms[component->source.form], component->source.location);
     char text[OKSE_SHA256_TEXT];
     json_t *lock = json_pack("{s:s,s:s,s:s,s:s}", "name", component->name, "kind", component->kind, "source", source,
                              "manifest", okse_sha256_text(&manifest->manifest->digest, text));
@@ -204,10 +204,13 @@ static json_t *lock_component(const OkseManifestPlan *manifest)
     } else if (manifest->of_image->has_index) {
         json_object_set_new(lock, "index", json_string(okse_sha256_text(&manifest->of_image->index, text)));
     }
-    if (component->reference != NULL)
-        json_object_set_new(lock, "ref", json_string(component->reference));
-    if (component->platform != NULL)
-        json_object_set_new(lock, "platform", json_string(component->platform));
+    if (manifest->source != NULL && okse_source_provenance(manifest->source) != NULL)
+        json_object_set_new(lock, okse_source_forms[component->source.form],
+                            json_deep_copy(okse_source_provenance(manifest->source)));
+    if (component->source.reference != NULL)
+        json_object_set_new(lock, "ref", json_string(component->source.reference));
+    if (component->source.platform != NULL)
+        json_object_set_new(lock, "platform", json_string(component->source.platform));
     return lock;
 }
 

@@ -6,6 +6,7 @@
 #include "packager/layout_index.h"
 #include "packager/listing.h"
 #include "packager/media_types.h"
+#include "packager/oms_statement.h"
 
 #include <string.h>
 
@@ -292,6 +293,14 @@ GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs, G
     for (guint i = 0; i < groups->len; i++)
         g_ptr_array_add(parts, part_read(g_ptr_array_index(groups, i), version, blobs));
     return g_steal_pointer(&parts);
+}
+
+bool okse_part_sign(OksePart *part, const OkseSha256 *statement, uint64_t size, GError **error)
+{
+    OkseTreeEntry entry = {
+        .type = OKSE_TREE_FILE, .path = OKSE_OMS_NAME, .digest = *statement, .size = size, .beside = true};
+
+    return okse_tree_add(part->tree, &entry, error) && okse_tree_finish(part->tree, error);
 }
 
 static const json_t *stack_descriptor(const json_t *bundle_index, GError **error)

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "packager/path_fold.h"
 #include "packager/patterns.h"
+#include "packager/source_open.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -205,7 +206,7 @@ static const OkseStackComponent *owner_of(const OksePlan *plan, const OkseImageM
 
 static bool plan_image(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, GError **error)
 {
-    OkseImage *image = okse_image_read(source, component->reference, component->platform, error);
+    OkseImage *image = okse_image_read(source, component->source.reference, component->source.platform, error);
 
     if (image == NULL)
         return false;
@@ -222,20 +223,6 @@ static bool plan_image(OksePlan *plan, const OkseStackComponent *component, cons
             plan_image_manifest(plan, component, source, image, found);
     }
     return true;
-}
-
-/* An image may be a directory or an archive of either kind; the file system knows which. */
-static OkseSource *open_source(const OkseStackComponent *component, int dir_fd, const char *origin, GError **error)
-{
-    okse_autofd probe = -1;
-
-    if (component->source == OKSE_SOURCE_ARCHIVE)
-        return okse_source_open_archive(dir_fd, component->location, origin, error);
-    if (component->source == OKSE_SOURCE_PATH)
-        return okse_source_open_directory(dir_fd, component->location, origin, error);
-    probe = openat(dir_fd, component->location, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return probe >= 0 ? okse_source_open_directory(dir_fd, component->location, origin, error)
-                      : okse_source_open_archive(dir_fd, component->location, origin, error);
 }
 
 static bool is_weights(const OkseStackComponent *component)
@@ -292,9 +279,9 @@ static bool check_license(const OkseStackComponent *component, int dir_fd, GErro
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
 {
     g_autofree char *base = g_path_get_dirname(plan->stack->origin);
-    g_autofree char *origin =
-        strcmp(base, ".") == 0 ? g_strdup(component->location) : g_build_filename(base, component->location, NULL);
-    OkseSource *source = open_source(component, dir_fd, origin, error);
+    g_autofree char *origin = strcmp(base, ".") == 0 ? g_strdup(component->source.location)
+                                                     : g_build_filename(base, component->source.location, NULL);
+    OkseSource *source = okse_source_open_stack(&component->source, dir_fd, origin, error);
     OkseManifestPlan *manifest;
 
     if (source == NULL)
@@ -302,7 +289,7 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     g_ptr_array_add(plan->sources, source);
     if (!check_license(component, dir_fd, error))
         return false;
-    if (component->source == OKSE_SOURCE_OCI)
+    if (component->source.form == OKSE_SOURCE_OCI)
         return plan_image(plan, component, source, error);
     if (is_weights(component) && !check_weights(source, error))
         return false;

@@ -14,6 +14,7 @@ void okse_entry_free(OkseEntry *entry)
         return;
     g_free(entry->path);
     g_free(entry->target);
+    g_free(entry->blob);
     g_free(entry);
 }
 
@@ -29,6 +30,8 @@ OkseSource *source_new(const char *origin, int fd, SourceCopy copy)
     source->origin = g_strdup(origin);
     source->fd = fd;
     source->copy = copy;
+    source->time = -1;
+    source->left_out = g_ptr_array_new_with_free_func(g_free);
     source->entries = g_ptr_array_new_with_free_func(entry_destroy);
     return source;
 }
@@ -38,6 +41,10 @@ void okse_source_free(OkseSource *source)
     if (source == NULL)
         return;
     okse_fd_clear(&source->fd);
+    json_decref(source->provenance);
+    g_ptr_array_unref(source->left_out);
+    if (source->detail != NULL)
+        source->detail_free(source->detail);
     g_ptr_array_unref(source->entries);
     g_free(source->origin);
     g_free(source);
@@ -46,6 +53,11 @@ void okse_source_free(OkseSource *source)
 static int compare_entries(gconstpointer a, gconstpointer b)
 {
     return strcmp((*(const OkseEntry *const *)a)->path, (*(const OkseEntry *const *)b)->path);
+}
+
+static int compare_paths(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* "a" and "a/b" cannot both be there unless "a" is a directory; the sorted order does not put them side by side. */
@@ -68,6 +80,7 @@ static bool refuse_prefixes(const OkseSource *source, GError **error)
 bool source_finish(OkseSource *source, GError **error)
 {
     g_ptr_array_sort(source->entries, compare_entries);
+    g_ptr_array_sort(source->left_out, compare_paths);
     for (guint i = 1; i < source->entries->len; i++) {
         const OkseEntry *entry = g_ptr_array_index(source->entries, i);
 
@@ -92,12 +105,34 @@ const char *okse_source_origin(const OkseSource *source)
 
 bool okse_source_is_directory(const OkseSource *source, uint64_t device, uint64_t inode)
 {
-    return !source->single && !source->sequential && source->device == device && source->inode == inode;
+    return !source->single && !source->sequential && !source->only_some && source->device == device &&
+           source->inode == inode;
 }
 
 bool okse_source_is_file(const OkseSource *source, uint64_t device, uint64_t inode)
 {
+    for (guint i = 0; source->only_some && i < source->entries->len; i++) {
+        const OkseEntry *entry = g_ptr_array_index(source->entries, i);
+
+        if (entry->device == device && entry->inode == inode)
+            return true;
+    }
     return (source->single || source->sequential) && source->device == device && source->inode == inode;
+}
+
+const json_t *okse_source_provenance(const OkseSource *source)
+{
+    return source->provenance;
+}
+
+gint64 okse_source_time(const OkseSource *source)
+{
+    return source->time;
+}
+
+const GPtrArray *okse_source_left_out(const OkseSource *source)
+{
+    return source->left_out;
 }
 
 unsigned okse_source_count(const OkseSource *source)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/digest.h"
+#include "core/json.h"
 
 /* Where a component's bytes come from: a sorted list of entries, and their contents on demand. Sources are opened
  * read-only and never changed; one that changes while it is read is an error. */
@@ -18,6 +19,8 @@ typedef struct {
     char *target;        /* LINK */
     bool has_digest;     /* known before the copy: archives */
     OkseSha256 digest;   /* valid with has_digest */
+    char *blob;          /* HUGGINGFACE: the file's name in blobs */
+    unsigned object;     /* GIT: for the source itself */
     gint64 mtime, ctime; /* nanoseconds, of a directory's file; to see a change */
     uint64_t inode, device;
 } OkseEntry;
@@ -41,8 +44,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSource, okse_source_free)
 const char *okse_source_origin(const OkseSource *source);
 /* Device and inode of what was opened, to notice an output inside it. */
 bool okse_source_is_directory(const OkseSource *source, uint64_t device, uint64_t inode);
-/* The same for a single file or an archive, to notice an output that would replace it. */
+/* The same for a single file, an archive or files that were chosen, to notice an output that would replace it. */
 bool okse_source_is_file(const OkseSource *source, uint64_t device, uint64_t inode);
+
+/* What the lock says about where the bytes come from, beyond the location: an object, or NULL; borrowed. */
+const json_t *okse_source_provenance(const OkseSource *source);
+/* When the newest of what is in it was made, by its own record (a commit's time): seconds since 1970, or -1. */
+gint64 okse_source_time(const OkseSource *source);
+
+/* What .okseignore kept out: paths, those of directories with a final "/", sorted by bytes; borrowed. */
+const GPtrArray *okse_source_left_out(const OkseSource *source);
 
 /* Sorted by path (bytes), no duplicates; borrowed. */
 unsigned okse_source_count(const OkseSource *source);

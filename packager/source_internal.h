@@ -1,8 +1,9 @@
 #pragma once
 
 #include "packager/source.h"
+#include "packager/stack.h"
 
-/* What the two kinds of source share: for source.c, source_directory.c and source_archive.c only. */
+/* What the kinds of source share: for source*.c only. */
 typedef bool (*SourceCopy)(const OkseSource *source, const bool *wanted, OkseSourceSink sink, void *context,
                            GError **error);
 
@@ -12,9 +13,24 @@ struct OkseSource {
     int fd;             /* directory, single file or archive */
     bool single;        /* fd is the one file */
     bool sequential;
+    bool only_some; /* of a directory: only the entries are inputs */
     uint64_t device, inode;
     SourceCopy copy;
+    GPtrArray *left_out; /* char */
+    json_t *provenance;  /* or NULL */
+    gint64 time;         /* or -1 */
+    void *detail;        /* of the kind of source */
+    GDestroyNotify detail_free;
 };
+
+/* A directory's files that its .okseignore leaves, or a single file (PATH); those that match patterns (FILES); those of
+ * a snapshot of the Hugging Face cache (HUGGINGFACE). Errors: as okse_source_open_directory(). */
+OkseSource *okse_source_open_path(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
+OkseSource *okse_source_open_files(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
+OkseSource *okse_source_open_hub(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
+
+/* A commit of a repository (GIT). Errors: INVALID, NOT_FOUND, SYSTEM. */
+OkseSource *okse_source_open_git(int dir_fd, const OkseStackSource *wanted, const char *origin, GError **error);
 
 OkseSource *source_new(const char *origin, int fd, SourceCopy copy);
 

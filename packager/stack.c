@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "core/vocabulary.h"
 #include "core/yaml.h"
+#include "packager/stack_source.h"
 
 #include <string.h>
 
@@ -26,9 +27,7 @@ static void component_free(gpointer data)
 
     g_free(component->name);
     g_free(component->kind);
-    g_free(component->location);
-    g_free(component->reference);
-    g_free(component->platform);
+    okse_stack_clear_source(&component->source);
     g_free(component->spdx);
     g_free(component->license_file);
     g_free(component);
@@ -106,34 +105,6 @@ static void read_license(const Reader *reader, const OkseNode *node, OkseStackCo
     okse_map_end(map);
 }
 
-static void read_source(const Reader *reader, const OkseNode *node, OkseStackComponent *component)
-{
-    static const char *const keys[] = {"path", "archive", "oci"};
-    OkseMap *map = okse_map_open(node, "source", reader->issues);
-    OksePlace at = okse_node_place(node);
-    unsigned given = 0;
-
-    component->line = at.line;
-    component->column = at.column;
-    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
-        g_autofree char *location = take_copy(map, keys[i], OKSE_OPTIONAL);
-
-        if (location == NULL)
-            continue;
-        given++;
-        component->source = (OkseSourceKind)i;
-        g_free(component->location);
-        component->location = g_steal_pointer(&location);
-    }
-    if (given != 1)
-        okse_issue(reader->issues, &at, "source needs exactly one of 'path', 'archive' and 'oci'");
-    if (component->source == OKSE_SOURCE_OCI) {
-        component->reference = take_copy(map, "ref", OKSE_OPTIONAL);
-        component->platform = take_copy(map, "platform", OKSE_OPTIONAL);
-    }
-    okse_map_end(map);
-}
-
 static void check_component(const Reader *reader, const OkseNode *node, const OkseStackComponent *component,
                             GPtrArray *before)
 {
@@ -166,7 +137,7 @@ static void read_component(const Reader *reader, const OkseNode *node, GPtrArray
     component->name = take_copy(map, "name", OKSE_REQUIRED);
     component->kind = take_copy(map, "kind", OKSE_REQUIRED);
     if (okse_map_take_map(map, "source", OKSE_REQUIRED, &child))
-        read_source(reader, child, component);
+        okse_stack_read_source(child, component, reader->issues);
     if (okse_map_take_map(map, "license", OKSE_OPTIONAL, &child))
         read_license(reader, child, component);
     okse_map_end(map);

@@ -6,19 +6,34 @@
 /* stack.yaml as a typed struct: what goes into a bundle. Schema and meaning of every key: docs/stack.md. Immutable
  * after reading. */
 typedef enum {
-    OKSE_SOURCE_PATH,    /* a file or a directory */
-    OKSE_SOURCE_ARCHIVE, /* tar, zip, wheel: its contents are the component */
-    OKSE_SOURCE_OCI,     /* an OCI layout directory, an oci-archive or a docker-archive */
-} OkseSourceKind;
+    OKSE_SOURCE_PATH,        /* a file or a directory */
+    OKSE_SOURCE_ARCHIVE,     /* tar, zip, wheel: its contents are the component */
+    OKSE_SOURCE_OCI,         /* an OCI layout directory, an oci-archive or a docker-archive */
+    OKSE_SOURCE_GIT,         /* a commit of a local repository */
+    OKSE_SOURCE_HUGGINGFACE, /* a snapshot of the Hugging Face cache */
+    OKSE_SOURCE_FILES,       /* files of a directory that match patterns */
+} OkseSourceForm;
+
+extern const char *const okse_source_forms[]; /* their keys, by the value of the enumeration; NULL-terminated */
+
+typedef struct {
+    OkseSourceForm form;
+    char *location;     /* as written; relative to the stack's directory */
+    char *reference;    /* OCI: tag, digest or TAG@digest, or NULL */
+    char *platform;     /* OCI: "os/arch[/variant]", or NULL for all */
+    char *commit;       /* GIT: 40 hex digits or "HEAD", or NULL; HUGGINGFACE: the revision, or NULL */
+    char *tag;          /* GIT: when commit is NULL */
+    char *subdirectory; /* GIT: or NULL */
+    bool allow_dirty;   /* GIT, HEAD: take it although the working tree differs */
+    bool history;       /* GIT: with the history, as a git bundle */
+    GStrv globs;        /* FILES: at least one */
+} OkseStackSource;
 
 typedef struct {
     char *name;
     char *kind; /* one of okse_stack_kinds */
-    OkseSourceKind source;
-    char *location;  /* as written; relative to the stack's directory */
-    char *reference; /* OCI: tag or digest, or NULL */
-    char *platform;  /* OCI: "os/arch[/variant]", or NULL for all */
-    char *spdx;      /* license expression, or NULL */
+    OkseStackSource source;
+    char *spdx; /* license expression, or NULL */
     char *license_file;
     unsigned line, column; /* of the source, for messages */
 } OkseStackComponent;

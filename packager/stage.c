@@ -178,7 +178,7 @@ static bool stage_tar(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GE
     for (unsigned i = 0; work->staging->verity && i < okse_tree_count(job->part->tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(job->part->tree, i);
 
-        if (entry->type == OKSE_TREE_FILE && !seal(entry, dir_fd, &job->staged.sealed, error))
+        if (entry->type == OKSE_TREE_FILE && !entry->beside && !seal(entry, dir_fd, &job->staged.sealed, error))
             return false;
     }
     return true;
@@ -216,11 +216,10 @@ static bool part_jobs(const OkseStaging *staging, const OksePart *part, GArray *
         if (!okse_stage_range(staging, &part->archive, &job.blob, error))
             return false;
         g_array_append_val(jobs, job);
-        return true;
     }
     for (unsigned i = 0; i < okse_tree_count(part->tree); i++) {
         job = (Job){.part = part, .entry = okse_tree_entry(part->tree, i)};
-        if (job.entry->type != OKSE_TREE_FILE)
+        if (job.entry->type != OKSE_TREE_FILE || (part->form == OKSE_FORM_TAR && !job.entry->beside))
             continue;
         if (!is_layout_text(part, job.entry)) {
             if (!okse_stage_range(staging, &job.entry->digest, &job.blob, error))

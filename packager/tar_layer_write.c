@@ -85,6 +85,16 @@ static bool emit_until(Writing *writing, guint end, GError **error)
     return true;
 }
 
+/* A file whose digest was known before (a blob of a cache, by its name) must have it. */
+static bool is_promised(const OkseSource *source, unsigned index, const OkseSha256 *digest, GError **error)
+{
+    const OkseEntry *entry = okse_source_entry(source, index);
+
+    return !entry->has_digest || okse_sha256_equal(&entry->digest, digest) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: '%s' is not what its digest says; nothing was written",
+                     okse_source_origin(source), entry->path);
+}
+
 static bool stream_chunk(void *context, unsigned entry, const void *data, size_t length, GError **error)
 {
     Writing *writing = context;
@@ -103,6 +113,8 @@ static bool stream_chunk(void *context, unsigned entry, const void *data, size_t
     if (writing->done < size)
         return true;
     member->digest = okse_sha256_stream_end(writing->file);
+    if (!is_promised(writing->layer->source, entry, &member->digest, error))
+        return false;
     writing->done = 0;
     writing->next = index + 1;
     return emit(writing, zeros, (size_t)(okse_tar_padded(size) - size), error);

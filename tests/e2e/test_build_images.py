@@ -210,3 +210,29 @@ def test_media_type_is_kept_when_the_image_is_docker_s(okse, tmp_path):
     # skopeo 1.9 finds a Docker manifest only through the index.
     run("skopeo", "copy", "--all", "--preserve-digests", f"oci-archive:{bundle.path}:1.4.0", f"dir:{tmp_path}/copy")
     assert "sha256:" + hashlib.sha256((tmp_path / "copy/manifest.json").read_bytes()).hexdigest() == bundle.identity
+
+
+def test_a_pinned_tag_must_have_its_digest(okse, tmp_path):
+    index, manifests = multi(tmp_path / "image")
+    pinned = f"{{oci: image, ref: '1.0@{index['digest']}', platform: linux/amd64}}"
+    bundle = build(okse, simple(tmp_path, pinned, kind="runtime"))
+    assert [d["digest"] for d in components(bundle)] == [manifests[0]["digest"]]
+    assert bundle.lock()["components"][0]["ref"] == f"1.0@{index['digest']}"
+    words = ("--country", "VN", "-o", tmp_path / "no.okse", "--unsigned", "--gate", "off")
+    for reference, reason in ((f"1.0@{manifests[0]['digest']}", f"the tag names {index['digest']}, and 'ref' pins"),
+                              (f"2.0@{index['digest']}", "no image '2.0'"), ("1.0@sha256:12", "TAG@sha256: and 64"),
+                              ("1.0@", "TAG@sha256: and 64"), (f"1.0@{index['digest'][7:]}", "TAG@sha256: and 64")):
+        stack = simple(tmp_path, f"{{oci: image, ref: '{reference}'}}", kind="runtime")
+        assert reason in okse("build", stack, *words, status=2).err
+    run("skopeo", "copy", f"oci:{image(tmp_path / 'one')}:1.4.0", f"docker-archive:{tmp_path}/image.tar:server:1.4.0")
+    stack = simple(tmp_path, f"{{oci: image.tar, ref: '1.4.0@{index['digest']}'}}", kind="runtime")
+    assert "docker-archive holds no manifest" in okse("build", stack, *words, status=2).err
+    assert not (tmp_path / "no.okse").exists()
+
+
+def test_a_registry_is_answered_with_the_command_for_a_copy(okse, tmp_path):
+    for place in ("docker://registry.example.org/lab/server:1.4.0", "oci://registry.example.org/lab/server@sha256:" + "a" * 64):
+        result = okse("build", simple(tmp_path, f"{{oci: '{place}'}}", kind="runtime"), "--country", "VN", "-o",
+                      tmp_path / "no.okse", status=2)
+        assert f"skopeo copy --all docker://{place.split('://')[1]} oci:images/server" in result.err
+        assert "stack.yaml:7:47" in result.err

@@ -7,6 +7,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_source(const OkseStackSource *source)
+{
+    g_assert(source->location != NULL && strstr(source->location, "://") != source->location);
+    g_assert((source->form == OKSE_SOURCE_FILES) == (source->globs != NULL));
+    g_assert(source->globs == NULL || *source->globs != NULL);
+    if (source->form == OKSE_SOURCE_GIT) {
+        g_assert((source->commit == NULL) != (source->tag == NULL));
+        g_assert(source->commit == NULL || strcmp(source->commit, "HEAD") == 0 || strlen(source->commit) == 40);
+        g_assert(!source->allow_dirty || g_strcmp0(source->commit, "HEAD") == 0);
+    }
+}
+
 static void check_component(const OkseStack *stack, guint index)
 {
     const OkseStackComponent *component = g_ptr_array_index(stack->components, index);
@@ -14,7 +26,7 @@ static void check_component(const OkseStack *stack, guint index)
     g_assert(component->name != NULL && strlen(component->name) <= 63 && strchr(component->name, '/') == NULL);
     g_assert(strcmp(component->name, "stack") != 0);
     g_assert(g_strv_contains(okse_stack_kinds, component->kind));
-    g_assert(component->location != NULL && *component->location != '\0');
+    check_source(&component->source);
     for (guint i = 0; i < index; i++)
         g_assert(strcmp(((OkseStackComponent *)g_ptr_array_index(stack->components, i))->name, component->name) != 0);
 }

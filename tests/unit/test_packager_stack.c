@@ -35,14 +35,14 @@ static void reads_every_key(void)
     component = g_ptr_array_index(stack->components, 0);
     g_assert_cmpstr(component->spdx, ==, "MIT");
     g_assert_cmpstr(component->license_file, ==, "m/L");
-    g_assert_cmpint(component->source, ==, OKSE_SOURCE_PATH);
+    g_assert_cmpint(component->source.form, ==, OKSE_SOURCE_PATH);
     component = g_ptr_array_index(stack->components, 1);
-    g_assert_cmpint(component->source, ==, OKSE_SOURCE_OCI);
-    g_assert_cmpstr(component->location, ==, "i");
-    g_assert_cmpstr(component->reference, ==, "1.0");
-    g_assert_cmpstr(component->platform, ==, "linux/amd64");
+    g_assert_cmpint(component->source.form, ==, OKSE_SOURCE_OCI);
+    g_assert_cmpstr(component->source.location, ==, "i");
+    g_assert_cmpstr(component->source.reference, ==, "1.0");
+    g_assert_cmpstr(component->source.platform, ==, "linux/amd64");
     component = g_ptr_array_index(stack->components, 2);
-    g_assert_cmpint(component->source, ==, OKSE_SOURCE_ARCHIVE);
+    g_assert_cmpint(component->source.form, ==, OKSE_SOURCE_ARCHIVE);
     g_assert_cmpuint(json_array_size(json_object_get(stack->compliance, "flows")), ==, 1);
 }
 

@@ -1,0 +1,75 @@
+#include "packager/git_modules.h"
+
+#include <string.h>
+
+/* A quoted text from its opening quote on, or NULL; *end: behind the closing one. */
+static char *unquote(const char *text, const char **end)
+{
+    g_autoptr(GString) plain = g_string_new(NULL);
+
+    for (text++; *text != '"'; text++) {
+        if (*text == '\\')
+            text++;
+        if (*text == '\0')
+            return NULL;
+        g_string_append_c(plain, *text);
+    }
+    *end = text + 1;
+    return g_string_free(g_steal_pointer(&plain), FALSE);
+}
+
+/* The name in [submodule "NAME"], or NULL. */
+static char *section_name(const char *line)
+{
+    static const char begin[] = "[submodule";
+    const char *end = NULL;
+    g_autofree char *name = NULL;
+
+    if (g_ascii_strncasecmp(line, begin, strlen(begin)) != 0)
+        return NULL;
+    line += strlen(begin);
+    line += strspn(line, " \t");
+    name = *line == '"' ? unquote(line, &end) : NULL;
+    return name != NULL && *end == ']' ? g_steal_pointer(&name) : NULL;
+}
+
+/* What `path = …` says, or NULL for another line. */
+static char *path_value(const char *line)
+{
+    const char *end = NULL;
+    g_autofree char *value = NULL;
+
+    if (g_ascii_strncasecmp(line, "path", 4) != 0)
+        return NULL;
+    line += 4;
+    line += strspn(line, " \t");
+    if (*line != '=')
+        return NULL;
+    line += 1 + strspn(line + 1, " \t");
+    if (*line == '"')
+        return unquote(line, &end);
+    value = g_strndup(line, strcspn(line, "#;"));
+    return g_strdup(g_strchomp(value));
+}
+
+char *okse_git_module_name(GBytes *bytes, const char *path)
+{
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autofree char *section = NULL;
+
+    for (unsigned i = 0; lines[i] != NULL; i++) {
+        const char *line = g_strstrip(lines[i]);
+        g_autofree char *value = NULL;
+
+        if (*line == '[') {
+            g_free(section);
+            section = section_name(line);
+            continue;
+        }
+        value = section == NULL ? NULL : path_value(line);
+        if (g_strcmp0(value, path) == 0)
+            return g_steal_pointer(&section);
+    }
+    return NULL;
+}
