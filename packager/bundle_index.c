@@ -216,7 +216,7 @@ typedef struct {
     uint64_t size;
 } Subject;
 
-static bool find_subject(const OkseBundle *bundle, const json_t *manifest, Subject *subject)
+static bool find_subject(OkseBundle *bundle, const json_t *manifest, Subject *subject)
 {
     const json_t *named = json_object_get(manifest, "subject"), *descriptor;
 
@@ -225,7 +225,7 @@ static bool find_subject(const OkseBundle *bundle, const json_t *manifest, Subje
         return false;
     if (okse_sha256_equal(&subject->digest, &bundle->identity))
         return true;
-    descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), &subject->digest);
+    descriptor = find_descriptor(bundle, LIST_BUNDLE_INDEX, &subject->digest);
     subject->component = annotation(descriptor, OKSE_NOTE_COMPONENT);
     return g_strcmp0(annotation(descriptor, OKSE_NOTE_KIND), "weights") == 0 &&
            bundle_descriptor(bundle, descriptor, &subject->digest, &subject->size, NULL);
