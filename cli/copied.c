@@ -13,8 +13,9 @@ bool okse_copy_option(const char *text, OkseCopyWay *way, GError **error)
 
 json_t *okse_copied_json(const OkseCopied *copied)
 {
-    json_t *value = json_pack("{s:I, s:I, s:I}", "reflink", (json_int_t)copied->reflink, "copy_file_range",
-                              (json_int_t)copied->range, "written", (json_int_t)copied->written);
+    json_t *value =
+        json_pack("{s:I, s:I, s:I, s:I}", "kept", (json_int_t)copied->kept, "reflink", (json_int_t)copied->reflink,
+                  "copy_file_range", (json_int_t)copied->range, "written", (json_int_t)copied->written);
 
     g_assert(value != NULL);
     return value;
@@ -35,5 +36,6 @@ char *okse_copied_words(const OkseCopied *copied)
     append(words, copied->reflink, "shared with the source (no disk space)");
     append(words, copied->range, "by copy_file_range");
     append(words, copied->written, "written");
+    append(words, copied->kept, "there from an interrupted run, checked");
     return g_string_free(words, FALSE);
 }

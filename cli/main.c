@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static const char *const known_topics[] = {"init",    "build",    "rebuild", "inspect", "diff",      "sign",   "verify",
@@ -113,6 +114,7 @@ static int dispatch(int count, char **words, GError **error)
 static void process_setup(void)
 {
     struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+    struct rlimit files;
 
     setlocale(LC_CTYPE, "");                   /* not LC_ALL: a comma in LC_NUMERIC would break our JSON */
     g_log_writer_default_set_use_stderr(TRUE); /* by default GLib sends debug and info to stdout */
@@ -120,6 +122,10 @@ static void process_setup(void)
     sigaction(SIGINT, &interrupt, NULL);
     sigaction(SIGTERM, &interrupt, NULL);
     signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a component's source takes a descriptor */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     umask(022); /* what is written must not depend on who runs it */
 }
 

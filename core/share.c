@@ -23,6 +23,7 @@ void okse_copied_add(OkseCopied *sum, const OkseCopied *more)
     sum->reflink += more->reflink;
     sum->range += more->range;
     sum->written += more->written;
+    sum->kept += more->kept;
 }
 
 /* Not an error of this file but a call that these file systems, or what confines this process, do not have. */

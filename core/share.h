@@ -19,6 +19,7 @@ bool okse_copy_way_parse(const char *text, OkseCopyWay *way, GError **error);
 /* How bytes got where they are. */
 typedef struct {
     uint64_t reflink, range, written;
+    uint64_t kept; /* there already, read back and checked */
 } OkseCopied;
 void okse_copied_add(OkseCopied *sum, const OkseCopied *more);
 

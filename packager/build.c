@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "core/vocabulary.h"
 #include "packager/build_nowhere.h"
+#include "packager/build_resume.h"
 #include "packager/build_space.h"
 #include "packager/bundle_writer.h"
 #include "packager/equal.h"
@@ -83,30 +84,47 @@ static bool check_replaces_no_input(const OkseBuildRequest *request, const OkseP
     return true;
 }
 
-static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
-                         OkseBuildResult *result, GError **error)
+/* What the bundle will take and what there is; then, unless this is only a trial, room for it. */
+static bool take_space(const OkseBuildRequest *request, const OkseLayout *layout, const OkseOutput *output,
+                       uint64_t held, OkseBuildResult *result, GError **error)
 {
-    g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
-    g_autoptr(OkseProgress) progress = NULL;
-    OkseBundleTarget target = {.threads = request->threads, .way = request->way};
     OkseBuildSpace space;
 
-    if (!okse_output_open(&output, path, error) || !check_outside(plan, output.dir_fd, path, error) ||
-        !check_replaces_no_input(request, plan, &output, error) ||
-        !okse_build_space_ask(layout, request->way, output.fd, path, &space, error) ||
-        !okse_build_space_check(&space, path, error))
+    if (!okse_build_space_ask(layout, request->way, output->fd, output->path, &space, error))
+        return false;
+    space.available += held;
+    if (!okse_build_space_check(&space, output->path, error))
         return false;
     result->needed = space.needed;
     result->available = space.available;
-    if (request->dry_run)
-        return true;
-    if (request->show_progress)
-        progress = okse_progress_new("packing", layout->payload);
-    target.fd = output.fd;
-    target.progress = progress;
-    return okse_build_space_reserve(layout, output.fd, path, error) &&
-           okse_bundle_write_payload(plan, layout, &target, &result->copied, error) &&
-           okse_bundle_write_metadata(plan, layout, output.fd, error) && okse_output_finish(&output, error);
+    return request->dry_run || okse_build_space_reserve(layout, output->fd, output->path, error);
+}
+
+static bool fill_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, OkseOutput *output,
+                        OkseResume *resume, OkseBuildResult *result, GError **error)
+{
+    g_autoptr(OkseProgress) progress = request->show_progress ? okse_progress_new("packing", layout->payload) : NULL;
+    const OkseBundleTarget target = {
+        .fd = output->fd, .threads = request->threads, .way = request->way, .progress = progress, .resume = resume};
+
+    return okse_bundle_write_payload(plan, layout, &target, &result->copied, error) &&
+           okse_bundle_write_metadata(plan, layout, output->fd, error) && okse_output_finish(output, error);
+}
+
+static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
+                         OkseBuildResult *result, GError **error)
+{
+    g_autoptr(OkseResume) resume = NULL;
+    g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
+    uint64_t held = 0;
+
+    if (!(request->dry_run ? okse_output_open(&output, path, error)
+                           : okse_resume_open(&output, path, &resume, error)) ||
+        !check_outside(plan, output.dir_fd, path, error) || !check_replaces_no_input(request, plan, &output, error) ||
+        (resume != NULL && !okse_resume_begin(resume, layout, output.fd, &held, error)) ||
+        !take_space(request, layout, &output, held, result, error))
+        return false;
+    return request->dry_run || fill_bundle(request, plan, layout, &output, resume, result, error);
 }
 
 static unsigned count_files(const OksePlan *plan)

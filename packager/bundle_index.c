@@ -189,16 +189,26 @@ static bool understand_index(OkseBundle *bundle, GBytes *bytes, GError **error)
     return bundle_announce_manifests(bundle, manifests, error);
 }
 
-/* The entry of a list of descriptors with this digest, or NULL. */
-static const json_t *find_descriptor(const json_t *manifests, const OkseSha256 *digest)
+typedef enum { LIST_BUNDLE_INDEX, LIST_LAYOUT_INDEX } List;
+
+/* The first entry of a list of descriptors with this digest, or NULL. */
+static const json_t *find_descriptor(OkseBundle *bundle, List list, const OkseSha256 *digest)
 {
+    const json_t *manifests =
+        json_object_get(list == LIST_BUNDLE_INDEX ? bundle->index : bundle->layout_index, "manifests");
     char text[OKSE_SHA256_TEXT];
 
-    okse_sha256_text(digest, text);
-    for (size_t i = 0; i < json_array_size(manifests); i++)
-        if (g_strcmp0(okse_json_peek_text(json_array_get(manifests, i), "digest"), text) == 0)
-            return json_array_get(manifests, i);
-    return NULL;
+    if (bundle->listed[list] == NULL) {
+        bundle->listed[list] = g_hash_table_new(g_str_hash, g_str_equal);
+        for (size_t i = json_array_size(manifests); i-- > 0;) {
+            json_t *descriptor = json_array_get(manifests, i);
+            const char *name = okse_json_peek_text(descriptor, "digest");
+
+            if (name != NULL)
+                g_hash_table_replace(bundle->listed[list], (gpointer)(uintptr_t)name, descriptor);
+        }
+    }
+    return g_hash_table_lookup(bundle->listed[list], okse_sha256_text(digest, text));
 }
 
 /* What a statement is about: the bundle index, or the manifest of a weights component, which the index lists. */
@@ -208,7 +218,7 @@ typedef struct {
     uint64_t size;
 } Subject;
 
-static bool find_subject(const OkseBundle *bundle, const json_t *manifest, Subject *subject)
+static bool find_subject(OkseBundle *bundle, const json_t *manifest, Subject *subject)
 {
     const json_t *named = json_object_get(manifest, "subject"), *descriptor;
 
@@ -217,7 +227,7 @@ static bool find_subject(const OkseBundle *bundle, const json_t *manifest, Subje
         return false;
     if (okse_sha256_equal(&subject->digest, &bundle->identity))
         return true;
-    descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), &subject->digest);
+    descriptor = find_descriptor(bundle, LIST_BUNDLE_INDEX, &subject->digest);
     subject->component = annotation(descriptor, OKSE_NOTE_COMPONENT);
     return g_strcmp0(annotation(descriptor, OKSE_NOTE_KIND), "weights") == 0 &&
            bundle_descriptor(bundle, descriptor, &subject->digest, &subject->size, NULL);
@@ -293,7 +303,7 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
             return refuse(bundle, error, "first blob", "is not the bundle index");
         return understand_index(bundle, bytes, error);
     }
-    descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), digest);
+    descriptor = find_descriptor(bundle, LIST_BUNDLE_INDEX, digest);
     if (descriptor != NULL) { /* an image's manifest is somebody else's; Okse's own has one form */
         manifest = json_object_get(descriptor, "platform") != NULL
                        ? okse_json_read(bytes, OKSE_LIMIT_METADATA, bundle->origin, error)
@@ -303,7 +313,7 @@ bool bundle_understand_blob(OkseBundle *bundle, const OkseSha256 *digest, GBytes
         g_ptr_array_add(bundle->parsed, json_incref(manifest));
         return bundle_understand_component(bundle, descriptor, manifest, error);
     }
-    listed = find_descriptor(json_object_get(bundle->layout_index, "manifests"), digest);
+    listed = find_descriptor(bundle, LIST_LAYOUT_INDEX, digest);
     if (listed != NULL && json_object_get(listed, "artifactType") != NULL)
         return understand_statement(bundle, digest, bytes, error);
     understand_statement_bytes(bundle, digest, bytes);

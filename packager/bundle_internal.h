@@ -50,6 +50,7 @@ struct OkseBundle {
     uint64_t metadata_size; /* bytes kept */
     GPtrArray *components;  /* OkseBundleComponent; [0] is the stack manifest itself */
     GPtrArray *statements;  /* OkseBundleStatement */
+    GHashTable *listed[2];  /* digest text → descriptor, borrowed: of the bundle index, of index.json */
     GPtrArray *parsed;      /* json_t of manifests, kept for the components */
     bool expects_empty;     /* statements are listed, so the empty blob may come */
 };

@@ -37,6 +37,8 @@ void okse_bundle_free(OkseBundle *bundle)
     g_clear_pointer(&bundle->parsed, g_ptr_array_unref);
     g_clear_pointer(&bundle->stored, g_ptr_array_unref);
     g_clear_pointer(&bundle->expected, g_hash_table_unref);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bundle->listed); i++)
+        g_clear_pointer(&bundle->listed[i], g_hash_table_unref);
     g_clear_pointer(&bundle->index_bytes, g_bytes_unref);
     json_decref(bundle->index);
     json_decref(bundle->layout_index);

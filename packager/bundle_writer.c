@@ -110,6 +110,27 @@ static bool copy_from_source(Copy *copy, const Job *job, GError **error)
     return okse_source_copy(source, wanted, sink, copy, error) && finish_empty(copy, job, error);
 }
 
+/* Bytes that an interrupted build left in place are read back; only if they are what was noted then do they stay. */
+static bool keep_file(const OkseBundleTarget *target, OkseBlobPlan *blob, const OkseFileCopy *copy, bool *kept,
+                      GError **error)
+{
+    OkseFileCopy reading = *copy;
+    OkseFileCopied result;
+    OkseSha256 noted;
+
+    *kept = false;
+    if (!okse_resume_find(target->resume, blob, &noted))
+        return true;
+    reading.there = true;
+    if (!okse_file_copy(&reading, &result, error))
+        return false;
+    if (!okse_sha256_equal(&noted, &result.digest))
+        return true;
+    blob->verity = result.verity;
+    *kept = true;
+    return set_digest(blob, &noted, error);
+}
+
 /* A directory's file, whose blocks the bundle may share. */
 static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
 {
@@ -124,12 +145,22 @@ static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, Okse
                                .jobs = jobs,
                                .progress = target->progress};
     OkseFileCopied result;
+    bool kept = false;
 
-    if (fd < 0 || !okse_file_copy(&copy, &result, error) || !okse_source_check(blob->source, blob->entry, fd, error))
+    if (fd < 0 || !keep_file(target, blob, &copy, &kept, error))
+        return false;
+    if (kept) {
+        copied->kept = blob->size;
+        return okse_source_check(blob->source, blob->entry, fd, error);
+    }
+    if (!okse_file_copy(&copy, &result, error) || !okse_source_check(blob->source, blob->entry, fd, error))
         return false;
     blob->verity = result.verity;
     *copied = result.copied;
-    return set_digest(blob, &result.digest, error);
+    if (!set_digest(blob, &result.digest, error))
+        return false;
+    okse_resume_note(target->resume, blob);
+    return true;
 }
 
 static bool copy_sequential(const Work *work, OkseJobs *jobs, Job *job, GError **error)

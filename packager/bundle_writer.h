@@ -2,6 +2,7 @@
 
 #include "core/fd.h"
 #include "core/share.h"
+#include "packager/build_resume.h"
 #include "packager/layout.h"
 
 /* Writes a placed plan into an open file: payload by workers, each blob at its own offset, then everything whose
@@ -12,6 +13,7 @@ typedef struct {
     unsigned threads; /* 0: all */
     OkseCopyWay way;
     OkseProgress *progress;
+    const OkseResume *resume; /* what an interrupted build left; or NULL */
 } OkseBundleTarget;
 
 /* Copy every payload blob and set digests (and fs-verity digests) in the plan. copied: how the payload got there; what

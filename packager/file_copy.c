@@ -57,6 +57,10 @@ static bool share(Run *run, GError **error)
     const OkseFileCopy *copy = run->copy;
     int why = 0;
 
+    if (copy->there) {
+        run->shared = copy->span.size;
+        return true;
+    }
     if (!okse_file_copy_shares(copy->way, copy->span.size))
         return true;
     if (!okse_share_blocks(&copy->span, &run->shared, &why, error)) {

@@ -12,6 +12,7 @@
 typedef struct {
     OkseSpan span;
     OkseCopyWay way;
+    bool there;                      /* the target has the bytes: only read them back */
     bool reserve;                    /* take the disk space of what must be written first */
     bool wants_verity;               /* the fs-verity digest too */
     const char *from_name, *to_name; /* in messages */

@@ -104,20 +104,33 @@ static OkseManifestPlan *add_manifest(OksePlan *plan, const OkseStackComponent *
     return manifest;
 }
 
+/* At most so many bytes does a raw layer take in a manifest: its path stands there three times, once as JSON in JSON,
+ * where a quotation mark becomes four characters. */
+static uint64_t layer_length(const char *path)
+{
+    uint64_t length = 800;
+
+    for (const char *p = path; *p != '\0'; p++)
+        length += *p == '"' ? 8 : 3;
+    return length;
+}
+
 /* An empty directory (a download's cache, say) is no reason to give up one layer a file for weights; there it is left
  * out, because nothing a model is made of can be in it. */
 static bool needs_tar(const OkseSource *source, bool weights)
 {
     unsigned files = 0;
+    uint64_t manifest = 0;
 
     for (unsigned i = 0; i < okse_source_count(source); i++) {
         OkseEntryKind kind = okse_source_entry(source, i)->kind;
 
         files += kind == OKSE_ENTRY_FILE;
+        manifest += kind == OKSE_ENTRY_FILE ? layer_length(okse_source_entry(source, i)->path) : 0;
         if (kind == OKSE_ENTRY_LINK || (kind == OKSE_ENTRY_DIRECTORY && !weights))
             return true;
     }
-    return files > OKSE_LIMIT_RAW_FILES;
+    return files > OKSE_LIMIT_RAW_FILES || manifest > OKSE_LIMIT_METADATA;
 }
 
 static void plan_raw(OksePlan *plan, OkseManifestPlan *manifest, const OkseSource *source)
