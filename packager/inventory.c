@@ -35,7 +35,9 @@ static OkseLicenseText *text_new(const char *path, GBytes *bytes)
     OkseLicenseText *text = g_new0(OkseLicenseText, 1);
 
     text->path = g_strdup(path);
-    text->text = okse_text_show(g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes), true);
+    text->text = g_bytes_get_size(bytes) == 0
+                     ? g_strdup("")
+                     : okse_text_show(g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes), true);
     return text;
 }
 

@@ -119,15 +119,10 @@ static GBytes *member(GBytes *package, const Wanted *wanted)
     return NULL;
 }
 
-static char *as_text(GBytes *bytes)
-{
-    return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-}
-
 static json_t *read_wheel(GBytes *bytes)
 {
     g_autoptr(GBytes) metadata = member(bytes, &(Wanted){"", METADATA_NAME});
-    g_autofree char *text = metadata == NULL ? NULL : as_text(metadata);
+    g_autofree char *text = metadata == NULL ? NULL : okse_text_of_bytes(metadata);
 
     return text == NULL ? NULL : from_fields("wheel", text, "Name");
 }
@@ -136,7 +131,7 @@ static json_t *read_deb(GBytes *bytes)
 {
     g_autoptr(GBytes) inner = member(bytes, &(Wanted){"control.tar", ""});
     g_autoptr(GBytes) control = inner == NULL ? NULL : member(inner, &(Wanted){"control", "control"});
-    g_autofree char *text = control == NULL ? NULL : as_text(control);
+    g_autofree char *text = control == NULL ? NULL : okse_text_of_bytes(control);
 
     return text == NULL ? NULL : from_fields("deb", text, "Package");
 }
@@ -217,6 +212,6 @@ json_t *okse_package_read(const char *path, GBytes *bytes)
         return read_rpm(bytes);
     if (!g_str_has_suffix(path, METADATA_NAME))
         return NULL;
-    text = as_text(bytes);
+    text = okse_text_of_bytes(bytes);
     return from_fields("wheel", text, "Name");
 }

@@ -185,6 +185,14 @@ def test_license_texts_are_made_safe_and_bounded(okse, tmp_path):
     assert len(report) < 4 << 20 and "no room for it" in report and "yyy" not in report
 
 
+def test_empty_files_are_no_texts_and_no_packages(okse, tmp_path):
+    for name in ("LICENSE", "a.whl", "a.rpm", "config.json"):
+        write(tmp_path / "in" / name, "")
+    stack = simple(tmp_path, "{path: in}", "driver")
+    stack.write_text(stack.read_text().replace("{path: in}", "{path: in}, license: {spdx: MIT, file: in/LICENSE}"))
+    assert b"--- data/in/LICENSE\n" in document(build(okse, stack), "licenses.txt")
+
+
 def test_an_own_license_brings_its_text_into_spdx(okse, tmp_path):
     write(tmp_path / "in/LICENSE", "My terms\n")
     stack = simple(tmp_path, "{path: in}", "driver")
