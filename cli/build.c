@@ -2,6 +2,7 @@
 #include "packager/build.h"
 #include "audit/report.h"
 #include "cli/commands.h"
+#include "cli/copied.h"
 #include "cli/edge.h"
 #include "cli/preflight.h"
 #include "cli/signing_key.h"
@@ -14,9 +15,11 @@ typedef struct {
     char *country;
     char *output;
     char *threads;
+    char *copy;
     char *gate, *site, *geo, *at;
     char **reports;
-    char *key, *certificate, *role, *passphrase_fd, *tsa;
+    char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
+    gboolean no_model;
     gboolean is_unsigned;
     gboolean dry_run;
 } BuildOptions;
@@ -35,6 +38,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report of the pre-flight; may be repeated",
      offsetof(BuildOptions, reports)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
+    {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
+     offsetof(BuildOptions, copy)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
      offsetof(BuildOptions, key)},
     {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
@@ -42,6 +47,11 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(BuildOptions, role)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
      offsetof(BuildOptions, passphrase_fd)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(BuildOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(BuildOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(BuildOptions, no_model)},
     {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
      offsetof(BuildOptions, tsa)},
     {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
@@ -86,6 +96,7 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                          bool json, GError **error)
 {
     g_autofree char *size = okse_text_size(result->size), *free_space = okse_text_size(result->available);
+    g_autofree char *needed = okse_text_size(result->needed), *copied = okse_copied_words(&result->copied);
     char text[OKSE_SHA256_TEXT];
 
     okse_sha256_text(&result->identity, text);
@@ -98,21 +109,25 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                       (int)result->blobs, "files", (int)result->files, "written", (int)!given->dry_run);
 
         json_object_set(document, "left_out", result->left_out);
-        if (!given->dry_run)
+        json_object_set_new(document, "needed", json_integer((json_int_t)result->needed));
+        if (!given->dry_run) {
             json_object_set_new(document, "identity", json_string(text));
+            json_object_set_new(document, "copied", okse_copied_json(&result->copied));
+        }
         json_object_set_new(document, "preflight", okse_preflight_json(preflight));
+        json_object_set(document, "weights", preflight->weights);
         return okse_print_json(document, error);
     }
     if (given->dry_run) {
-        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, size, result->size,
+        okse_print("%s would need %s (%" G_GUINT64_FORMAT " bytes); %s free\n", result->path, needed, result->needed,
                    free_space);
         print_preflight(preflight);
         return true;
     }
     okse_print("%s\n  identity  %s\n  stack     %s %s, sequence %" G_GUINT64_FORMAT
-               ", for %s\n  size      %s, %u files in %u blobs\n",
+               ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n  space     %s needed, %s were free\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
-               result->blobs);
+               result->blobs, copied, needed, free_space);
     print_preflight(preflight);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
@@ -131,10 +146,15 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
                            .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};
+    OkseModelKeyOptions models = {given->model_key, given->model_certificate, given->no_model};
+    g_auto(OkseSigningKey) model = {NULL, NULL};
     g_auto(OkseSigned) made = {0};
 
-    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
+    if (okse_model_key_open(&models, signer, &model, &signing.model_key, &signing.model_chain, error) &&
+        okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error)) {
+        okse_model_key_note(&models, &made);
         return true;
+    }
     g_prefix_error(error, "%s is written, but not signed: ", path);
     return false;
 }
@@ -146,6 +166,7 @@ static bool print_refusal(const OksePreflight *preflight, GError **error)
         json_pack("{s:s,s:s,s:b,s:o}", "schema", "okse.build.v1", "country", preflight->country, "written", 0,
                   "preflight", okse_preflight_json(preflight));
 
+    json_object_set(document, "weights", preflight->weights);
     return okse_print_json(document, error);
 }
 
@@ -174,7 +195,8 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
     if (given->tsa != NULL && given->key == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
-    return read_epoch(&request->epoch, error) && read_threads(given->threads, &request->threads, error);
+    return okse_copy_option(given->copy, &request->way, error) && read_epoch(&request->epoch, error) &&
+           read_threads(given->threads, &request->threads, error);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)
@@ -208,7 +230,8 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (resources == NULL)
         return 3;
     if (!okse_build(&request, resources, &result, error)) {
-        if (invocation->json && preflight.findings != NULL)
+        if (invocation->json && (preflight.findings != NULL ||
+                                 g_error_matches(error != NULL ? *error : NULL, OKSE_ERROR, OKSE_ERROR_REFUSED)))
             print_refusal(&preflight, NULL);
         return 3;
     }
@@ -224,7 +247,8 @@ const OkseCommand okse_command_build = {
     .maximum = 1,
     .summary = "Pack a stack into a bundle for one country.",
     .details = "STACK is a stack.yaml (docs/stack.md). The same stack and inputs give the same bytes, anywhere.\n"
-               "What is packed is first judged by the law of the destination; the findings go into the bundle.\n"
+               "Weights are examined, and what is packed is judged by the law of the destination; the findings go into "
+               "the bundle.\n"
                "Times in the bundle come from SOURCE_DATE_EPOCH, else from the newest commit\n"
                "of the git sources, else 1970.",
     .options = options,

@@ -7,6 +7,9 @@
 /* stack, sources, building */
 extern const OkseCommand okse_command_init;
 extern const OkseCommand okse_command_build;
+extern const OkseCommand okse_command_rebuild;
+/* weights */
+extern const OkseCommand okse_command_weights;
 /* reading */
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;

@@ -136,8 +136,9 @@ static int run(const OkseInvocation *invocation, GError **error)
     okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
     g_autoptr(json_t) document = NULL;
+    const OkseChecking checking = {.both = true}; /* --check speaks of names, which are SHA-256 */
 
-    if (bundle == NULL || (given->check && !okse_bundle_check(bundle, 0, false, NULL, NULL, error)))
+    if (bundle == NULL || (given->check && !okse_bundle_check(bundle, &checking, NULL, error)))
         return 3;
     if (invocation->json) {
         document = inspect_json(bundle, given->check, error);

@@ -1,6 +1,7 @@
 /* okse install: verify, write beside, switch. */
 #include "packager/install.h"
 #include "cli/commands.h"
+#include "cli/copied.h"
 #include "cli/edge.h"
 #include "core/fd.h"
 #include "core/sandbox.h"
@@ -15,7 +16,7 @@
 #define DEFAULT_ROOT "/srv/okse"
 
 typedef struct {
-    char *root, *trust, *site, *expect;
+    char *root, *trust, *site, *expect, *copy;
     gboolean dry_run;
 } InstallOptions;
 
@@ -27,6 +28,8 @@ static const OkseOption install_options[] = {
     {OKSE_OPTION_PATH, "site", 0, "FILE", "check this site.yaml, and that the bundle is for its country",
      offsetof(InstallOptions, site)},
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "install only this identity", offsetof(InstallOptions, expect)},
+    {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
+     offsetof(InstallOptions, copy)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, write nothing", offsetof(InstallOptions, dry_run)},
     {0},
 };
@@ -39,6 +42,7 @@ typedef struct {
     OkseSite *site;
     OkseSha256 expect;
     const char *clock;
+    OkseCopyWay way;
     OkseVerifying verifying;
     OkseVerified verified;
 } Session;
@@ -99,6 +103,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         g_prefix_error(error, "--expect: ");
         return false;
     }
+    if (!okse_copy_option(options->copy, &session->way, error))
+        return false;
     session->site = options->site != NULL ? okse_site_open(options->site, error) : NULL;
     if ((options->site != NULL && session->site == NULL) ||
         !okse_edge_verification_time(NULL, &terms->now, &session->clock, error))
@@ -152,6 +158,8 @@ static json_t *result_json(const Session *session, const OkseInstallResult *resu
     json_object_set_new(value, "files", json_integer((json_int_t)result->files));
     json_object_set_new(value, "bytes", json_integer((json_int_t)result->bytes));
     json_object_set_new(value, "sealed", json_integer((json_int_t)result->sealed));
+    if (!dry_run)
+        json_object_set_new(value, "copied", okse_copied_json(&result->copied));
     json_object_set_new(
         value, "space",
         json_pack("{s:I, s:I}", "needed", (json_int_t)result->needed, "available", (json_int_t)result->available));
@@ -161,6 +169,7 @@ static json_t *result_json(const Session *session, const OkseInstallResult *resu
 static void result_print(const Session *session, const OkseInstallResult *result, bool dry_run)
 {
     g_autofree char *size = okse_text_size(result->bytes), *needed = okse_text_size(result->needed);
+    g_autofree char *copied = okse_copied_words(&result->copied);
     g_autofree char *available = okse_text_size(result->available), *root = okse_text_show(session->root, -1, false);
 
     if (result->already && result->drift != NULL)
@@ -177,6 +186,8 @@ static void result_print(const Session *session, const OkseInstallResult *result
         okse_print("before: %s (to go back: okse rollback --root %s)\n", result->previous, root);
     if (result->needed > 0)
         okse_print("space: %s needed, %s free\n", needed, available);
+    if (*copied != '\0')
+        okse_print("copied: %s\n", copied);
     if (!dry_run && !result->already && !result->reused)
         okse_print("sealed by fs-verity: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " files%s\n", result->sealed,
                    result->files, result->sealed == 0 ? " (the file system does not take it)" : "");
@@ -205,15 +216,18 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
 {
     const InstallOptions *options = invocation->options;
     g_autoptr(json_t) verification = okse_verification_json(&session->verified, &session->verifying, session->clock);
+    g_autoptr(GArray) models = okse_verified_models(&session->verified);
     g_autoptr(OkseProgress) progress = okse_progress_new("installing", payload_size(session->verified.bundle));
     g_auto(OkseInstallResult) result = {0};
     const OkseInstall install = {.root = session->root,
                                  .bundle = session->verified.bundle,
                                  .bundle_fd = session->fd,
+                                 .models = models,
                                  .verification = verification,
                                  .rollback = session->verified.verification->rollback,
                                  .now = session->verifying.terms.now,
                                  .dry_run = options->dry_run,
+                                 .way = session->way,
                                  .progress = progress};
 
     if (!okse_install(&install, &result, error) || (!options->dry_run && !remember(session, error)))

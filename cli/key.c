@@ -14,8 +14,8 @@ typedef struct {
 } NewOptions;
 
 static const OkseOption new_options[] = {
-    {OKSE_OPTION_TEXT, "type", 0, "TYPE", "ed25519 (default), ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-3072",
-     offsetof(NewOptions, type)},
+    {OKSE_OPTION_TEXT, "type", 0, "TYPE",
+     "ed25519 (default), ecdsa-p256, -p384, -p521, rsa-3072, -4096, sm2, ml-dsa-65, -87", offsetof(NewOptions, type)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "the private key; the public one is FILE with .pub",
      offsetof(NewOptions, output)},
     {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "encrypt with the passphrase read there",

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "packager/build.h"
 #include "packager/media_types.h"
+#include "packager/weights.h"
 
 #include <string.h>
 
@@ -136,12 +137,59 @@ static bool pass(const OksePreflight *preflight, GError **error)
         preflight->country, failed);
 }
 
+/* What okse_weights_examine() found in the components, and how much of it is critical. */
+static unsigned tell_weights(OksePreflight *preflight, const OkseContents *contents)
+{
+    unsigned critical = 0;
+
+    preflight->weights = json_array();
+    for (unsigned i = 0; i < okse_contents_count(contents); i++) {
+        const json_t *report = okse_contents_weights(contents, i), *findings = json_object_get(report, "findings"),
+                     *row;
+        size_t k;
+
+        if (report == NULL)
+            continue;
+        critical += okse_weights_critical(report);
+        json_array_append_new(preflight->weights,
+                              json_pack("{s:s,s:I,s:O,s:O}", "component", okse_contents_name(contents, i), "critical",
+                                        (json_int_t)okse_weights_critical(report), "findings", findings, "summary",
+                                        json_object_get(report, "summary")));
+        json_array_foreach(findings, k, row)
+        {
+            g_autofree char *text = okse_weights_finding_text(row);
+
+            okse_note("%s: %s: %s", okse_contents_name(contents, i), okse_json_peek_text(row, "severity"), text);
+        }
+    }
+    return critical;
+}
+
+/* Dangerous weights that are packed all the same are packed with what was found. */
+static bool pass_weights(const OksePreflight *preflight, unsigned critical, GPtrArray *documents, GError **error)
+{
+    g_autoptr(json_t) document = NULL;
+
+    if (critical == 0)
+        return true;
+    if (preflight->gate == OKSE_GATE_BLOCK)
+        return okse_fail(error, OKSE_ERROR_REFUSED,
+                         "%u critical findings in weights, named above; nothing was written (okse weights shows them; "
+                         "--gate warn packs them all the same)",
+                         critical);
+    document = json_pack("{s:s,s:O}", "schema", "okse.weights-accepted.v1", "components", preflight->weights);
+    g_ptr_array_add(documents, okse_document_new("weights.json", OKSE_TYPE_WEIGHTS, okse_json_write(document)));
+    return true;
+}
+
 bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error)
 {
     OksePreflight *preflight = context;
     g_autoptr(GError) cause = NULL;
     g_autoptr(OkseLaw) law = NULL;
 
+    if (!pass_weights(preflight, tell_weights(preflight, contents), documents, error))
+        return false;
     if (preflight->gate == OKSE_GATE_OFF)
         return true;
     law = open_law(preflight, &cause);
@@ -186,6 +234,7 @@ json_t *okse_preflight_json(const OksePreflight *preflight)
 
 void okse_preflight_clear(OksePreflight *preflight)
 {
+    json_decref(preflight->weights);
     json_decref(preflight->findings);
-    preflight->findings = NULL;
+    preflight->weights = preflight->findings = NULL;
 }

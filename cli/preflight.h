@@ -6,12 +6,13 @@
 
 #include <jansson.h>
 
-/* The check before shipping: what a bundle will hold, judged by the law of its destination. The findings go into the
- * bundle whatever they say. */
+/* The check before shipping: what weights would do to whoever loads them, and what a bundle will hold, judged by the
+ * law of its destination. The findings go into the bundle whatever they say. */
 typedef enum {
-    OKSE_GATE_BLOCK, /* a mandatory provision that fails ends the build; so does a country without law */
+    OKSE_GATE_BLOCK, /* dangerous weights end the build; a mandatory provision that fails ends the build; so does a
+                        country without law */
     OKSE_GATE_WARN,  /* the findings are packed and told */
-    OKSE_GATE_OFF,   /* nothing is looked at, and the bundle carries no findings */
+    OKSE_GATE_OFF,   /* the law is not asked; dangerous weights are packed and told, as with WARN */
 } OkseGate;
 
 typedef struct {
@@ -22,13 +23,15 @@ typedef struct {
                   inputs */
     char **reports; /* FORMAT=FILE, or NULL */
     const OkseResources *resources;
+    json_t *weights;  /* made by okse_preflight(): [{"component","critical","findings","summary"}] */
     json_t *findings; /* made by okse_preflight(); NULL when there was no law to judge by */
 } OksePreflight;
 
 /* "block", "warn" or "off". Errors: INVALID. */
 bool okse_gate_read(const char *text, OkseGate *gate, GError **error);
 
-/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file. Errors: REFUSED (the
+/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file, and weights.json when
+ * dangerous weights are packed all the same. Errors: REFUSED (the
  * gate is closed); those of collecting, of the law and of reports. */
 bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 

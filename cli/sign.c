@@ -14,7 +14,8 @@ typedef struct {
     char *rollback_from, *reason;
     char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
         *output;
-    gboolean check;
+    char *model_key, *model_certificate;
+    gboolean check, no_model;
 } SignOptions;
 
 static const OkseOption sign_options[] = {
@@ -39,6 +40,11 @@ static const OkseOption sign_options[] = {
      offsetof(SignOptions, tsa)},
     {OKSE_OPTION_PATH, "tsa-request", 0, "FILE", "write a timestamp request here", offsetof(SignOptions, request)},
     {OKSE_OPTION_PATH, "tsa-response", 0, "FILE", "attach this timestamp (no --key)", offsetof(SignOptions, response)},
+    {OKSE_OPTION_PATH, "oms-key", 0, "URI", "sign weights with this ECDSA key (default: --key, if it is one)",
+     offsetof(SignOptions, model_key)},
+    {OKSE_OPTION_PATH, "oms-cert", 0, "PEM", "certificate chain of --oms-key",
+     offsetof(SignOptions, model_certificate)},
+    {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(SignOptions, no_model)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
      offsetof(SignOptions, model)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "with --oms: the signature (DIR/model.sig)",
@@ -91,8 +97,12 @@ static bool sign(const char *path, const SignOptions *options, OkseSigned *made,
         .role = options->role != NULL ? options->role : "vendor", .tsa = options->tsa, .check = options->check};
     g_autoptr(OkseProgress) progress = NULL;
     g_autoptr(OkseTrust) trust = NULL;
-    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_auto(OkseSigningKey) signer = {NULL, NULL}, model = {NULL, NULL};
+    OkseModelKeyOptions models = {options->model_key, options->model_certificate, options->no_model};
 
+    /* a release vouches for the model; a countersigner or an order only when asked to */
+    if (options->model_key == NULL && (options->trust != NULL || options->rollback_from != NULL))
+        models.never = true;
     if (!terms_read(options, &signing, error) || !override_read(options, &signing, error) ||
         !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
         return false;
@@ -100,10 +110,15 @@ static bool sign(const char *path, const SignOptions *options, OkseSigned *made,
         return false;
     signing.key = signer.key;
     signing.chain = signer.chain;
+    if (!okse_model_key_open(&models, &signer, &model, &signing.model_key, &signing.model_chain, error))
+        return false;
     signing.policy = trust;
     if (options->check || trust != NULL)
         signing.progress = progress = okse_progress_new("checking", 0);
-    return okse_sign_bundle(path, &signing, made, error);
+    if (!okse_sign_bundle(path, &signing, made, error))
+        return false;
+    okse_model_key_note(&models, made);
+    return true;
 }
 
 static bool stamp(const char *path, const SignOptions *options, OkseSigned *made, GError **error)
@@ -121,6 +136,15 @@ static bool request_write(const SignOptions *options, const OkseSigned *made, GE
         return true;
     request = okse_timestamp_request(made->signature, error);
     return request != NULL && okse_write_path(options->request, request, error);
+}
+
+static json_t *texts_json(const GPtrArray *texts)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; texts != NULL && i < texts->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(texts, i)));
+    return list;
 }
 
 static bool result_print(const OkseInvocation *invocation, const SignOptions *options, const OkseSigned *made,
@@ -141,6 +165,8 @@ static bool result_print(const OkseInvocation *invocation, const SignOptions *op
     if (invocation->json) {
         document = json_pack("{s:s, s:s, s:s, s:s, s:b}", "schema", "okse.signed.v1", "identity", identity, "statement",
                              statement, "role", role, "payload_checked", options->check || options->trust != NULL);
+        json_object_set_new(document, "models", texts_json(made->models));
+        json_object_set_new(document, "unsigned_models", texts_json(made->unsigned_models));
         return okse_print_json(document, error);
     }
     if (options->response != NULL)

@@ -1,6 +1,7 @@
 #include "cli/signing_key.h"
 
 #include "cli/edge.h"
+#include "cli/options.h"
 #include "core/fd.h"
 
 #include <unistd.h>
@@ -46,4 +47,31 @@ void okse_signing_key_clear(OkseSigningKey *signer)
 {
     g_clear_pointer(&signer->key, okse_key_free);
     g_clear_pointer(&signer->chain, okse_certificates_free);
+}
+
+bool okse_model_key_open(const OkseModelKeyOptions *options, const OkseSigningKey *signer, OkseSigningKey *model,
+                         const OkseKey **key, const OkseCertificates **chain, GError **error)
+{
+    if (options->never && options->key != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--oms-key and --no-oms contradict each other");
+    if (options->certificate != NULL && options->key == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--oms-cert belongs to --oms-key");
+    if (options->never)
+        return true;
+    if (options->key != NULL && !okse_signing_key_open(options->key, options->certificate, NULL, model, error))
+        return false;
+    if (options->key != NULL || g_str_has_prefix(okse_key_algorithm(signer->key), "ecdsa-")) {
+        *key = options->key != NULL ? model->key : signer->key;
+        *chain = options->key != NULL ? model->chain : signer->chain;
+    }
+    return true;
+}
+
+void okse_model_key_note(const OkseModelKeyOptions *options, const OkseSigned *made)
+{
+    if (!options->never && made->weights > 0 && made->models->len + made->unsigned_models->len == 0)
+        okse_note(
+            "note: weights carry no OpenSSF model signature, which takes an ECDSA key (--oms-key KEY, or --no-oms)");
+    for (guint i = 0; i < made->unsigned_models->len; i++)
+        okse_note("note: no model signature for %s", (const char *)g_ptr_array_index(made->unsigned_models, i));
 }

@@ -8,21 +8,42 @@
 #include <string.h>
 
 typedef struct {
-    char *output;
+    char *output, *preset;
 } InitOptions;
 
 static const OkseOption init_options[] = {
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "write it here instead of to standard output",
      offsetof(InitOptions, output)},
+    {OKSE_OPTION_TEXT, "preset", 0, "NAME", "with the algorithms of a published list: kr-kcmvp, cn-sm, us-fips, …",
+     offsetof(InitOptions, preset)},
     {0},
 };
+
+static char *template_read(const OkseInvocation *invocation, GError **error)
+{
+    const InitOptions *options = invocation->options;
+    g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(GPtrArray) presets = NULL;
+    const OkseAlgorithmPreset *preset;
+
+    if (options->preset == NULL)
+        return okse_trust_template(NULL);
+    resources = okse_resources_open(invocation->manifests, error);
+    presets = resources == NULL ? NULL : okse_algorithm_presets_read(resources, error);
+    preset = presets == NULL ? NULL : okse_algorithm_preset_find(presets, options->preset, error);
+    return preset == NULL ? NULL : okse_trust_template(preset);
+}
 
 static int init_run(const OkseInvocation *invocation, GError **error)
 {
     const InitOptions *options = invocation->options;
-    const char *text = okse_trust_template();
-    g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
+    g_autofree char *text = template_read(invocation, error);
+    g_autoptr(GBytes) bytes = NULL;
     g_autoptr(json_t) document = NULL;
+
+    if (text == NULL)
+        return 2;
+    bytes = g_bytes_new(text, strlen(text));
 
     if (options->output != NULL && access(options->output, F_OK) == 0) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: is there already and is not overwritten", options->output);

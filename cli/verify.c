@@ -12,7 +12,7 @@
 
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
-    gboolean all;
+    gboolean all, fast_fail, both;
     OmsOptions oms;
 } VerifyOptions;
 
@@ -20,13 +20,17 @@ static const OkseOption verify_options[] = {
     {OKSE_OPTION_PATH, "trust", 't', "FILE", "the trust policy (okse trust init writes one)",
      offsetof(VerifyOptions, trust)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "judge as of this time instead of now", offsetof(VerifyOptions, at)},
-    {OKSE_OPTION_PATH, "state", 0, "DIR", "remember here what was accepted; refuse older",
+    {OKSE_OPTION_PATH, "state", 0, "DIR", "remember here what was accepted and how far it came; refuse older",
      offsetof(VerifyOptions, state)},
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "accept only this identity", offsetof(VerifyOptions, expect)},
     {OKSE_OPTION_TEXT, "country", 0, "ISO2", "accept only bundles for this country", offsetof(VerifyOptions, country)},
     {OKSE_OPTION_PATH, "record", 0, "FILE", "write what was checked, as a verification summary",
      offsetof(VerifyOptions, record)},
+    {OKSE_OPTION_FLAG, "fast-fail", 0, NULL, "stop at the first damaged blob (the default)",
+     offsetof(VerifyOptions, fast_fail)},
     {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
+    {OKSE_OPTION_FLAG, "both", 0, NULL, "check files by their SHA-256 too, not only by their fs-verity tree",
+     offsetof(VerifyOptions, both)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
      offsetof(VerifyOptions, oms.model)},
     {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
@@ -45,6 +49,7 @@ static const OkseOption verify_options[] = {
 typedef struct {
     OkseTrust *trust;
     OkseTrustState *state;
+    OkseCheckpoint *checkpoint;
     OkseSha256 expect;
     OkseOutput record;
     const char *origin;
@@ -60,8 +65,9 @@ static void session_clear(Session *session)
     okse_output_clear(&session->record);
     g_clear_pointer(&session->trust, okse_trust_free);
     g_clear_pointer(&session->state, okse_trust_state_free);
+    g_clear_pointer(&session->checkpoint, okse_checkpoint_free);
     g_clear_pointer(&session->journal, g_free);
-    g_clear_pointer(&session->verifying.progress, okse_progress_free);
+    g_clear_pointer(&session->verifying.checking.progress, okse_progress_free);
     okse_fd_clear(&session->state_fd);
     if (session->fd != STDIN_FILENO)
         okse_fd_clear(&session->fd);
@@ -101,6 +107,29 @@ static bool state_open(Session *session, const char *directory, GError **error)
     return session->state != NULL;
 }
 
+/* With --state, an interrupted verification of a file can be gone on with. */
+static const OkseCheckpoint *checkpoint_open(Session *session)
+{
+    if (session->state == NULL || session->verifying.stream)
+        return NULL;
+    session->checkpoint = okse_checkpoint_open(session->state_fd, session->fd);
+    if (okse_checkpoint_note(session->checkpoint) != NULL)
+        okse_note("note: everything is checked: %s", okse_checkpoint_note(session->checkpoint));
+    return session->checkpoint;
+}
+
+/* There is a verdict, so nothing is left to go on with. */
+static void checkpoint_close(const Session *session, const OkseVerified *verified)
+{
+    if (session->checkpoint == NULL)
+        return;
+    if (okse_checkpoint_found(session->checkpoint) && verified->checked.since == NULL)
+        okse_note(
+            "note: everything was checked: what an interrupted verification left was about another bundle, or the "
+            "file, its medium or the machine's boot is not the same");
+    okse_checkpoint_remove(session->checkpoint);
+}
+
 static bool country_check(const char *country, GError **error)
 {
     return country == NULL || (strlen(country) == 2 && g_ascii_isalpha(country[0]) && g_ascii_isalpha(country[1])) ||
@@ -116,6 +145,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return okse_fail(
             error, OKSE_ERROR_INVALID,
             "verify needs --trust trust.yaml: who must have signed (write one with: okse trust init -o trust.yaml)");
+    if (options->all && options->fast_fail)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--all and --fast-fail exclude each other");
     if (options->expect != NULL && !okse_sha256_parse(options->expect, &session->expect, error)) {
         g_prefix_error(error, "--expect: ");
         return false;
@@ -133,8 +164,10 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
     terms->state = session->state;
     terms->shown = invocation->arguments[0];
     session->verifying.trust = session->trust;
-    session->verifying.all = options->all;
-    session->verifying.progress = okse_progress_new("verifying", session->size);
+    session->verifying.checking = (OkseChecking){.both = options->both,
+                                                 .all = options->all,
+                                                 .progress = okse_progress_new("verifying", session->size),
+                                                 .checkpoint = checkpoint_open(session)};
     return true;
 }
 
@@ -194,7 +227,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
 {
     const VerifyOptions *options = invocation->options;
     g_auto(Session) session = {.state_fd = -1, .fd = -1, .record = OKSE_OUTPUT_INIT};
-    g_auto(OkseVerified) verified = {NULL, NULL};
+    g_auto(OkseVerified) verified = OKSE_VERIFIED_INIT;
 
     if (options->oms.model != NULL)
         return okse_verify_oms(invocation, &options->oms, options->at, error);
@@ -205,7 +238,8 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
         !okse_verify_bundle(session.fd, session.origin, &session.verifying, &verified, error))
         return 2;
-    g_clear_pointer(&session.verifying.progress, okse_progress_free);
+    g_clear_pointer(&session.verifying.checking.progress, okse_progress_free);
+    checkpoint_close(&session, &verified);
     if (session.journal != NULL && !verified.verification->verified)
         okse_verification_refuse(verified.verification,
                                  "a signing was interrupted (%s is there): the next okse sign undoes it",

@@ -14,7 +14,7 @@
 
 struct OkseProgress {
     char *label;
-    uint64_t total;
+    _Atomic uint64_t total;
     _Atomic uint64_t done;
     gint64 start;
     GThread *ticker;
@@ -27,20 +27,20 @@ struct OkseProgress {
 
 static void show(OkseProgress *progress, gint64 now)
 {
-    uint64_t done = atomic_load(&progress->done);
+    uint64_t done = atomic_load(&progress->done), total = atomic_load(&progress->total);
     double seconds = (double)(now - progress->start) / 1e6;
     double rate = seconds > 0 ? (double)done / seconds : 0;
     g_autofree char *have = okse_text_size(done);
-    g_autofree char *all = okse_text_size(progress->total);
+    g_autofree char *all = okse_text_size(total);
     g_autofree char *speed = okse_text_size((guint64)rate);
     g_autoptr(GString) line = g_string_new(progress->label);
 
     g_string_append_printf(line, ": %s", have);
-    if (progress->total > 0)
-        g_string_append_printf(line, " of %s (%d%%)", all, (int)(100.0 * (double)done / (double)progress->total));
+    if (total > 0)
+        g_string_append_printf(line, " of %s (%d%%)", all, (int)(100.0 * (double)done / (double)total));
     g_string_append_printf(line, ", %s/s", speed);
-    if (progress->total > done && rate > 0)
-        g_string_append_printf(line, ", %.0f s left", (double)(progress->total - done) / rate);
+    if (total > done && rate > 0)
+        g_string_append_printf(line, ", %.0f s left", (double)(total - done) / rate);
     fprintf(stderr, progress->terminal ? "\r\033[K%s" : "%s\n", line->str);
     progress->shown = true;
 }
@@ -79,6 +79,12 @@ void okse_progress_add(OkseProgress *progress, uint64_t bytes)
 {
     if (progress != NULL)
         atomic_fetch_add(&progress->done, bytes);
+}
+
+void okse_progress_skip(OkseProgress *progress, uint64_t bytes)
+{
+    if (progress != NULL)
+        atomic_fetch_sub(&progress->total, MIN(bytes, atomic_load(&progress->total)));
 }
 
 void okse_progress_free(OkseProgress *progress)

@@ -13,6 +13,8 @@ typedef struct OkseProgress OkseProgress;
 OkseProgress *okse_progress_new(const char *label, uint64_t total);
 /* Any thread. */
 void okse_progress_add(OkseProgress *progress, uint64_t bytes);
+/* So much of the total need not be done. */
+void okse_progress_skip(OkseProgress *progress, uint64_t bytes);
 /* Ends the line and frees. */
 void okse_progress_free(OkseProgress *progress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseProgress, okse_progress_free)

@@ -3,10 +3,9 @@
 #include "core/worker.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 
-static volatile sig_atomic_t interrupted;
+static _Atomic bool interrupted; /* lock-free, so a signal handler may set it for every thread */
 
 struct OkseJobs {
     unsigned count;
@@ -14,17 +13,18 @@ struct OkseJobs {
     void *context;
     GError **errors; /* one a job */
     _Atomic unsigned next;
+    _Atomic unsigned spare; /* threads without a job */
     _Atomic bool failed;
 };
 
 void okse_interrupt(void)
 {
-    interrupted = 1;
+    atomic_store(&interrupted, true);
 }
 
 bool okse_interrupted(void)
 {
-    return interrupted != 0;
+    return atomic_load(&interrupted);
 }
 
 unsigned okse_processors(void)
@@ -53,7 +53,23 @@ static gpointer work(gpointer data)
         if (!jobs->run(jobs, index, jobs->context, &jobs->errors[index]))
             atomic_store(&jobs->failed, true);
     }
+    atomic_fetch_add(&jobs->spare, 1);
     return NULL;
+}
+
+bool okse_jobs_borrow(OkseJobs *jobs)
+{
+    unsigned spare = atomic_load(&jobs->spare);
+
+    while (spare > 0)
+        if (atomic_compare_exchange_weak(&jobs->spare, &spare, spare - 1))
+            return true;
+    return false;
+}
+
+void okse_jobs_give_back(OkseJobs *jobs)
+{
+    atomic_fetch_add(&jobs->spare, 1);
 }
 
 static bool first_error(OkseJobs *jobs, GError **error)
@@ -90,6 +106,7 @@ bool okse_jobs_run(unsigned count, unsigned threads, OkseJobFunc run, void *cont
     if (threads == 0)
         threads = okse_processors();
     extra = MIN(threads, MAX(count, 1)) - 1; /* this thread works too */
+    atomic_store(&jobs.spare, threads - extra - 1);
     pool = g_new0(GThread *, extra + 1);
     for (unsigned i = 0; i < extra; i++)
         pool[i] = g_thread_new("okse-worker", work, &jobs);

@@ -14,6 +14,11 @@ bool okse_jobs_run(unsigned count, unsigned threads, OkseJobFunc run, void *cont
 /* True when a sibling failed or the user asked to stop: a long job looks now and then and returns CANCELLED. */
 bool okse_jobs_stopped(const OkseJobs *jobs);
 
+/* A thread of the run that has no job any more, or never had one, for a job that can use a second one; the job gives
+ * it back before it ends. False when there is none. */
+bool okse_jobs_borrow(OkseJobs *jobs);
+void okse_jobs_give_back(OkseJobs *jobs);
+
 /* Processors this process may run on (sched_getaffinity), at least 1. */
 unsigned okse_processors(void);
 

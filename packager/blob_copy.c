@@ -6,6 +6,15 @@
 
 #define CHUNK (1u << 20)
 
+bool okse_blob_check(const OkseBlobRange *blob, const OkseSha256 *found, const char *name, GError **error)
+{
+    char wanted[OKSE_SHA256_TEXT], text[OKSE_SHA256_TEXT];
+
+    return okse_sha256_equal(found, &blob->digest) ||
+           okse_fail(error, OKSE_ERROR_REFUSED, "%s: the bytes are %s, not %s", name, okse_sha256_text(found, text),
+                     okse_sha256_text(&blob->digest, wanted));
+}
+
 bool okse_blob_stream(const OkseBlobRange *blob, const OkseBlobSink *sink, const char *name, GError **error)
 {
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
@@ -26,33 +35,7 @@ bool okse_blob_stream(const OkseBlobRange *blob, const OkseBlobSink *sink, const
         done += length;
     }
     digest = okse_sha256_stream_end(stream);
-    if (!okse_sha256_equal(&digest, &blob->digest)) {
-        char wanted[OKSE_SHA256_TEXT], found[OKSE_SHA256_TEXT];
-
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the bytes are %s, not %s", name,
-                         okse_sha256_text(&digest, found), okse_sha256_text(&blob->digest, wanted));
-    }
-    return true;
-}
-
-typedef struct {
-    int fd;
-    const char *name;
-} Target;
-
-static bool put_file(const void *data, size_t length, void *context, GError **error)
-{
-    const Target *target = context;
-
-    return okse_write_all(target->fd, data, length, target->name, error);
-}
-
-bool okse_blob_copy(const OkseBlobRange *blob, int fd, const OkseBlobSink *sink, const char *name, GError **error)
-{
-    Target target = {fd, name};
-    OkseBlobSink copy = {put_file, &target, sink->jobs, sink->progress};
-
-    return okse_blob_stream(blob, &copy, name, error);
+    return okse_blob_check(blob, &digest, name, error);
 }
 
 static bool put_memory(const void *data, size_t length, void *context, GError **error)

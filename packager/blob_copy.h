@@ -23,8 +23,8 @@ typedef struct {
 } OkseBlobSink;
 bool okse_blob_stream(const OkseBlobRange *blob, const OkseBlobSink *sink, const char *name, GError **error);
 
-/* Copy the blob into `fd`, an empty file opened for writing. Errors: as okse_blob_stream(), and those of writing. */
-bool okse_blob_copy(const OkseBlobRange *blob, int fd, const OkseBlobSink *sink, const char *name, GError **error);
+/* Errors: REFUSED, when `found` is not what the blob must hash to. */
+bool okse_blob_check(const OkseBlobRange *blob, const OkseSha256 *found, const char *name, GError **error);
 
 /* The bytes of a blob of at most `limit`. Errors: as okse_blob_stream(); INVALID over the limit. */
 GBytes *okse_blob_read(const OkseBlobRange *blob, uint64_t limit, const char *name,

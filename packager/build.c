@@ -6,6 +6,8 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/vocabulary.h"
+#include "packager/build_nowhere.h"
+#include "packager/build_space.h"
 #include "packager/bundle_writer.h"
 #include "packager/documents.h"
 #include "packager/equal.h"
@@ -14,7 +16,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 static bool check_country(const OkseBuildRequest *request, const OkseResources *resources, GError **error)
 {
@@ -83,48 +84,29 @@ static bool check_replaces_no_input(const OkseBuildRequest *request, const OkseP
     return true;
 }
 
-static bool check_space(int fd, uint64_t needed, const char *path, uint64_t *available, GError **error)
-{
-    g_autofree char *want = okse_text_size(needed), *have = NULL;
-    struct statvfs info;
-
-    if (fstatvfs(fd, &info) < 0)
-        return okse_fail_errno(error, "%s", path);
-    *available = (uint64_t)info.f_bavail * info.f_frsize;
-    if (*available >= needed)
-        return true;
-    have = okse_text_size(*available);
-    return okse_fail(error, OKSE_ERROR_SYSTEM,
-                     "%s: needs %s (%" G_GUINT64_FORMAT " bytes), and only %s (%" G_GUINT64_FORMAT
-                     " bytes) are available there; nothing was written",
-                     path, want, needed, have, *available);
-}
-
-static bool reserve(int fd, uint64_t size, const char *path, GError **error)
-{
-    if (fallocate(fd, 0, 0, (off_t)size) == 0)
-        return true;
-    if (errno != EOPNOTSUPP)
-        return okse_fail_errno(error, "reserve space for %s", path);
-    return ftruncate(fd, (off_t)size) == 0 ? true : okse_fail_errno(error, "%s", path);
-}
-
 static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
                          OkseBuildResult *result, GError **error)
 {
     g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
     g_autoptr(OkseProgress) progress = NULL;
+    OkseBundleTarget target = {.threads = request->threads, .way = request->way};
+    OkseBuildSpace space;
 
     if (!okse_output_open(&output, path, error) || !check_outside(plan, output.dir_fd, path, error) ||
         !check_replaces_no_input(request, plan, &output, error) ||
-        !check_space(output.fd, layout->size, path, &result->available, error))
+        !okse_build_space_ask(layout, request->way, output.fd, path, &space, error) ||
+        !okse_build_space_check(&space, path, error))
         return false;
+    result->needed = space.needed;
+    result->available = space.available;
     if (request->dry_run)
         return true;
     if (request->show_progress)
         progress = okse_progress_new("packing", layout->payload);
-    return reserve(output.fd, layout->size, path, error) &&
-           okse_bundle_write_payload(plan, layout, output.fd, request->threads, progress, error) &&
+    target.fd = output.fd;
+    target.progress = progress;
+    return okse_build_space_reserve(layout, output.fd, path, error) &&
+           okse_bundle_write_payload(plan, layout, &target, &result->copied, error) &&
            okse_bundle_write_metadata(plan, layout, output.fd, error) && okse_output_finish(&output, error);
 }
 
@@ -208,7 +190,10 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.path = request->output != NULL
                      ? g_strdup(request->output)
                      : g_strdup_printf("%s-%s-%s.okse", stack->name, stack->version, request->country);
-    if (!write_bundle(request, plan, &layout, built.path, &built, error))
+    if (request->discard ? !okse_build_nowhere(request, plan, &layout, error)
+                         : !write_bundle(request, plan, &layout, built.path, &built, error))
+        return false;
+    if (!request->dry_run && request->watch != NULL && !request->watch(request->watch_context, plan, error))
         return false;
     if (!request->dry_run)
         built.identity = plan->index->digest;

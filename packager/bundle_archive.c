@@ -4,13 +4,13 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/bundle_internal.h"
+#include "packager/stream_hash.h"
 #include "packager/tar_header.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
-#define CHUNK (1u << 20)
 #define BLOB_PREFIX "blobs/sha256/"
 
 static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
@@ -20,8 +20,10 @@ typedef struct {
     int fd;
     bool stream;
     uint64_t at;
-    OkseProgress *progress;
-    void *buffer; /* CHUNK bytes */
+    /* of a stream, otherwise NULL */
+    const OkseChecking *checking;
+    OkseChecked *checked;
+    OkseStreamHash *hash;
 } Walk;
 
 static bool take(Walk *walk, void *buffer, size_t length, GError **error)
@@ -165,30 +167,53 @@ damaged:
     return false;
 }
 
-static bool take_payload(Walk *walk, const Stored *stored, GError **error)
+/* Faults in payload do not end the reading when all are asked for: the archive's form does not depend on it. */
+static bool payload_fault(Walk *walk, const Stored *stored, bool by_verity, GError **error)
 {
-    g_autoptr(OkseSha256Stream) stream = NULL;
-    OkseSha256 digest;
-    char hex[OKSE_SHA256_HEX];
+    g_autofree char *fault = bundle_fault(walk->bundle, stored, by_verity);
 
-    if (!walk->stream) {
-        walk->at += stored->blob.size;
-        return true;
-    }
-    stream = okse_sha256_stream_new();
-    for (uint64_t left = stored->blob.size; left > 0;) {
-        size_t length = (size_t)MIN(left, CHUNK);
+    if (!walk->checking->all)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", walk->bundle->origin, fault);
+    g_ptr_array_add(walk->checked->faults, g_steal_pointer(&fault));
+    return true;
+}
 
-        if (!take(walk, walk->buffer, length, error))
+static bool hash_payload(Walk *walk, const Stored *stored, GError **error)
+{
+    const OkseBlob *blob = &stored->blob;
+    const Expected *expected = bundle_expected(walk->bundle, &blob->digest);
+    bool by_verity = expected->by_verity || (walk->checking->both && expected->has_verity);
+    bool by_sha256 = !expected->by_verity || walk->checking->both;
+    OkseSha256 verity = expected->verity, digest = blob->digest;
+
+    okse_stream_hash_begin(walk->hash, by_verity, by_sha256);
+    for (uint64_t left = blob->size; left > 0;) {
+        size_t length = (size_t)MIN(left, OKSE_STREAM_BUFFER);
+
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
+        if (!take(walk, okse_stream_hash_buffer(walk->hash), length, error))
             return false;
-        okse_sha256_stream_update(stream, walk->buffer, length);
-        okse_progress_add(walk->progress, length);
+        okse_stream_hash_put(walk->hash, length);
+        okse_progress_add(walk->checking->progress, length);
         left -= length;
     }
-    digest = okse_sha256_stream_end(stream);
-    if (!okse_sha256_equal(&digest, &stored->blob.digest))
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: blob %s has other content than its name says",
-                         walk->bundle->origin, okse_sha256_hex(&stored->blob.digest, hex));
+    okse_stream_hash_end(walk->hash, &verity, &digest);
+    walk->checked->read += blob->size;
+    walk->checked->by_verity += by_verity ? blob->size : 0;
+    walk->checked->by_sha256 += by_sha256 ? blob->size : 0;
+    if (!okse_sha256_equal(&verity, &expected->verity) || !okse_sha256_equal(&digest, &blob->digest))
+        return payload_fault(walk, stored, !okse_sha256_equal(&verity, &expected->verity), error);
+    return true;
+}
+
+static bool take_payload(Walk *walk, const Stored *stored, GError **error)
+{
+    if (walk->stream && !walk->bundle->chosen)
+        bundle_choose_digests(walk->bundle);
+    if (walk->stream)
+        return hash_payload(walk, stored, error);
+    walk->at += stored->blob.size;
     return true;
 }
 
@@ -264,7 +289,7 @@ static bool take_blob(Walk *walk, bool *end, GError **error)
     if (bundle->stored->len >= OKSE_LIMIT_BLOBS)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: more than %u blobs", bundle->origin, OKSE_LIMIT_BLOBS);
     stored = g_new0(Stored, 1);
-    stored->blob = (OkseBlob){digest, member.size, walk->at, false};
+    stored->blob = (OkseBlob){.digest = digest, .size = member.size, .offset = walk->at};
     stored->prefix_at = prefix_at;
     stored->prefix = classify_prefix(walk, prefix_at, &member, prefix);
     g_ptr_array_add(bundle->stored, stored);
@@ -306,8 +331,12 @@ static bool walk_members(Walk *walk, GError **error)
     while (!end)
         if (!take_blob(walk, &end, error))
             return false;
-    return take_end(walk, error) && bundle_understand_end(walk->bundle, error) &&
-           bundle_check_order(walk->bundle, error);
+    if (!take_end(walk, error) || !bundle_understand_end(walk->bundle, error) ||
+        !bundle_check_order(walk->bundle, error) || !bundle_check_kept(walk->bundle, error))
+        return false;
+    if (!walk->bundle->chosen)
+        bundle_choose_digests(walk->bundle);
+    return true;
 }
 
 static OkseBundle *bundle_new(int fd, const char *origin)
@@ -325,26 +354,27 @@ OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error)
 {
     g_autoptr(OkseBundle) bundle = bundle_new(fd, origin);
     Walk walk = {.bundle = bundle, .fd = fd};
-    struct stat info;
 
-    if (fstat(fd, &info) < 0) {
+    if (fstat(fd, &bundle->opened) < 0) {
         okse_fail_errno(error, "%s", origin);
         return NULL;
     }
-    if (!S_ISREG(info.st_mode)) {
+    if (!S_ISREG(bundle->opened.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", origin,
-                  S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
+                  S_ISDIR(bundle->opened.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
         return NULL;
     }
     return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
 }
 
-OkseBundle *okse_bundle_read_stream(int fd, const char *origin, OkseProgress *progress, GError **error)
+OkseBundle *okse_bundle_read_stream(int fd, const char *origin, const OkseChecking *checking, OkseChecked *checked,
+                                    GError **error)
 {
     g_autoptr(OkseBundle) bundle = bundle_new(-1, origin);
-    g_autofree void *buffer = g_malloc(CHUNK);
-    Walk walk = {.bundle = bundle, .fd = fd, .stream = true, .progress = progress, .buffer = buffer};
+    g_autoptr(OkseStreamHash) hash = okse_stream_hash_new();
+    Walk walk = {.bundle = bundle, .fd = fd, .stream = true, .checking = checking, .checked = checked, .hash = hash};
 
+    *checked = (OkseChecked){.faults = g_ptr_array_new_with_free_func(g_free)};
     bundle->checked = true;
     return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
 }

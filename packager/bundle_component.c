@@ -53,6 +53,8 @@ static bool read_file(OkseBundle *bundle, OkseBundleComponent *component, const 
         return refuse(bundle, error, component, "a file has a mode other than 0644 and 0755");
     if (verity == NULL || !g_str_has_prefix(verity, "sha256:") || !okse_sha256_parse(verity, &file->verity, NULL))
         return refuse(bundle, error, component, "a file has no fs-verity digest");
+    if (!bundle_expect_verity(bundle, &file->digest, &file->verity, error))
+        return false;
     file->path = g_strdup(path);
     file->executable = strcmp(mode, "0755") == 0;
     component->size += file->size;

@@ -21,14 +21,27 @@ bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, 
 
     if (found == NULL) {
         found = g_new0(Expected, 1);
-        *found = (Expected){*digest, size, kind, -1};
+        *found = (Expected){.digest = *digest, .size = size, .kind = kind, .stored = -1, .references = 1};
         g_hash_table_insert(bundle->expected, &found->digest, found);
         return true;
     }
     if (found->size != size)
         return refuse(bundle, error, "two descriptors of one digest", "their sizes differ");
+    found->references++;
     if (kind == EXPECT_METADATA)
         found->kind = kind;
+    return true;
+}
+
+bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const OkseSha256 *verity, GError **error)
+{
+    Expected *found = g_hash_table_lookup(bundle->expected, digest);
+
+    if (found->has_verity && !okse_sha256_equal(&found->verity, verity))
+        return refuse(bundle, error, "two descriptors of one digest", "their fs-verity digests differ");
+    found->trees++;
+    found->has_verity = true;
+    found->verity = *verity;
     return true;
 }
 
@@ -188,21 +201,43 @@ static const json_t *find_descriptor(const json_t *manifests, const OkseSha256 *
     return NULL;
 }
 
-/* A statement manifest has one form, given its sigstore bundle and predicate type. */
-static json_t *statement_manifest(const OkseBundle *bundle, const char *predicate, const json_t *layer)
+/* What a statement is about: the bundle index, or the manifest of a weights component, which the index lists. */
+typedef struct {
+    const char *component; /* NULL: the bundle index */
+    OkseSha256 digest;
+    uint64_t size;
+} Subject;
+
+static bool find_subject(const OkseBundle *bundle, const json_t *manifest, Subject *subject)
+{
+    const json_t *named = json_object_get(manifest, "subject"), *descriptor;
+
+    *subject = (Subject){NULL, bundle->identity, g_bytes_get_size(bundle->index_bytes)};
+    if (!bundle_descriptor(bundle, named, &subject->digest, &subject->size, NULL))
+        return false;
+    if (okse_sha256_equal(&subject->digest, &bundle->identity))
+        return true;
+    descriptor = find_descriptor(json_object_get(bundle->index, "manifests"), &subject->digest);
+    subject->component = annotation(descriptor, OKSE_NOTE_COMPONENT);
+    return g_strcmp0(annotation(descriptor, OKSE_NOTE_KIND), "weights") == 0 &&
+           bundle_descriptor(bundle, descriptor, &subject->digest, &subject->size, NULL);
+}
+
+/* A statement manifest has one form, given its sigstore bundle, predicate type and subject. */
+static json_t *statement_manifest(const Subject *subject, const char *predicate, const json_t *layer)
 {
     OkseSha256 empty = okse_sha256_of(empty_blob, strlen(empty_blob));
     char empty_text[OKSE_SHA256_TEXT], text[OKSE_SHA256_TEXT], hex[OKSE_SHA256_HEX];
-    g_autofree char *title = g_strdup_printf("sha256-%s.sigstore.json", okse_sha256_hex(&bundle->identity, hex));
+    g_autofree char *title = g_strdup_printf("sha256-%s.sigstore.json", okse_sha256_hex(&subject->digest, hex));
 
     return json_pack("{s:i,s:s,s:s,s:{s:s,s:s,s:i},s:[{s:s,s:O,s:O,s:{s:s}}],s:{s:s,s:s,s:I},s:{s:s,s:s}}",
                      "schemaVersion", 2, "mediaType", OKSE_TYPE_MANIFEST, "artifactType", OKSE_TYPE_SIGSTORE, "config",
                      "mediaType", OKSE_TYPE_EMPTY, "digest", okse_sha256_text(&empty, empty_text), "size", 2, "layers",
                      "mediaType", OKSE_TYPE_SIGSTORE, "digest", json_object_get(layer, "digest"), "size",
                      json_object_get(layer, "size"), "annotations", OKSE_NOTE_TITLE, title, "subject", "mediaType",
-                     OKSE_TYPE_INDEX, "digest", okse_sha256_text(&bundle->identity, text), "size",
-                     (json_int_t)g_bytes_get_size(bundle->index_bytes), "annotations", "dev.sigstore.bundle.content",
-                     "dsse-envelope", "dev.sigstore.bundle.predicateType", predicate);
+                     subject->component != NULL ? OKSE_TYPE_MANIFEST : OKSE_TYPE_INDEX, "digest",
+                     okse_sha256_text(&subject->digest, text), "size", (json_int_t)subject->size, "annotations",
+                     "dev.sigstore.bundle.content", "dsse-envelope", "dev.sigstore.bundle.predicateType", predicate);
 }
 
 static bool understand_statement(OkseBundle *bundle, const OkseSha256 *manifest_digest, GBytes *bytes, GError **error)
@@ -213,13 +248,15 @@ static bool understand_statement(OkseBundle *bundle, const OkseSha256 *manifest_
     g_autoptr(json_t) derived = NULL;
     OkseBundleStatement *statement;
     OkseSha256 digest;
+    Subject subject;
     uint64_t size;
 
     if (found == NULL)
         return false;
-    if (predicate == NULL || layer == NULL || !bundle_descriptor(bundle, layer, &digest, &size, NULL))
+    if (predicate == NULL || layer == NULL || !bundle_descriptor(bundle, layer, &digest, &size, NULL) ||
+        !find_subject(bundle, found, &subject))
         return refuse(bundle, error, "statement manifest", "is not a statement about this bundle");
-    derived = statement_manifest(bundle, predicate, layer);
+    derived = statement_manifest(&subject, predicate, layer);
     if (derived == NULL || json_equal(derived, found) != 1)
         return refuse(bundle, error, "statement manifest", "is not in the form that a bundle has");
     if (bundle_expected(bundle, &digest) != NULL)
@@ -228,6 +265,7 @@ static bool understand_statement(OkseBundle *bundle, const OkseSha256 *manifest_
     statement->manifest_digest = *manifest_digest;
     statement->digest = digest;
     statement->predicate_type = g_strdup(predicate);
+    statement->component = subject.component;
     g_ptr_array_add(bundle->statements, statement);
     return bundle_expect(bundle, &digest, size, EXPECT_METADATA, error);
 }

@@ -2,8 +2,11 @@
 
 #include "packager/bundle_reader.h"
 
+#include <sys/stat.h>
+
 /* What the parts of the reader share: bundle_archive.c walks the tar, bundle_index.c understands the metadata,
- * bundle_order.c compares with the one right order, bundle_check.c hashes payload. */
+ * bundle_order.c compares with the one right order, bundle_check.c hashes payload, bundle_fault.c names what is wrong.
+ */
 enum {
     PREFIX_PLAIN = 1,   /* the canonical prefix of metadata and statements */
     PREFIX_ALIGNED = 2, /* of payload */
@@ -23,12 +26,18 @@ typedef struct {
     OkseSha256 digest; /* the key */
     uint64_t size;
     Expectation kind;
-    gint64 stored; /* index into stored, -1 while missing */
+    gint64 stored;              /* index into stored, -1 while missing */
+    unsigned references, trees; /* descriptors, and how many of them name an fs-verity digest */
+    bool has_verity;            /* a raw file */
+    bool by_verity;             /* its tree is enough, see bundle_choose_digests() */
+    OkseSha256 verity;
 } Expected;
 
 struct OkseBundle {
-    int fd; /* borrowed; -1 for a stream */
+    int fd;             /* borrowed; -1 for a stream */
+    struct stat opened; /* the file as it was then; nothing for a stream */
     char *origin;
+    bool chosen;  /* bundle_choose_digests() was called */
     bool checked; /* payload was hashed while reading */
     OkseSha256 identity;
     GBytes *index_bytes;
@@ -47,6 +56,8 @@ struct OkseBundle {
 
 /* Announce a blob before it arrives. Errors: REFUSED when the same digest was announced with another size. */
 bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, Expectation kind, GError **error);
+/* The fs-verity digest of an announced file. Errors: REFUSED when another one was announced. */
+bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const OkseSha256 *verity, GError **error);
 Expected *bundle_expected(const OkseBundle *bundle, const OkseSha256 *digest);
 
 /* bundle_index.c: index.json before any blob; then each metadata blob as it arrives, which announces others. */
@@ -80,3 +91,14 @@ bool bundle_members(const OkseBundle *bundle, const json_t *object, const char *
 
 /* bundle_order.c: everything expected is there, in the one right order, with the right padding. */
 bool bundle_check_order(const OkseBundle *bundle, GError **error);
+
+/* bundle_digest.c: for every blob that is announced, by which digest its payload is checked. When all metadata was read
+ * (and, from a pipe, statements may still follow the payload: then nothing is checked by its tree alone). */
+void bundle_choose_digests(OkseBundle *bundle);
+
+/* bundle_check.c: metadata that is a file of a component too has the fs-verity digest that the file's layer says.
+ * Its SHA-256 was compared on arrival. Errors: REFUSED. */
+bool bundle_check_kept(const OkseBundle *bundle, GError **error);
+
+/* bundle_fault.c: a blob that is not what it should be, as one line: which, where, and the files that it is. */
+char *bundle_fault(const OkseBundle *bundle, const Stored *stored, bool by_verity) G_GNUC_WARN_UNUSED_RESULT;

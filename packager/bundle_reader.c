@@ -113,6 +113,16 @@ const OkseBundleStatement *okse_bundle_statement(const OkseBundle *bundle, unsig
     return g_ptr_array_index(bundle->statements, index);
 }
 
+const OkseBundleComponent *okse_bundle_statement_component(const OkseBundle *bundle, unsigned statement)
+{
+    const char *name = okse_bundle_statement(bundle, statement)->component;
+
+    for (unsigned i = 0; name != NULL && i < okse_bundle_components(bundle); i++)
+        if (strcmp(okse_bundle_component(bundle, i)->name, name) == 0)
+            return okse_bundle_component(bundle, i);
+    return NULL;
+}
+
 GBytes *okse_bundle_document(const OkseBundle *bundle, const char *title)
 {
     const OkseBundleComponent *stack = g_ptr_array_index(bundle->components, 0);

@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/json.h"
 #include "core/progress.h"
+#include "packager/checkpoint.h"
 
 /* Reading a bundle (docs/formats/bundle.md), strictly: canonical headers, canonical index.json, fixed order, every blob
  * reachable and present, nothing else. All metadata is checked against its digest while it is read; payload is checked
@@ -48,7 +49,32 @@ typedef struct {
     OkseSha256 digest;          /* of the sigstore bundle */
     GBytes *bytes;              /* the sigstore bundle JSON as stored */
     char *predicate_type;       /* what the manifest claims; not yet trusted */
+    const char *component;      /* the weights that it is about; NULL: the bundle; borrowed from the bundle */
 } OkseBundleStatement;
+
+/* Checking payload: each blob of a raw file by its fs-verity tree, everything else by its SHA-256. Both digests stand
+ * in the manifest, so both hang on the identity; the tree is the one that several processors can share. */
+typedef struct {
+    unsigned threads;                 /* 0: all */
+    bool both;                        /* raw files by both, in the same reading */
+    bool all;                         /* go on after the first fault */
+    OkseProgress *progress;           /* may be NULL */
+    const OkseCheckpoint *checkpoint; /* remember how far it came, and go on from there; may be NULL */
+} OkseChecking;
+
+typedef struct {
+    uint64_t by_verity, by_sha256; /* bytes of payload; with both the same bytes count in each */
+    uint64_t read;                 /* bytes of payload that were read */
+    uint64_t resumed;              /* bytes of payload that an interrupted run had checked */
+    char *since;                   /* when that run began; NULL when there was none */
+    GPtrArray *faults;             /* char *, in archive order; only the first when not `all` */
+} OkseChecked;
+#define OKSE_CHECKED_INIT                                                                                              \
+    {                                                                                                                  \
+        0, 0, 0, 0, NULL, NULL                                                                                         \
+    }
+void okse_checked_clear(OkseChecked *checked);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseChecked, okse_checked_clear)
 
 /* Read from a seekable file: headers and metadata only. fd: borrowed, must stay open as long as the bundle is used, and
  * is only read with pread(). origin: its name in messages; copied. Errors: REFUSED (a digest differs, something is
@@ -56,15 +82,18 @@ typedef struct {
 OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Read from a pipe to its end, checking every blob on the way: what comes back has been checked as by
- * okse_bundle_check(). Offsets are positions in the stream. */
-OkseBundle *okse_bundle_read_stream(int fd, const char *origin, OkseProgress *progress,
+ * okse_bundle_check(). checked: filled, and cleared by the caller, whether the bundle could be read or not; with `all`,
+ * the blobs with other content are faults there and no error. Offsets are positions in the stream. */
+OkseBundle *okse_bundle_read_stream(int fd, const char *origin, const OkseChecking *checking, OkseChecked *checked,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Hash the payload on `threads` threads (0: all) and compare every blob with its name.
- * all: go on after the first fault; every fault becomes one line in faults (char *, owned by the array; may be NULL).
- * Errors: REFUSED with the first fault in archive order; SYSTEM; CANCELLED. */
-bool okse_bundle_check(const OkseBundle *bundle, unsigned threads, bool all, OkseProgress *progress, GPtrArray *faults,
-                       GError **error);
+/* Hash the payload and compare every blob with what its manifest says. checked: may be NULL; filled when every byte was
+ * looked at and the error is a fault. Errors: REFUSED with the first fault in archive order, or because the file
+ * changed since it was opened; SYSTEM; CANCELLED. */
+bool okse_bundle_check(const OkseBundle *bundle, const OkseChecking *checking, OkseChecked *checked, GError **error);
+
+/* Is the tree of this blob enough (without `both`)? */
+bool okse_bundle_by_verity(const OkseBundle *bundle, const OkseSha256 *digest);
 
 void okse_bundle_free(OkseBundle *bundle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseBundle, okse_bundle_free)
@@ -86,6 +115,9 @@ unsigned okse_bundle_components(const OkseBundle *bundle); /* without the stack 
 const OkseBundleComponent *okse_bundle_component(const OkseBundle *bundle, unsigned index);
 unsigned okse_bundle_statements(const OkseBundle *bundle);
 const OkseBundleStatement *okse_bundle_statement(const OkseBundle *bundle, unsigned index);
+
+/* The weights component that a statement is about, or NULL. */
+const OkseBundleComponent *okse_bundle_statement_component(const OkseBundle *bundle, unsigned statement);
 
 /* A generated document of the stack manifest by its title ("lock.json"), or NULL. */
 GBytes *okse_bundle_document(const OkseBundle *bundle, const char *title);

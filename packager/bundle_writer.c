@@ -3,6 +3,7 @@
 
 #include "core/verity.h"
 #include "core/worker.h"
+#include "packager/file_copy.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
 #include "packager/tar_header.h"
@@ -15,12 +16,12 @@ static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 typedef struct {
     GPtrArray *blobs; /* OkseBlobPlan, all of one source, or a single one */
     uint64_t size;
+    OkseCopied copied; /* written by the job */
 } Job;
 
 typedef struct {
     GPtrArray *jobs; /* Job, largest first */
-    int fd;
-    OkseProgress *progress;
+    const OkseBundleTarget *target;
 } Work;
 
 typedef struct {
@@ -41,21 +42,25 @@ static void job_free(gpointer data)
     g_free(job);
 }
 
-static bool finish_blob(Copy *copy, GError **error)
+static bool set_digest(OkseBlobPlan *blob, const OkseSha256 *digest, GError **error)
 {
-    OkseBlobPlan *blob = copy->blob;
-    OkseSha256 digest = okse_sha256_stream_end(copy->sha256);
-
-    if (blob->wants_verity)
-        blob->verity = okse_verity_stream_end(copy->verity);
-    if (blob->has_digest && !okse_sha256_equal(&digest, &blob->digest))
+    if (blob->has_digest && !okse_sha256_equal(digest, &blob->digest))
         return okse_fail(
             error, OKSE_ERROR_INVALID,
             "%s: '%s' changed while it was being packed, or is not what its manifest says; nothing was written",
             okse_source_origin(blob->source), okse_source_entry(blob->source, blob->entry)->path);
-    blob->digest = digest;
+    blob->digest = *digest;
     blob->has_digest = true;
     return true;
+}
+
+static bool finish_blob(Copy *copy, GError **error)
+{
+    OkseSha256 digest = okse_sha256_stream_end(copy->sha256);
+
+    if (copy->blob->wants_verity)
+        copy->blob->verity = okse_verity_stream_end(copy->verity);
+    return set_digest(copy->blob, &digest, error);
 }
 
 static bool sink(void *context, unsigned entry, const void *data, size_t length, GError **error)
@@ -71,10 +76,10 @@ static bool sink(void *context, unsigned entry, const void *data, size_t length,
     okse_sha256_stream_update(copy->sha256, data, length);
     if (copy->blob->wants_verity)
         okse_verity_stream_update(copy->verity, data, length);
-    if (!okse_pwrite_all(copy->work->fd, data, length, copy->blob->data_at + copy->done, "the bundle", error))
+    if (!okse_pwrite_all(copy->work->target->fd, data, length, copy->blob->data_at + copy->done, "the bundle", error))
         return false;
     copy->done += length;
-    okse_progress_add(copy->work->progress, length);
+    okse_progress_add(copy->work->target->progress, length);
     return copy->done < copy->blob->size || finish_blob(copy, error);
 }
 
@@ -105,28 +110,53 @@ static bool copy_from_source(Copy *copy, const Job *job, GError **error)
     return okse_source_copy(source, wanted, sink, copy, error) && finish_empty(copy, job, error);
 }
 
+/* A directory's file, whose blocks the bundle may share. */
+static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
+{
+    const OkseBundleTarget *target = work->target;
+    okse_autofd fd = okse_source_open(blob->source, blob->entry, error);
+    g_autofree char *name = okse_source_name(blob->source, blob->entry);
+    const OkseFileCopy copy = {.span = {fd, target->fd, 0, blob->data_at, blob->size},
+                               .way = target->way,
+                               .wants_verity = blob->wants_verity,
+                               .from_name = name,
+                               .to_name = "the bundle",
+                               .jobs = jobs,
+                               .progress = target->progress};
+    OkseFileCopied result;
+
+    if (fd < 0 || !okse_file_copy(&copy, &result, error) || !okse_source_check(blob->source, blob->entry, fd, error))
+        return false;
+    blob->verity = result.verity;
+    *copied = result.copied;
+    return set_digest(blob, &result.digest, error);
+}
+
+static bool copy_sequential(const Work *work, OkseJobs *jobs, Job *job, GError **error)
+{
+    g_autoptr(OkseSha256Stream) sha256 = okse_sha256_stream_new();
+    g_autoptr(OkseVerityStream) verity = okse_verity_stream_new();
+    Copy copy = {.work = work, .jobs = jobs, .sha256 = sha256, .verity = verity};
+
+    job->copied.written = job->size;
+    return copy_from_source(&copy, job, error);
+}
+
 static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **error)
 {
     const Work *work = context;
-    const Job *job = g_ptr_array_index(work->jobs, index);
+    Job *job = g_ptr_array_index(work->jobs, index);
     OkseBlobPlan *first = g_ptr_array_index(job->blobs, 0);
-    g_autoptr(OkseSha256Stream) sha256 = NULL;
-    g_autoptr(OkseVerityStream) verity = NULL;
-    Copy copy = {.work = work, .jobs = jobs, .blob = first};
 
     if (first->tar != NULL) {
-        const OkseTarTarget target = {work->fd, first->data_at, jobs, work->progress};
+        const OkseTarTarget target = {work->target->fd, first->data_at, jobs, work->target->progress};
 
+        job->copied.written = job->size;
         first->has_digest = okse_tar_layer_write(first->tar, &target, &first->digest, error);
         return first->has_digest;
     }
-    copy.sha256 = sha256 = okse_sha256_stream_new();
-    copy.verity = verity = okse_verity_stream_new();
-    if (okse_source_is_sequential(first->source))
-        return copy_from_source(&copy, job, error);
-    if (first->size == 0)
-        return finish_blob(&copy, error);
-    return okse_source_copy_one(first->source, first->entry, sink, &copy, error);
+    return okse_source_is_sequential(first->source) ? copy_sequential(work, jobs, job, error)
+                                                    : copy_file(work, jobs, first, &job->copied, error);
 }
 
 static int compare_jobs(gconstpointer a, gconstpointer b)
@@ -162,7 +192,7 @@ static GPtrArray *make_jobs(const OkseLayout *layout)
     return jobs;
 }
 
-static bool write_listings(const OkseLayout *layout, int fd, GError **error)
+static bool write_listings(const OkseLayout *layout, int fd, uint64_t *written, GError **error)
 {
     for (guint i = layout->metadata; i < layout->order->len; i++) {
         OkseBlobPlan *blob = g_ptr_array_index(layout->order, i);
@@ -176,6 +206,7 @@ static bool write_listings(const OkseLayout *layout, int fd, GError **error)
         blob->has_digest = true;
         if (!okse_pwrite_all(fd, g_bytes_get_data(bytes, NULL), blob->size, blob->data_at, "the bundle", error))
             return false;
+        *written += blob->size;
     }
     return true;
 }
@@ -206,15 +237,20 @@ static void copy_digests(const OksePlan *plan)
     }
 }
 
-bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, int fd, unsigned threads,
-                               OkseProgress *progress, GError **error)
+bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, const OkseBundleTarget *target,
+                               OkseCopied *copied, GError **error)
 {
     g_autoptr(GPtrArray) jobs = make_jobs(layout);
-    Work work = {jobs, fd, progress};
+    Work work = {jobs, target};
+    OkseCopied sum = {0};
 
-    if (!okse_jobs_run(jobs->len, threads, run_job, &work, error) || !write_listings(layout, fd, error))
+    if (!okse_jobs_run(jobs->len, target->threads, run_job, &work, error) ||
+        !write_listings(layout, target->fd, &sum.written, error))
         return false;
+    for (guint i = 0; i < jobs->len; i++)
+        okse_copied_add(&sum, &((const Job *)g_ptr_array_index(jobs, i))->copied);
     copy_digests(plan);
+    *copied = sum;
     return true;
 }
 

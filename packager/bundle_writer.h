@@ -1,15 +1,25 @@
 #pragma once
 
 #include "core/fd.h"
+#include "core/share.h"
 #include "packager/layout.h"
 
 /* Writes a placed plan into an open file: payload by workers, each blob at its own offset, then everything whose
  * content follows from digests. */
 
-/* Copy every payload blob and set digests (and fs-verity digests) in the plan.
- * Errors: INVALID when a source changed or an image's layer is not what its manifest says; SYSTEM; CANCELLED. */
-bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, int fd, unsigned threads,
-                               OkseProgress *progress, GError **error);
+typedef struct {
+    int fd;           /* open for reading and writing; borrowed */
+    unsigned threads; /* 0: all */
+    OkseCopyWay way;
+    OkseProgress *progress;
+} OkseBundleTarget;
+
+/* Copy every payload blob and set digests (and fs-verity digests) in the plan. copied: how the payload got there; what
+ * a component's form or an archive delivers piece by piece is always written.
+ * Errors: INVALID when a source changed or an image's layer is not what its manifest says; REFUSED (a way that is not
+ * possible); SYSTEM; CANCELLED. */
+bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, const OkseBundleTarget *target,
+                               OkseCopied *copied, GError **error);
 
 /* Render the manifests with the digests now known and write metadata, headers, index.json and the end.
  * Errors: INVALID when two stored blobs turn out equal; SYSTEM. */

@@ -13,6 +13,7 @@
 typedef struct {
     const char *name, *kind;
     const OkseSource *source;             /* of a plan; NULL for an image */
+    const json_t *weights;                /* of a plan's weights; NULL otherwise */
     const OkseBundleComponent *component; /* of a bundle */
     OkseTree *tree;                       /* of a bundle */
     uint64_t files, bytes;
@@ -53,7 +54,10 @@ void okse_contents_free(OkseContents *contents)
 
 static Part plan_part(const OkseManifestPlan *manifest)
 {
-    Part part = {.name = manifest->component->name, .kind = manifest->component->kind, .source = manifest->source};
+    Part part = {.name = manifest->component->name,
+                 .kind = manifest->component->kind,
+                 .source = manifest->source,
+                 .weights = manifest->weights};
 
     for (unsigned i = 0; part.source != NULL && i < okse_source_count(part.source); i++) {
         const OkseEntry *entry = okse_source_entry(part.source, i);
@@ -143,6 +147,11 @@ static const Part *part_at(const OkseContents *contents, unsigned component)
 const char *okse_contents_name(const OkseContents *contents, unsigned component)
 {
     return part_at(contents, component)->name;
+}
+
+const json_t *okse_contents_weights(const OkseContents *contents, unsigned component)
+{
+    return part_at(contents, component)->weights;
 }
 
 const char *okse_contents_kind(const OkseContents *contents, unsigned component)

@@ -25,6 +25,8 @@ gint64 okse_contents_created(const OkseContents *contents);
 unsigned okse_contents_count(const OkseContents *contents);
 const char *okse_contents_name(const OkseContents *contents, unsigned component);
 const char *okse_contents_kind(const OkseContents *contents, unsigned component);
+/* What was found in a weights component of a plan (okse_weights_examine()); NULL for others. Borrowed. */
+const json_t *okse_contents_weights(const OkseContents *contents, unsigned component);
 /* Its files and their bytes. An image counts its blobs. */
 uint64_t okse_contents_files(const OkseContents *contents, unsigned component);
 uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component);

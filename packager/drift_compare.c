@@ -1,20 +1,12 @@
 #include "packager/drift_compare.h"
 
 #include "core/fd.h"
-#include "core/worker.h"
-#include "packager/blob_copy.h"
-#include "packager/verity_file.h"
+#include "packager/drift_hash.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-typedef struct {
-    const OkseTreeEntry *entry;
-    OkseSha256 digest; /* written by the job, with read */
-    bool read, sealed;
-} Job;
 
 typedef struct {
     int fd;
@@ -23,8 +15,7 @@ typedef struct {
     OkseDriftReport *report;
     bool *seen;         /* by entry */
     GPtrArray *pending; /* char *: directories still to be read, "." first */
-    GArray *jobs;
-    OkseProgress *progress;
+    GArray *files;      /* OkseDriftFile */
 } Walk;
 
 void okse_drift_add(GPtrArray *list, const char *component, const char *path, OkseDriftStatus status,
@@ -124,7 +115,7 @@ static void compare_link(const Walk *walk, const OkseTreeEntry *entry, int dir_f
 
 static void compare_entry(Walk *walk, const OkseTreeEntry *entry, int dir_fd, const char *name, const struct stat *info)
 {
-    Job job = {.entry = entry};
+    OkseDriftFile file = {.entry = entry};
 
     if ((info->st_mode & S_IFMT) != wanted_type(entry)) {
         add(walk, entry->path, OKSE_DRIFT_TYPE, type_name(wanted_type(entry)), type_name(info->st_mode));
@@ -136,7 +127,7 @@ static void compare_entry(Walk *walk, const OkseTreeEntry *entry, int dir_fd, co
     else if (entry->type == OKSE_TREE_DIRECTORY)
         g_ptr_array_add(walk->pending, g_strdup(entry->path));
     else if (!entry->any_content)
-        g_array_append_val(walk->jobs, job);
+        g_array_append_val(walk->files, file);
 }
 
 static void walk_name(Walk *walk, int dir_fd, const char *directory, const char *name)
@@ -183,58 +174,18 @@ static void walk_directory(Walk *walk, const char *directory)
         walk_name(walk, fd, directory, g_ptr_array_index(names, i));
 }
 
-static bool hash_job(OkseJobs *jobs, unsigned index, void *context, GError **error)
+static void files_judge(const Walk *walk)
 {
-    const Walk *walk = context;
-    Job *job = &g_array_index(walk->jobs, Job, index);
-    const OkseTreeEntry *entry = job->entry;
-    okse_autofd fd = okse_open_beneath(walk->fd, entry->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
-    g_autoptr(OkseSha256Stream) stream = NULL;
-    g_autofree char *buffer = NULL;
-    OkseSha256 measured;
-    struct stat info;
-
-    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode))
-        return true; /* stays unread */
-    if (entry->has_verity && okse_verity_measure(fd, &measured) && okse_sha256_equal(&measured, &entry->verity)) {
-        job->sealed = true;
-        job->read = true;
-        job->digest = entry->digest;
-        return true;
-    }
-    stream = okse_sha256_stream_new();
-    buffer = g_malloc(MIN((gsize)info.st_size + 1, 1u << 20));
-    for (;;) {
-        ssize_t got = read(fd, buffer, MIN((gsize)info.st_size + 1, 1u << 20));
-
-        if (okse_interrupted() || okse_jobs_stopped(jobs))
-            return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return true;
-        if (got == 0)
-            break;
-        okse_sha256_stream_update(stream, buffer, (size_t)got);
-        okse_progress_add(walk->progress, (uint64_t)got);
-    }
-    job->digest = okse_sha256_stream_end(stream);
-    job->read = true;
-    return true;
-}
-
-static void jobs_judge(const Walk *walk)
-{
-    for (guint i = 0; i < walk->jobs->len; i++) {
-        const Job *job = &g_array_index(walk->jobs, Job, i);
+    for (guint i = 0; i < walk->files->len; i++) {
+        const OkseDriftFile *file = &g_array_index(walk->files, OkseDriftFile, i);
         char expected[OKSE_SHA256_TEXT], actual[OKSE_SHA256_TEXT];
 
-        walk->report->sealed += job->sealed;
-        if (!job->read)
-            add_unreadable(walk, job->entry->path);
-        else if (!okse_sha256_equal(&job->digest, &job->entry->digest))
-            add(walk, job->entry->path, OKSE_DRIFT_CHANGED, okse_sha256_text(&job->entry->digest, expected),
-                okse_sha256_text(&job->digest, actual));
+        walk->report->sealed += file->sealed;
+        if (!file->read)
+            add_unreadable(walk, file->entry->path);
+        else if (!okse_sha256_equal(&file->digest, &file->entry->digest))
+            add(walk, file->entry->path, OKSE_DRIFT_CHANGED, okse_sha256_text(&file->entry->digest, expected),
+                okse_sha256_text(&file->digest, actual));
     }
 }
 
@@ -275,9 +226,9 @@ bool okse_drift_tree(int generation_fd, const char *component, const OkseTree *t
                      OkseDriftReport *report, GError **error)
 {
     g_autoptr(GPtrArray) pending = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GArray) jobs = g_array_new(FALSE, FALSE, sizeof(Job));
+    g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(OkseDriftFile));
     g_autofree bool *seen = g_new0(bool, (gsize)okse_tree_count(tree) + 1);
-    Walk walk = {-1, component, tree, report, seen, pending, jobs, terms->progress};
+    Walk walk = {-1, component, tree, report, seen, pending, files};
     okse_autofd fd = -1;
 
     if (!walk_open(&walk, generation_fd))
@@ -290,8 +241,8 @@ bool okse_drift_tree(int generation_fd, const char *component, const OkseTree *t
         walk_directory(&walk, directory);
     }
     missing_judge(&walk);
-    if (!okse_jobs_run(jobs->len, terms->threads, hash_job, &walk, error))
+    if (!okse_drift_hash(walk.fd, files, terms->threads, terms->progress, error))
         return false;
-    jobs_judge(&walk);
+    files_judge(&walk);
     return true;
 }

@@ -30,7 +30,7 @@ typedef struct {
     OkseState *state;
     char *name, *current;
     OkseSpace space;
-    uint64_t sealed;
+    OkseStaged staged;
 } Run;
 
 static void run_clear(Run *run)
@@ -51,6 +51,20 @@ void okse_install_result_clear(OkseInstallResult *result)
     g_clear_pointer(&result->drift, g_free);
 }
 
+static bool sign_part(const Run *run, const OkseModelSignature *model, GError **error)
+{
+    const OkseBlob *blob = okse_bundle_find(run->install->bundle, &model->statement);
+
+    g_assert(blob != NULL);
+    for (guint i = 0; i < run->parts->len; i++) {
+        OksePart *part = g_ptr_array_index(run->parts, i);
+
+        if (strcmp(part->name, model->component) == 0)
+            return okse_part_sign(part, &model->statement, blob->size, error);
+    }
+    return true;
+}
+
 /* Every component must be understood before the first byte is written. */
 static bool read_parts(Run *run, GError **error)
 {
@@ -65,6 +79,9 @@ static bool read_parts(Run *run, GError **error)
         if (part->fault != NULL)
             return okse_fail(error, OKSE_ERROR_REFUSED, "component %s: %s", part->name, part->fault);
     }
+    for (guint i = 0; run->install->models != NULL && i < run->install->models->len; i++)
+        if (!sign_part(run, &g_array_index(run->install->models, OkseModelSignature, i), error))
+            return false;
     return true;
 }
 
@@ -107,6 +124,20 @@ static uint64_t metadata_size(const OkseBundle *bundle)
     return total;
 }
 
+/* Which signature stands beside which weights: drift compares with it. */
+static json_t *models_json(const Run *run)
+{
+    json_t *models = json_object();
+
+    for (guint i = 0; run->install->models != NULL && i < run->install->models->len; i++) {
+        const OkseModelSignature *model = &g_array_index(run->install->models, OkseModelSignature, i);
+        char text[OKSE_SHA256_TEXT];
+
+        json_object_set_new(models, model->component, json_string(okse_sha256_text(&model->statement, text)));
+    }
+    return models;
+}
+
 static json_t *generation_json(const Run *run)
 {
     const OkseBundle *bundle = run->install->bundle;
@@ -120,6 +151,7 @@ static json_t *generation_json(const Run *run)
 
     g_assert(value != NULL);
     json_object_set(value, "verification", verification != NULL ? verification : json_null());
+    json_object_set_new(value, "models", models_json(run));
     return value;
 }
 
@@ -176,7 +208,7 @@ static bool fill_stage(Run *run, const char *stage, GError **error)
         return okse_fail_errno(error, "make directory generations/%s", stage);
     stage_fd = okse_open_beneath(run->generations_fd, stage, O_RDONLY | O_DIRECTORY, 0, error);
     if (stage_fd < 0 || !okse_verity_supported(stage_fd, &run->staging.verity, error) ||
-        !okse_stage_parts(stage_fd, run->parts, &run->staging, &run->sealed, error) ||
+        !okse_stage_parts(stage_fd, run->parts, &run->staging, &run->staged, error) ||
         !write_records(run, stage_fd, error) || !write_commit(run, stage_fd, error))
         return false;
     return syncfs(stage_fd) == 0 || okse_fail_errno(error, "sync generation %s", run->name);
@@ -186,7 +218,8 @@ static bool write_generation(Run *run, GError **error)
 {
     g_autofree char *stage = g_strconcat(".stage-", run->name, NULL);
 
-    if (okse_space_check(&run->space, run->install->root, error) && fill_stage(run, stage, error) &&
+    if (okse_space_share(&run->space, run->parts, &run->staging, run->generations_fd, error) &&
+        okse_space_check(&run->space, run->install->root, error) && fill_stage(run, stage, error) &&
         name_generation(run, stage, error))
         return okse_remove_tree(run->generations_fd, stage, error); /* what was exchanged */
     okse_remove_tree(run->generations_fd, stage, NULL);
@@ -236,7 +269,8 @@ static void fill_result(const Run *run, OkseInstallResult *result)
 {
     result->generation = g_strdup(run->name);
     result->previous = g_strdup(run->current);
-    result->sealed = run->sealed;
+    result->sealed = run->staged.sealed;
+    result->copied = run->staged.copied;
     result->needed = run->space.needed;
     result->available = run->space.available;
     for (guint i = 0; i < run->parts->len; i++) {
@@ -315,14 +349,17 @@ static bool read_root(Run *run, GError **error)
     return false;
 }
 
+/* Both digests, as a real run: the one while it copies, the other where the file system seals. */
 static bool dry_run(Run *run, OkseInstallResult *result, GError **error)
 {
+    const OkseChecking checking = {.threads = run->install->threads, .both = true, .progress = run->install->progress};
+
     if (!read_root(run, error) || !check_sequence(run, error))
         return false;
     result->already = run->current != NULL && strcmp(run->current, run->name) == 0;
     if (run->root_fd >= 0 && !result->already && !okse_space_check(&run->space, run->install->root, error))
         return false;
-    return okse_bundle_check(run->install->bundle, run->install->threads, false, run->install->progress, NULL, error);
+    return okse_bundle_check(run->install->bundle, &checking, NULL, error);
 }
 
 static bool real_run(Run *run, OkseInstallResult *result, GError **error)
@@ -340,7 +377,8 @@ bool okse_install(const OkseInstall *install, OkseInstallResult *result, GError 
     g_auto(Run) run = {.install = install, .root_fd = -1, .generations_fd = -1};
     g_auto(OkseInstallResult) filled = {0};
 
-    run.staging = (OkseStaging){install->bundle, install->bundle_fd, install->threads, false, install->progress};
+    run.staging =
+        (OkseStaging){install->bundle, install->bundle_fd, install->threads, false, install->way, install->progress};
     run.name = okse_generation_name(okse_bundle_sequence(install->bundle), okse_bundle_identity(install->bundle));
     if (!read_parts(&run, error) || !open_root(&run, error))
         return false;

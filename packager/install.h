@@ -2,8 +2,10 @@
 
 #include "core/json.h"
 #include "core/progress.h"
+#include "core/share.h"
 #include "packager/bundle_reader.h"
 #include "packager/drift.h"
+#include "packager/oms.h"
 
 /* Putting a bundle in service on a target, and going back. Layout and what is atomic: docs/install.md.
  * A command that is killed at any instant leaves the old or the new generation in service; the next one tidies up. */
@@ -12,10 +14,12 @@ typedef struct {
     const OkseBundle
         *bundle;   /* accepted by whoever calls: install itself checks bytes, sequence and form, not who signed */
     int bundle_fd; /* what it was opened from; borrowed */
+    const GArray *models;       /* OkseModelSignature: what becomes a model.sig; NULL: none */
     const json_t *verification; /* what accepted it, kept in generation.json; may be NULL */
     bool rollback;              /* a lower sequence than was installed before was ordered by who may */
     gint64 now;                 /* seconds since 1970 */
     bool dry_run;               /* check everything, payload too; write nothing */
+    OkseCopyWay way;            /* how files get into the generation; the bytes are the same */
     unsigned threads;           /* 0: all */
     OkseProgress *progress;
 } OkseInstall;
@@ -28,6 +32,7 @@ typedef struct {
     char *drift;    /* with already: what drifted, in words; NULL when nothing did */
     uint64_t files, bytes;
     uint64_t sealed;            /* files that fs-verity seals now */
+    OkseCopied copied;          /* how the bytes of files got there; zero when nothing was written */
     uint64_t needed, available; /* bytes on the root's file system; 0 where not asked */
 } OkseInstallResult;
 void okse_install_result_clear(OkseInstallResult *result);

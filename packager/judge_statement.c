@@ -3,6 +3,8 @@
 #include "packager/judge_statement.h"
 
 #include "core/text.h"
+#include "packager/oms.h"
+#include "packager/oms_statement.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
 
@@ -375,32 +377,6 @@ static bool trust_check(Case *one)
     return one->judged->chain_trusted;
 }
 
-void okse_judge_statement(GBytes *bytes, const OkseBundleFacts *facts, const OkseTrust *trust,
-                          const OkseJudgeTerms *terms, OkseJudged *judged)
-{
-    g_autoptr(GError) cause = NULL;
-    g_autoptr(OkseSigstoreBundle) bundle = okse_sigstore_read(bytes, "statement", &cause);
-    Case one = {facts, trust, terms, bundle, judged, NULL, NULL, OKSE_TIME_NONE};
-
-    judged->newest = G_MININT64;
-    if (bundle == NULL) {
-        settle_fatal(&one, cause);
-        return;
-    }
-    judged->verdict->status = "valid";
-    if (signature_check(&one)) {
-        claim_show(&one);
-        judged->valid = timestamp_check(&one) && trust_check(&one) && content_check(&one) && time_check(&one);
-    }
-    okse_key_free(one.leaf);
-}
-
-void okse_judged_clear(OkseJudged *judged)
-{
-    okse_release_clear(&judged->release);
-    g_clear_pointer(&judged->chain, okse_certificates_free);
-}
-
 const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judged)
 {
     for (guint i = 0; i < role->signers->len; i++) {
@@ -413,4 +389,64 @@ const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judg
             return signer;
     }
     return NULL;
+}
+
+/* One whom the policy lists for some role may vouch for weights. */
+static bool is_listed(const Case *one)
+{
+    const OkseRole *role;
+
+    for (guint i = 0; (role = role_at(one->trust, i)) != NULL; i++)
+        if (okse_judge_signer(role, one->judged) != NULL)
+            return true;
+    return false;
+}
+
+/* A signature over weights has no time and no role of its own; it says which files they are. */
+static bool model_check(Case *one, const OkseOmsModelFacts *model)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (!is_listed(one))
+        return settle(one, "unknown", "the signer of the model is not listed in the trust policy");
+    if (g_strcmp0(one->judged->verdict->predicate, OKSE_OMS_PREDICATE) != 0) {
+        one->judged->fatal = true;
+        return settle(one, "rejected", "a statement about weights must be a model signature");
+    }
+    if (okse_oms_covers(one->bundle->envelope.payload, model, &cause))
+        return true;
+    if (model->files == NULL)
+        return settle(one, "ignored", "%s", cause->message);
+    settle_fatal(one, cause);
+    return false;
+}
+
+void okse_judge_statement(GBytes *bytes, unsigned index, const OkseBundleFacts *facts, const OkseTrust *trust,
+                          const OkseJudgeTerms *terms, OkseJudged *judged)
+{
+    const OkseOmsModelFacts *model = facts->models != NULL ? g_ptr_array_index(facts->models, index) : NULL;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseSigstoreBundle) bundle = okse_sigstore_read(bytes, "statement", &cause);
+    Case one = {facts, trust, terms, bundle, judged, NULL, NULL, OKSE_TIME_NONE};
+
+    judged->newest = G_MININT64;
+    judged->model = model != NULL;
+    judged->verdict->component = model != NULL ? g_strdup(model->component) : NULL;
+    if (bundle == NULL) {
+        settle_fatal(&one, cause);
+        return;
+    }
+    judged->verdict->status = "valid";
+    if (signature_check(&one)) {
+        claim_show(&one);
+        judged->valid = timestamp_check(&one) && trust_check(&one) &&
+                        (model != NULL ? model_check(&one, model) : content_check(&one) && time_check(&one));
+    }
+    okse_key_free(one.leaf);
+}
+
+void okse_judged_clear(OkseJudged *judged)
+{
+    okse_release_clear(&judged->release);
+    g_clear_pointer(&judged->chain, okse_certificates_free);
 }

@@ -11,6 +11,7 @@ typedef struct {
     OkseSha256 key_id;             /* when `valid` */
     OkseCertificates *chain;       /* when certificates signed; NULL for a bare key */
     bool chain_trusted;            /* it leads to a root of the policy, so that its names mean something */
+    bool model;                    /* about weights: counts for no role */
     bool override;                 /* an order to accept a lower sequence: counts for no role */
     bool valid;                    /* signature, algorithm, chain, subject, content and time all hold */
     bool fatal;                    /* the bundle is refused whatever else it carries */
@@ -18,7 +19,8 @@ typedef struct {
     gint64 newest;                 /* the newest time it proves; G_MININT64 if none */
 } OkseJudged;
 
-void okse_judge_statement(GBytes *bytes, const OkseBundleFacts *facts, const OkseTrust *trust,
+/* index: which statement of the bundle it is. */
+void okse_judge_statement(GBytes *bytes, unsigned index, const OkseBundleFacts *facts, const OkseTrust *trust,
                           const OkseJudgeTerms *terms, OkseJudged *judged);
 void okse_judged_clear(OkseJudged *judged);
 

@@ -19,6 +19,7 @@
 
 #define KEY_PEM_LIMIT (64u << 10) /* a public key file */
 #define RSA_BITS_MINIMUM 3072
+#define SM2_DEFAULT_ID "1234567812345678" /* GM/T 0009-2012, section 10; GB/T 35276 */
 
 typedef struct {
     const char *name;   /* in trust policies and verdicts */
@@ -274,11 +275,14 @@ static EVP_MD_CTX *operation_start(const OkseKey *key, const char *digest, bool 
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *parameters = NULL;
+    char id[] = SM2_DEFAULT_ID;
+    const OSSL_PARAM set[] = {OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_DIST_ID, id, strlen(id)), OSSL_PARAM_END};
+    const OSSL_PARAM *identity = EVP_PKEY_is_a(key->pkey, "SM2") ? set : NULL;
     int started;
 
     g_assert(context != NULL);
-    started = signing ? EVP_DigestSignInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, NULL)
-                      : EVP_DigestVerifyInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, NULL);
+    started = signing ? EVP_DigestSignInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, identity)
+                      : EVP_DigestVerifyInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, identity);
     if (started == 1 && key->algorithm->pss)
         started = EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
                   EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1;

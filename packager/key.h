@@ -29,8 +29,12 @@ OkseKey *okse_key_read_public(GBytes *pem, const char *origin, GError **error) G
 /* Take ownership of an OpenSSL key (of a certificate, of a token); freed on failure too. Errors: INVALID (too weak). */
 OkseKey *okse_key_take(EVP_PKEY *pkey, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Make a key pair of "ed25519", "ecdsa-p256", "ecdsa-p384", "ecdsa-p521" or "rsa-3072". Errors: INVALID, SYSTEM. */
+/* Make a key pair of one of okse_key_types(). Errors: INVALID (an unknown type, or one that the linked OpenSSL has
+ * not), SYSTEM. */
 OkseKey *okse_key_new(const char *type, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* "ed25519, ecdsa-p256, …". */
+char *okse_key_types(void) G_GNUC_WARN_UNUSED_RESULT;
 
 void okse_key_free(OkseKey *key);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseKey, okse_key_free)

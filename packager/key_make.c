@@ -32,30 +32,64 @@ static GBytes *bio_bytes(BIO *bio)
     return g_bytes_new_with_free_func(secret->data, secret->length, secret_free, secret);
 }
 
+typedef struct {
+    const char *name;  /* as people write it */
+    const char *type;  /* OpenSSL's name */
+    const char *curve; /* EC */
+    unsigned bits;     /* RSA */
+    const char *since; /* the OpenSSL that has it first; NULL: every one */
+} Kind;
+
+static const Kind kinds[] = {
+    {"ed25519", "ED25519", NULL, 0, NULL},
+    {"ecdsa-p256", "EC", "P-256", 0, NULL},
+    {"ecdsa-p384", "EC", "P-384", 0, NULL},
+    {"ecdsa-p521", "EC", "P-521", 0, NULL},
+    {"rsa-3072", "RSA", NULL, 3072, NULL},
+    {"rsa-4096", "RSA", NULL, 4096, NULL},
+    {"sm2", "SM2", NULL, 0, NULL},
+    {"ml-dsa-65", "ML-DSA-65", NULL, 0, "3.5"},
+    {"ml-dsa-87", "ML-DSA-87", NULL, 0, "3.5"},
+};
+
+static EVP_PKEY *generate(const Kind *kind)
+{
+    if (kind->curve != NULL)
+        return EVP_EC_gen(kind->curve);
+    return kind->bits > 0 ? EVP_RSA_gen(kind->bits) : EVP_PKEY_Q_keygen(NULL, NULL, kind->type);
+}
+
+char *okse_key_types(void)
+{
+    GString *text = g_string_new(kinds[0].name);
+
+    for (size_t i = 1; i < G_N_ELEMENTS(kinds); i++)
+        g_string_append_printf(text, ", %s", kinds[i].name);
+    return g_string_free(text, FALSE);
+}
+
 OkseKey *okse_key_new(const char *type, GError **error)
 {
-    EVP_PKEY *pkey = NULL;
+    g_autofree char *known = okse_key_types();
 
-    if (strcmp(type, "ed25519") == 0) {
-        pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    } else if (strcmp(type, "ecdsa-p256") == 0) {
-        pkey = EVP_EC_gen("P-256");
-    } else if (strcmp(type, "ecdsa-p384") == 0) {
-        pkey = EVP_EC_gen("P-384");
-    } else if (strcmp(type, "ecdsa-p521") == 0) {
-        pkey = EVP_EC_gen("P-521");
-    } else if (strcmp(type, "rsa-3072") == 0) {
-        pkey = EVP_RSA_gen(3072);
-    } else {
-        okse_fail(error, OKSE_ERROR_INVALID,
-                  "unknown key type '%s' (known: ed25519, ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-3072)", type);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        EVP_PKEY *pkey;
+
+        if (strcmp(kinds[i].name, type) != 0)
+            continue;
+        pkey = generate(&kinds[i]);
+        if (pkey != NULL)
+            return okse_key_take(pkey, type, error);
+        if (kinds[i].since != NULL)
+            okse_fail(error, OKSE_ERROR_INVALID, "%s needs OpenSSL %s, and this is %s", type, kinds[i].since,
+                      OpenSSL_version(OPENSSL_VERSION_STRING));
+        else
+            okse_fail(error, OKSE_ERROR_SYSTEM, "the key could not be made: %s", okse_openssl_reason());
+        ERR_clear_error();
         return NULL;
     }
-    if (pkey == NULL) {
-        okse_fail(error, OKSE_ERROR_SYSTEM, "the key could not be made: %s", okse_openssl_reason());
-        return NULL;
-    }
-    return okse_key_take(pkey, type, error);
+    okse_fail(error, OKSE_ERROR_INVALID, "unknown key type '%s' (known: %s)", type, known);
+    return NULL;
 }
 
 GBytes *okse_key_public_pem(const OkseKey *key)

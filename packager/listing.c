@@ -2,6 +2,7 @@
 
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/path_fold.h"
 
 #include <string.h>
 
@@ -172,6 +173,23 @@ static bool lines_read(const char *data, size_t length, OkseTree *tree, unsigned
     return *number > 0 || okse_fail(error, OKSE_ERROR_INVALID, "the listing is empty");
 }
 
+/* Files, links and empty directories; others follow from what is in them. */
+static bool distinct_check(const OkseTree *tree, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autofree char *first = NULL, *second = NULL;
+    const char *one, *other;
+
+    for (unsigned i = 0; i < okse_tree_count(tree); i++)
+        if (!okse_tree_is_implied(tree, i))
+            g_ptr_array_add(paths, (gpointer)(uintptr_t)okse_tree_entry(tree, i)->path);
+    if (okse_paths_distinct(paths, &one, &other))
+        return true;
+    first = okse_text_show(one, -1, false);
+    second = okse_text_show(other, -1, false);
+    return okse_fail(error, OKSE_ERROR_INVALID, "'%s' and '%s' " OKSE_PATHS_CLASH, first, second);
+}
+
 OkseTree *okse_listing_read(GBytes *bytes, const char *origin, GError **error)
 {
     g_autoptr(OkseTree) tree = okse_tree_new();
@@ -184,7 +202,7 @@ OkseTree *okse_listing_read(GBytes *bytes, const char *origin, GError **error)
         return NULL;
     }
     listed = okse_tree_count(tree);
-    if (!okse_tree_finish(tree, error)) {
+    if (!okse_tree_finish(tree, error) || !distinct_check(tree, error)) {
         g_prefix_error(error, "%s: ", origin);
         return NULL;
     }

@@ -131,12 +131,17 @@ static json_t *model_config(const OksePlan *plan, const OkseManifestPlan *manife
     json_t *descriptor_part = json_pack("{s:s,s:s,s:s}", "name", manifest->component->name, "version", stack->version,
                                         "vendor", stack->vendor_name);
     json_t *config_part = json_object(), *ids = json_array();
+    static const char *const known[] = {"architecture", "precision", "quantization", "paramSize"};
+    const json_t *summary = json_object_get(manifest->weights, "summary");
     char text[OKSE_SHA256_TEXT];
 
     if (manifest->component->spdx != NULL)
         json_object_set_new(descriptor_part, "licenses", json_pack("[s]", manifest->component->spdx));
     if (format != NULL)
         json_object_set_new(config_part, "format", json_string(format));
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+        if (json_object_get(summary, known[i]) != NULL)
+            json_object_set(config_part, known[i], json_object_get(summary, known[i]));
     for (guint i = 0; i < manifest->layers->len; i++) {
         const OkseBlobPlan *blob = g_ptr_array_index(manifest->layers, i);
 

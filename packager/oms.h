@@ -1,6 +1,7 @@
 #pragma once
 
 #include "packager/certificate.h"
+#include "packager/tree.h"
 #include "packager/trust_judge.h"
 
 /* OpenSSF Model Signing: a signature over the files of a model, that `model_signing` reads and writes too.
@@ -35,6 +36,26 @@ typedef struct {
  * chain: of the key, leaf first; NULL: a bare key. Errors: INVALID (the key is not ECDSA), SYSTEM. */
 GBytes *okse_oms_sign(const char *model, GArray *files, const OkseKey *key, const OkseCertificates *chain,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a component of a bundle holds, for a signature over it. files: NULL when they are not known. */
+typedef struct {
+    const char *component;
+    GArray *files; /* OkseOmsFile, sorted by name */
+} OkseOmsModelFacts;
+
+/* Which statement becomes the model.sig of which component. */
+typedef struct {
+    const char *component; /* borrowed from the bundle */
+    OkseSha256 statement;  /* of the sigstore bundle */
+} OkseModelSignature;
+
+/* The files of a component as a model signature counts them: all but what model_signing leaves out. Names are borrowed
+ * from the tree. *carried: it has a model.sig of its own. */
+GArray *okse_oms_files(const OkseTree *tree, bool *carried) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A verified payload says exactly that the component holds these files. Errors: INVALID (no model statement), REFUSED
+ * (other files, other digests, another kind of digest). */
+bool okse_oms_covers(GBytes *payload, const OkseOmsModelFacts *model, GError **error);
 
 /* Hash and sign a model on disk; the file `signature` beneath it (model.sig) is left out. */
 GBytes *okse_oms_sign_path(const char *path, const char *signature, const OkseKey *key, const OkseCertificates *chain,

@@ -2,15 +2,14 @@
 
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/range.h"
 #include "core/text.h"
-#include "core/worker.h"
 
 #include <dirent.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define CHUNK (1u << 20)
 #define DEPTH_LIMIT 64u
 
 typedef struct {
@@ -163,31 +162,30 @@ OkseOmsModel *okse_oms_model_open(const char *path, const char *const *ignored, 
 }
 
 typedef struct {
-    OkseOmsModel *model;
+    const OkseOmsModel *model;
+    GPtrArray *order; /* its items, the largest first */
     const char *algorithm;
 } Hashing;
 
-static bool range_hash(OkseJobs *jobs, int fd, OkseOmsItem *item, EVP_MD_CTX *context, GError **error)
+static int compare_sizes(gconstpointer a, gconstpointer b)
 {
-    g_autofree uint8_t *buffer = g_malloc(CHUNK);
+    const OkseOmsItem *first = *(const OkseOmsItem *const *)a, *second = *(const OkseOmsItem *const *)b;
+    uint64_t one = first->end - first->start, other = second->end - second->start;
 
-    for (uint64_t at = item->start; at < item->end;) {
-        size_t length = (size_t)MIN(item->end - at, CHUNK);
+    return one != other ? (one < other ? 1 : -1) : compare_items(a, b);
+}
 
-        if (okse_jobs_stopped(jobs))
-            return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
-        if (!okse_pread_exact(fd, buffer, length, at, item->path, error))
-            return false;
-        EVP_DigestUpdate(context, buffer, length);
-        at += length;
-    }
+static bool put(const void *data, size_t length, void *context)
+{
+    if (EVP_DigestUpdate(context, data, length) != 1)
+        g_error("a digest failed");
     return true;
 }
 
 static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **error)
 {
     const Hashing *hashing = context;
-    OkseOmsItem *item = g_ptr_array_index(hashing->model->items, index);
+    OkseOmsItem *item = g_ptr_array_index(hashing->order, index);
     okse_autofd fd = okse_open_beneath(hashing->model->fd, item->path, O_RDONLY, 0, error);
     EVP_MD *algorithm = fd >= 0 ? EVP_MD_fetch(NULL, hashing->algorithm, NULL) : NULL;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -197,7 +195,8 @@ static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **er
 
     if (good && (algorithm == NULL || EVP_DigestInit_ex2(digest, algorithm, NULL) != 1))
         good = okse_fail(error, OKSE_ERROR_SYSTEM, "OpenSSL has no %s", hashing->algorithm);
-    good = good && range_hash(jobs, fd, item, digest, error);
+    good = good && okse_range_read(&(OkseRange){fd, item->start, item->end - item->start, item->path, false}, jobs,
+                                   NULL, put, digest, error);
     if (good && EVP_DigestFinal_ex(digest, value, &length) == 1) {
         GString *hex = g_string_sized_new(2 * (gsize)length);
 
@@ -212,7 +211,11 @@ static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **er
 
 bool okse_oms_hash(OkseOmsModel *model, const char *algorithm, GError **error)
 {
-    Hashing hashing = {model, algorithm};
+    g_autoptr(GPtrArray) order = g_ptr_array_sized_new(model->items->len); /* borrows; a copy would free the items */
+    Hashing hashing = {model, order, algorithm};
 
-    return okse_jobs_run(model->items->len, 0, item_hash, &hashing, error);
+    for (guint i = 0; i < model->items->len; i++)
+        g_ptr_array_add(order, g_ptr_array_index(model->items, i));
+    g_ptr_array_sort(order, compare_sizes);
+    return okse_jobs_run(order->len, 0, item_hash, &hashing, error);
 }

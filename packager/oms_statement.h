@@ -4,6 +4,7 @@
 
 /* The payload of a model signature: which items with which digests. */
 #define OKSE_OMS_PREDICATE "https://model_signing/signature/v1.0"
+#define OKSE_OMS_NAME "model.sig" /* what the signature is called beside the model */
 #define OKSE_OMS_PREDICATE_OLD "https://model_signing/Digests/v0.1"
 
 typedef struct {

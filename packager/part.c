@@ -3,8 +3,10 @@
 
 #include "core/fd.h"
 #include "core/limits.h"
+#include "packager/layout_index.h"
 #include "packager/listing.h"
 #include "packager/media_types.h"
+#include "packager/oms_statement.h"
 
 #include <string.h>
 
@@ -149,10 +151,14 @@ static GBytes *layout_index(const GPtrArray *descriptors, const char *version)
 {
     g_autoptr(json_t) index =
         json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", OKSE_TYPE_INDEX, "manifests");
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
+    for (guint i = 0; i < descriptors->len; i++)
+        g_ptr_array_add(names, reference_name(g_ptr_array_index(descriptors, i), version, descriptors->len > 1));
+    okse_layout_distinguish(names, descriptors);
     for (guint i = 0; i < descriptors->len; i++) {
         const json_t *from = g_ptr_array_index(descriptors, i);
-        g_autofree char *name = reference_name(from, version, descriptors->len > 1);
+        const char *name = g_ptr_array_index(names, i);
         json_t *to = json_object();
 
         json_object_set(to, "mediaType", json_object_get(from, "mediaType"));
@@ -287,6 +293,14 @@ GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs, G
     for (guint i = 0; i < groups->len; i++)
         g_ptr_array_add(parts, part_read(g_ptr_array_index(groups, i), version, blobs));
     return g_steal_pointer(&parts);
+}
+
+bool okse_part_sign(OksePart *part, const OkseSha256 *statement, uint64_t size, GError **error)
+{
+    OkseTreeEntry entry = {
+        .type = OKSE_TREE_FILE, .path = OKSE_OMS_NAME, .digest = *statement, .size = size, .beside = true};
+
+    return okse_tree_add(part->tree, &entry, error) && okse_tree_finish(part->tree, error);
 }
 
 static const json_t *stack_descriptor(const json_t *bundle_index, GError **error)

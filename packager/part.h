@@ -31,6 +31,9 @@ typedef struct {
 GPtrArray *okse_parts_read(const json_t *bundle_index, const OkseBlobs *blobs,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Add the model.sig that is put beside the weights. Errors: INVALID (it has a file of this name). */
+bool okse_part_sign(OksePart *part, const OkseSha256 *statement, uint64_t size, GError **error);
+
 /* The config of the stack manifest ("what the stack says"). A new reference. Errors: INVALID, what blobs->read reports.
  */
 json_t *okse_parts_stack(const json_t *bundle_index, const OkseBlobs *blobs, GError **error) G_GNUC_WARN_UNUSED_RESULT;

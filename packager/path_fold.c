@@ -5,8 +5,12 @@
 /* How a file system that ignores case or composes characters would see a path. */
 static char *folded(const char *path)
 {
-    g_autofree char *normal = g_utf8_normalize(path, -1, G_NORMALIZE_NFC);
-    g_autofree char *folded_case = g_utf8_casefold(normal, -1);
+    g_autofree char *normal = NULL, *folded_case = NULL;
+
+    if (g_str_is_ascii(path))
+        return g_ascii_strdown(path, -1);
+    normal = g_utf8_normalize(path, -1, G_NORMALIZE_NFC);
+    folded_case = g_utf8_casefold(normal, -1);
 
     return g_utf8_normalize(folded_case, -1, G_NORMALIZE_NFC);
 }

@@ -24,6 +24,7 @@ static void manifest_free(gpointer data)
     OkseManifestPlan *manifest = data;
 
     g_ptr_array_unref(manifest->layers);
+    json_decref(manifest->weights);
     g_free(manifest);
 }
 
@@ -83,6 +84,7 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->inventories);
     json_decref(plan->license_names);
     json_decref(plan->filetypes);
+    okse_weights_rules_free(plan->weights_rules);
     g_free(plan);
 }
 
@@ -239,14 +241,14 @@ static bool check_weights(const OkseSource *source, GError **error)
 }
 
 /* What a reader would refuse is refused before anything is written. */
-static bool check_paths(const OkseSource *source, GError **error)
+static bool check_paths(const OkseSource *source, OksePlanForm form, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
     g_autofree char *first = NULL, *second = NULL;
     const char *one, *other;
 
     for (unsigned i = 0; i < okse_source_count(source); i++)
-        if (okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
+        if (form == OKSE_PLAN_TAR || okse_source_entry(source, i)->kind == OKSE_ENTRY_FILE)
             g_ptr_array_add(paths, okse_source_entry(source, i)->path);
     if (okse_paths_distinct(paths, &one, &other))
         return true;
@@ -313,12 +315,16 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
     manifest->inventory = g_ptr_array_index(plan->inventories, plan->inventories->len - 1);
-    if (manifest->form == OKSE_PLAN_TAR) {
-        plan_tar(plan, manifest, source);
-        return true;
+    if (is_weights(component)) {
+        manifest->weights = okse_weights_examine(plan->weights_rules, source, error);
+        if (manifest->weights == NULL)
+            return false;
     }
-    plan_raw(plan, manifest, source);
-    return check_paths(source, error);
+    if (manifest->form == OKSE_PLAN_TAR)
+        plan_tar(plan, manifest, source);
+    else
+        plan_raw(plan, manifest, source);
+    return check_paths(source, manifest->form, error);
 }
 
 OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)
@@ -337,7 +343,8 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     if (plan->license_names == NULL)
         return NULL;
     plan->filetypes = okse_patterns_read(resources, "manifests/modelpack-filetypes.yaml", error);
-    if (plan->filetypes == NULL)
+    plan->weights_rules = plan->filetypes == NULL ? NULL : okse_weights_rules_read(resources, error);
+    if (plan->weights_rules == NULL)
         return NULL;
     plan->index = okse_plan_blob(plan, 0);
     plan->index->metadata = true;

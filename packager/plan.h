@@ -5,6 +5,7 @@
 #include "packager/inventory.h"
 #include "packager/stack.h"
 #include "packager/tar_layer.h"
+#include "packager/weights.h"
 
 /* What a bundle will hold, before anything is written: components with their blobs, sizes known, digests not yet.
  * Shared by plan.c (from sources), manifest.c (as JSON), layout.c (where it goes) and build.c (writing it). */
@@ -22,6 +23,7 @@ typedef struct OkseBlobPlan {
     GBytes *bytes;                /* … or are these; generated ones once digests are known; owned */
     struct OkseBlobPlan *same_as; /* stored there already; only digests are copied */
     uint64_t prefix_at, data_at;  /* offsets in the bundle, from layout.c */
+    bool shares;                  /* its blocks can be those of the source's file, from build_space.c */
 } OkseBlobPlan;
 
 typedef enum { OKSE_PLAN_RAW, OKSE_PLAN_TAR, OKSE_PLAN_IMAGE, OKSE_PLAN_STACK } OksePlanForm;
@@ -33,6 +35,7 @@ typedef struct {
     OkseSource *source; /* borrowed from the plan */
     OkseBlobPlan *manifest, *config;
     const OkseInventory *inventory; /* borrowed; NULL for images and the stack */
+    json_t *weights;                /* of a weights component: okse_weights_examine(); owned */
     GPtrArray *layers;              /* OkseBlobPlan, borrowed, in the manifest's order */
     const OkseImageManifest *image; /* IMAGE */
     const OkseImage *of_image;      /* IMAGE: with the upstream index */
@@ -61,8 +64,9 @@ struct OksePlan {
     GPtrArray *documents;               /* OkseDocument, owned */
     GPtrArray *inventories;             /* OkseInventory, owned, for each source; NULL for images */
     json_t *license_names;              /* manifests/license-files.yaml */
-    json_t *filetypes;                  /* manifests/modelpack-filetypes.yaml */
-    OkseBlobPlan *index;                /* the bundle index */
+    OkseWeightsRules *weights_rules;
+    json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */
+    OkseBlobPlan *index; /* the bundle index */
 };
 
 /* Open every source beneath dir_fd (the stack's directory) and plan every component.

@@ -37,6 +37,14 @@ static void digests_unique(GArray *digests)
     g_array_set_size(digests, kept);
 }
 
+static bool digests_hold(const GArray *digests, const OkseSha256 *digest)
+{
+    for (guint i = 0; i < digests->len; i++)
+        if (okse_sha256_equal(&g_array_index(digests, OkseSha256, i), digest))
+            return true;
+    return false;
+}
+
 static bool write_json(int fd, const char *path, const json_t *value, GError **error)
 {
     g_autoptr(GBytes) bytes = okse_json_write(value);
@@ -203,9 +211,31 @@ static bool identity_find(int fd, const char *name, OkseSha256 *identity, GError
            okse_fail(error, OKSE_ERROR_REFUSED, "index.json names another bundle than generation %s", name);
 }
 
+/* The model signatures that generation.json says stand beside weights. Only a statement of these records can be one, so
+ * that a model.sig which nobody signed is drift whatever that file says. */
+static void models_add(OkseRecords *records, int fd, const GArray *statements)
+{
+    const json_t *models = json_object_get(records->generation, "models");
+
+    for (guint i = 0; records->parts != NULL && i < records->parts->len; i++) {
+        OksePart *part = g_ptr_array_index(records->parts, i);
+        const char *text = okse_json_peek_text(models, part->name);
+        g_autoptr(GBytes) bytes = NULL;
+        OkseSha256 digest;
+
+        if (text == NULL || part->tree == NULL || !okse_sha256_parse(text, &digest, NULL) ||
+            !digests_hold(statements, &digest))
+            continue;
+        bytes = read_blob(&digest, OKSE_LIMIT_METADATA, &fd, NULL);
+        if (bytes != NULL)
+            okse_part_sign(part, &digest, g_bytes_get_size(bytes), NULL);
+    }
+}
+
 static void records_fill(OkseRecords *records, int fd, const OkseSha256 *identity, GArray *digests)
 {
     const OkseBlobs blobs = {read_blob, &fd};
+    g_autoptr(GArray) statements = g_array_new(FALSE, FALSE, sizeof(OkseSha256));
     g_autoptr(GError) cause = NULL;
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(json_t) layout = NULL;
@@ -224,8 +254,10 @@ static void records_fill(OkseRecords *records, int fd, const OkseSha256 *identit
     fault_add(records, &cause);
     layout = read_layout(fd, &cause);
     if (layout != NULL)
-        okse_parts_statements(layout, &blobs, digests, &cause);
+        okse_parts_statements(layout, &blobs, statements, &cause);
     fault_add(records, &cause);
+    g_array_append_vals(digests, statements->data, statements->len);
+    models_add(records, fd, statements);
 }
 
 OkseRecords *okse_records_read(int generation_fd, const char *name, const OkseSha256 *identity)
@@ -243,9 +275,9 @@ OkseRecords *okse_records_read(int generation_fd, const char *name, const OkseSh
     else if (fd >= 0)
         records->has_identity = identity_find(fd, name, &records->identity, &cause);
     if (fd >= 0 && records->has_identity) {
-        records_fill(records, fd, &records->identity, digests);
         generation = read_file(fd, "generation.json", NULL);
         records->generation = generation == NULL ? NULL : okse_generation_read(generation, NULL);
+        records_fill(records, fd, &records->identity, digests);
     }
     fault_add(records, &cause);
     own_fill(records, digests);

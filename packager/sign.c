@@ -1,6 +1,10 @@
 #include "packager/sign.h"
 
 #include "core/fd.h"
+#include "core/limits.h"
+#include "packager/bundle_tree.h"
+#include "packager/oms.h"
+#include "packager/oms_statement.h"
 #include "packager/sign_journal.h"
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
@@ -8,6 +12,7 @@
 #include "packager/timestamp_fetch.h"
 #include "packager/verify.h"
 
+#include <string.h>
 #include <sys/file.h>
 
 /* A bundle's file opened for signing. */
@@ -84,17 +89,16 @@ static bool result_check(const Target *target, GError **error)
     return true;
 }
 
-static bool statement_put(const Target *target, GBytes *sigstore, const char *predicate_type, OkseSigned *made,
-                          GError **error)
+static bool statement_put(const Target *target, const OkseNewStatement *added, OkseSigned *made, GError **error)
 {
     OkseBundleSlots slots = okse_bundle_slots(target->bundle);
-    g_autoptr(GPtrArray) writes = okse_sign_plan(target->bundle, sigstore, predicate_type, &made->present, error);
+    g_autoptr(GPtrArray) writes = okse_sign_plan(target->bundle, added, &made->present, error);
     g_autoptr(OkseJournal) journal = NULL;
 
     if (writes == NULL)
         return false;
     made->identity = *okse_bundle_identity(target->bundle);
-    made->statement = okse_sha256_of_bytes(sigstore);
+    made->statement = okse_sha256_of_bytes(added->sigstore);
     if (made->present)
         return true;
     journal = okse_journal_new(target->fd, slots.file_size, writes, error);
@@ -183,12 +187,87 @@ static bool chain_fits(const OkseSigning *signing, GError **error)
            okse_fail(error, OKSE_ERROR_INVALID, "the first certificate of the chain is not that of the key");
 }
 
+/* ECDSA signatures of one payload differ each time: look whether this signer's is there. */
+static bool model_signed(const OkseBundle *bundle, const OkseBundleComponent *component, GBytes *sigstore,
+                         const OkseKey *key)
+{
+    g_autoptr(OkseSigstoreBundle) mine = okse_sigstore_read(sigstore, "model signature", NULL);
+    g_autoptr(GBytes) message = okse_dsse_pae(OKSE_DSSE_TYPE, mine->envelope.payload);
+
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
+        g_autoptr(OkseSigstoreBundle) other = NULL;
+
+        if (okse_bundle_statement_component(bundle, i) != component)
+            continue;
+        other = okse_sigstore_read(okse_bundle_statement(bundle, i)->bytes, "statement", NULL);
+        if (other != NULL && g_bytes_equal(other->envelope.payload, mine->envelope.payload) &&
+            okse_key_verify(key, message, other->envelope.signature))
+            return true;
+    }
+    return false;
+}
+
+/* The bundle as it is now, with the statement that was just put into it. */
+static bool target_again(Target *target, GError **error)
+{
+    okse_bundle_free(target->bundle);
+    target->bundle = okse_bundle_open(target->fd, target->path, error);
+    return target->bundle != NULL;
+}
+
+static bool model_sign(Target *target, const OkseSigning *signing, unsigned index, OkseSigned *made, GError **error)
+{
+    const OkseBundleComponent *component = okse_bundle_component(target->bundle, index);
+    g_autoptr(OkseTree) tree = okse_bundle_tree(target->bundle, component, error);
+    g_autoptr(GArray) files = NULL;
+    g_autoptr(GBytes) sigstore = NULL;
+    OkseSigned put = {0};
+    bool carried = false;
+
+    if (tree == NULL)
+        return false;
+    files = okse_oms_files(tree, &carried);
+    if (carried) {
+        g_ptr_array_add(made->unsigned_models,
+                        g_strdup_printf("%s: it has a " OKSE_OMS_NAME " of its own, which stays", component->name));
+        return true;
+    }
+    sigstore = okse_oms_sign(component->name, files, signing->model_key, signing->model_chain, error);
+    if (sigstore == NULL)
+        return false;
+    if (g_bytes_get_size(sigstore) > OKSE_LIMIT_METADATA) {
+        g_ptr_array_add(made->unsigned_models, g_strdup_printf("%s: a signature over %u files is larger than 4 MiB",
+                                                               component->name, files->len));
+        return true;
+    }
+    g_ptr_array_add(made->models, g_strdup(component->name));
+    return model_signed(target->bundle, component, sigstore, signing->model_key) ||
+           (statement_put(target, &(OkseNewStatement){sigstore, OKSE_OMS_PREDICATE, component}, &put, error) &&
+            target_again(target, error));
+}
+
+/* Before the release: whoever finds that finds these, too. */
+static bool models_sign(Target *target, const OkseSigning *signing, OkseSigned *made, GError **error)
+{
+    made->models = g_ptr_array_new_with_free_func(g_free);
+    made->unsigned_models = g_ptr_array_new_with_free_func(g_free);
+    for (unsigned i = 0; i < okse_bundle_components(target->bundle); i++) {
+        if (strcmp(okse_bundle_component(target->bundle, i)->kind, "weights") != 0)
+            continue;
+        made->weights++;
+        if (signing->model_key != NULL && !model_sign(target, signing, i, made, error))
+            return false;
+    }
+    return true;
+}
+
 bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *made, GError **error)
 {
     g_auto(Target) target = {.fd = -1};
     g_auto(OkseSigned) result = {0};
     g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL, timestamp = NULL;
     g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
+    const OkseChecking checking = {.both = true, .progress = signing->progress}; /* who signs stands for both */
     char hint[OKSE_SHA256_HEX];
     OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
 
@@ -201,8 +280,9 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
                          path, okse_bundle_sequence(target.bundle), signing->rollback_from);
     if (!policy_holds(&target, signing, error))
         return false;
-    if ((signing->check || signing->policy != NULL) &&
-        !okse_bundle_check(target.bundle, 0, false, signing->progress, NULL, error))
+    if ((signing->check || signing->policy != NULL) && !okse_bundle_check(target.bundle, &checking, NULL, error))
+        return false;
+    if (!models_sign(&target, signing, &result, error))
         return false;
     payload = payload_make(target.bundle, signing);
     message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
@@ -214,7 +294,7 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
         return false;
     material.timestamp = timestamp;
     sigstore = okse_sigstore_write(payload, result.signature, &material);
-    if (!statement_put(&target, sigstore, predicate_of(signing), &result, error))
+    if (!statement_put(&target, &(OkseNewStatement){sigstore, predicate_of(signing), NULL}, &result, error))
         return false;
     *made = result;
     result = (OkseSigned){0};
@@ -222,7 +302,8 @@ bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *
 }
 
 /* The statement whose signature the response's imprint names. */
-static OkseSigstoreBundle *statement_stamped(const OkseBundle *bundle, GBytes *response, const char **predicate_type)
+static OkseSigstoreBundle *statement_stamped(const OkseBundle *bundle, GBytes *response, const char **predicate_type,
+                                             const OkseBundleComponent **component)
 {
     for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
         const OkseBundleStatement *statement = okse_bundle_statement(bundle, i);
@@ -230,6 +311,7 @@ static OkseSigstoreBundle *statement_stamped(const OkseBundle *bundle, GBytes *r
 
         if (read != NULL && read->timestamps->len == 0 && okse_timestamp_over(response, read->envelope.signature)) {
             *predicate_type = statement->predicate_type;
+            *component = okse_bundle_statement_component(bundle, i);
             return g_steal_pointer(&read);
         }
     }
@@ -242,17 +324,18 @@ bool okse_sign_timestamp(const char *path, GBytes *response, OkseSigned *made, G
     g_auto(OkseSigned) result = {0};
     g_autoptr(OkseSigstoreBundle) stamped = NULL;
     g_autoptr(GBytes) sigstore = NULL;
+    const OkseBundleComponent *stamped_component = NULL;
     const char *predicate_type = NULL;
     OkseSigstoreMaterial material;
 
     if (!target_open(&target, path, &result.restored, error))
         return false;
-    stamped = statement_stamped(target.bundle, response, &predicate_type);
+    stamped = statement_stamped(target.bundle, response, &predicate_type, &stamped_component);
     if (stamped == NULL)
         return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the timestamp is over none of its signatures", path);
     material = (OkseSigstoreMaterial){stamped->hint != NULL ? stamped->hint : "", stamped->certificates, response};
     sigstore = okse_sigstore_write(stamped->envelope.payload, stamped->envelope.signature, &material);
-    if (!statement_put(&target, sigstore, predicate_type, &result, error))
+    if (!statement_put(&target, &(OkseNewStatement){sigstore, predicate_type, stamped_component}, &result, error))
         return false;
     *made = result;
     result = (OkseSigned){0};
@@ -261,5 +344,7 @@ bool okse_sign_timestamp(const char *path, GBytes *response, OkseSigned *made, G
 
 void okse_signed_clear(OkseSigned *made)
 {
+    g_clear_pointer(&made->models, g_ptr_array_unref);
+    g_clear_pointer(&made->unsigned_models, g_ptr_array_unref);
     g_clear_pointer(&made->signature, g_bytes_unref);
 }

@@ -20,18 +20,23 @@ typedef struct {
                                 missing), and the statement is a verification summary; NULL: a release */
     uint64_t rollback_from;  /* not 0: an override that orders to go back from there; role is "override" */
     const char *reason;      /* of the override */
-    const char *tsa;         /* URL of a time-stamping authority, asked before anything is written; or NULL */
-    bool check;              /* hash the whole payload first */
-    OkseProgress *progress;  /* of that; may be NULL */
+    const OkseKey *model_key; /* signs each weights component, too (OpenSSF Model Signing); NULL: nobody does */
+    const OkseCertificates *model_chain; /* of model_key, or NULL */
+    const char *tsa;        /* URL of a time-stamping authority, asked before anything is written; or NULL */
+    bool check;             /* hash the whole payload first */
+    OkseProgress *progress; /* of that; may be NULL */
 } OkseSigning;
 
 /* What came of it. */
 typedef struct {
     OkseSha256 identity;
-    OkseSha256 statement; /* of the sigstore bundle that was added */
-    GBytes *signature;    /* to be timestamped; owned */
-    bool restored;        /* an earlier, interrupted signing was undone first */
-    bool present;         /* the very same statement was there already; nothing was written */
+    OkseSha256 statement;       /* of the sigstore bundle that was added */
+    GBytes *signature;          /* to be timestamped; owned */
+    bool restored;              /* an earlier, interrupted signing was undone first */
+    bool present;               /* the very same statement was there already; nothing was written */
+    unsigned weights;           /* weights components in the bundle */
+    GPtrArray *models;          /* char *: weights components that now carry a model signature by model_key */
+    GPtrArray *unsigned_models; /* char *: "component: why it carries none" */
 } OkseSigned;
 void okse_signed_clear(OkseSigned *made);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseSigned, okse_signed_clear)

@@ -108,7 +108,13 @@ static bool region_read(OkseJournal *journal, const json_t *entry, const char *p
 OkseJournal *okse_journal_open(const char *path, GError **error)
 {
     g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_DOCUMENT, error);
-    g_autoptr(json_t) value = bytes != NULL ? okse_json_read(bytes, OKSE_LIMIT_DOCUMENT, path, error) : NULL;
+
+    return bytes != NULL ? okse_journal_read(bytes, path, error) : NULL;
+}
+
+OkseJournal *okse_journal_read(GBytes *bytes, const char *path, GError **error)
+{
+    g_autoptr(json_t) value = okse_json_read(bytes, OKSE_LIMIT_DOCUMENT, path, error);
     const char *schema = value != NULL ? okse_json_text(value, "schema", path, error) : NULL;
     const json_t *regions = schema != NULL ? okse_json_array(value, "regions", path, error) : NULL;
     g_autoptr(OkseJournal) journal = journal_empty(0);

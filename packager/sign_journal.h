@@ -19,6 +19,9 @@ bool okse_journal_save(const OkseJournal *journal, const char *path, GError **er
 /* Errors: NOT_FOUND when there is none; INVALID when it is not ours; SYSTEM. */
 OkseJournal *okse_journal_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same from its bytes. Errors: INVALID. */
+OkseJournal *okse_journal_read(GBytes *bytes, const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Put everything back and sync. Errors: SYSTEM; INVALID when it does not fit this file. */
 bool okse_journal_restore(const OkseJournal *journal, int fd, const char *name, GError **error);
 /* Remove the file and sync its directory. Errors: SYSTEM. */

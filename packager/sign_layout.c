@@ -38,21 +38,23 @@ static json_t *descriptor(const char *type, GBytes *bytes)
                      (json_int_t)g_bytes_get_size(bytes));
 }
 
-static GBytes *manifest_write(const OkseBundle *bundle, GBytes *sigstore, const char *predicate_type)
+static GBytes *manifest_write(const OkseBundle *bundle, const OkseNewStatement *added)
 {
     g_autoptr(GBytes) empty = g_bytes_new_static(EMPTY_BLOB, strlen(EMPTY_BLOB));
-    json_t *layer = descriptor(OKSE_SIGSTORE_TYPE, sigstore);
+    const OkseSha256 *about =
+        added->component != NULL ? &added->component->manifest_digest : okse_bundle_identity(bundle);
+    GBytes *subject = added->component != NULL ? okse_bundle_metadata(bundle, about) : okse_bundle_index_bytes(bundle);
+    json_t *layer = descriptor(OKSE_SIGSTORE_TYPE, added->sigstore);
     char hex[OKSE_SHA256_HEX];
-    g_autofree char *title =
-        g_strdup_printf("sha256-%s.sigstore.json", okse_sha256_hex(okse_bundle_identity(bundle), hex));
+    g_autofree char *title = g_strdup_printf("sha256-%s.sigstore.json", okse_sha256_hex(about, hex));
     g_autoptr(json_t) manifest = NULL;
 
     json_object_set_new(layer, "annotations", json_pack("{s:s}", "org.opencontainers.image.title", title));
-    manifest =
-        json_pack("{s:i, s:s, s:s, s:o, s:[o], s:o, s:{s:s, s:s}}", "schemaVersion", 2, "mediaType", MANIFEST_TYPE,
-                  "artifactType", OKSE_SIGSTORE_TYPE, "config", descriptor(EMPTY_TYPE, empty), "layers", layer,
-                  "subject", descriptor(INDEX_TYPE, okse_bundle_index_bytes(bundle)), "annotations",
-                  "dev.sigstore.bundle.content", "dsse-envelope", "dev.sigstore.bundle.predicateType", predicate_type);
+    manifest = json_pack(
+        "{s:i, s:s, s:s, s:o, s:[o], s:o, s:{s:s, s:s}}", "schemaVersion", 2, "mediaType", MANIFEST_TYPE,
+        "artifactType", OKSE_SIGSTORE_TYPE, "config", descriptor(EMPTY_TYPE, empty), "layers", layer, "subject",
+        descriptor(added->component != NULL ? MANIFEST_TYPE : INDEX_TYPE, subject), "annotations",
+        "dev.sigstore.bundle.content", "dsse-envelope", "dev.sigstore.bundle.predicateType", added->predicate_type);
     g_assert(manifest != NULL);
     return okse_json_write(manifest);
 }
@@ -151,12 +153,11 @@ static void end_write(const OkseBundleSlots *slots, GByteArray *blobs, GPtrArray
     write_add(writes, slots->end_offset, g_byte_array_free_to_bytes(blobs));
 }
 
-GPtrArray *okse_sign_plan(const OkseBundle *bundle, GBytes *sigstore, const char *predicate_type, bool *present,
-                          GError **error)
+GPtrArray *okse_sign_plan(const OkseBundle *bundle, const OkseNewStatement *added, bool *present, GError **error)
 {
     OkseBundleSlots slots = okse_bundle_slots(bundle);
     g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func(write_free);
-    g_autoptr(GBytes) manifest = manifest_write(bundle, sigstore, predicate_type);
+    g_autoptr(GBytes) manifest = manifest_write(bundle, added);
     OkseSha256 digest = okse_sha256_of_bytes(manifest);
     GBytes *index;
     GByteArray *blobs;
@@ -176,7 +177,7 @@ GPtrArray *okse_sign_plan(const OkseBundle *bundle, GBytes *sigstore, const char
     if (!slots.has_empty_blob)
         blob_append(blobs, EMPTY_BLOB, strlen(EMPTY_BLOB));
     blob_append(blobs, g_bytes_get_data(manifest, NULL), g_bytes_get_size(manifest));
-    blob_append(blobs, g_bytes_get_data(sigstore, NULL), g_bytes_get_size(sigstore));
+    blob_append(blobs, g_bytes_get_data(added->sigstore, NULL), g_bytes_get_size(added->sigstore));
     if (!area_left(bundle, &slots) && slots.area_used + blobs->len + AREA_RESERVE <= slots.area_size)
         area_write(bundle, &slots, blobs, writes);
     else

@@ -8,8 +8,15 @@ typedef struct {
     GBytes *bytes;
 } OkseWrite;
 
+/* A statement to add. */
+typedef struct {
+    GBytes *sigstore;
+    const char *predicate_type;           /* for the manifest's annotation */
+    const OkseBundleComponent *component; /* the weights that it is about; NULL: the bundle */
+} OkseNewStatement;
+
 /* The writes (OkseWrite) that add one sigstore bundle, in the order in which they are made: the blobs first, index.json
- * last. predicate_type: for the manifest's annotation. *present: it is there already and the list is empty. Errors:
- * REFUSED when there is no room for another statement. */
-GPtrArray *okse_sign_plan(const OkseBundle *bundle, GBytes *sigstore, const char *predicate_type, bool *present,
+ * last. *present: it is there already and the list is empty. Errors: REFUSED when there is no room for another
+ * statement. */
+GPtrArray *okse_sign_plan(const OkseBundle *bundle, const OkseNewStatement *added, bool *present,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -74,6 +74,13 @@ bool okse_source_copy(const OkseSource *source, const bool *wanted, OkseSourceSi
 /* The same for one entry. */
 bool okse_source_copy_one(const OkseSource *source, unsigned entry, OkseSourceSink sink, void *context, GError **error);
 
+/* A directory's file, open for reading and still the one that was listed; not for sequential sources. The caller reads
+ * it and asks at the end, by okse_source_check(), whether it stayed so. Returns -1 on errors: as okse_source_copy(). */
+int okse_source_open(const OkseSource *source, unsigned entry, GError **error);
+bool okse_source_check(const OkseSource *source, unsigned entry, int fd, GError **error);
+/* How messages call an entry. */
+char *okse_source_name(const OkseSource *source, unsigned entry) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Some bytes of a directory's file, to tell files apart (not for sequential sources). Errors: as okse_source_copy(). */
 bool okse_source_peek(const OkseSource *source, unsigned entry, uint64_t offset, void *buffer, size_t length,
                       GError **error);

@@ -207,15 +207,21 @@ static bool unchanged(const OkseEntry *entry, const struct stat *info)
            nanoseconds(&info->st_ctim) == entry->ctime;
 }
 
-static bool check_unchanged(const OkseSource *source, const OkseEntry *entry, int fd, GError **error)
+char *okse_source_name(const OkseSource *source, unsigned entry)
+{
+    return source->single ? g_strdup(source->origin)
+                          : g_strconcat(source->origin, "/", okse_source_entry(source, entry)->path, NULL);
+}
+
+bool okse_source_check(const OkseSource *source, unsigned entry, int fd, GError **error)
 {
     struct stat info;
 
     if (fstat(fd, &info) < 0)
-        return okse_fail_errno(error, "%s/%s", source->origin, entry->path);
-    if (!unchanged(entry, &info))
+        return okse_fail_errno(error, "%s/%s", source->origin, okse_source_entry(source, entry)->path);
+    if (!unchanged(okse_source_entry(source, entry), &info))
         return okse_fail(error, OKSE_ERROR_INVALID, "%s/%s: changed while it was being packed; nothing was written",
-                         source->origin, entry->path);
+                         source->origin, okse_source_entry(source, entry)->path);
     return true;
 }
 
@@ -231,15 +237,23 @@ static int open_entry(const OkseSource *source, const OkseEntry *entry, GError *
     return fd;
 }
 
+int okse_source_open(const OkseSource *source, unsigned entry, GError **error)
+{
+    okse_autofd fd = -1;
+
+    g_return_val_if_fail(!source->sequential, -1);
+    fd = open_entry(source, okse_source_entry(source, entry), error);
+    return fd >= 0 && okse_source_check(source, entry, fd, error) ? okse_fd_steal(&fd) : -1;
+}
+
 static bool copy_file(const OkseSource *source, unsigned index, void *buffer, OkseSourceSink sink, void *context,
                       GError **error)
 {
     const OkseEntry *entry = okse_source_entry(source, index);
-    g_autofree char *name =
-        g_strdup_printf("%s%s%s", source->origin, source->single ? "" : "/", source->single ? "" : entry->path);
-    okse_autofd fd = open_entry(source, entry, error);
+    g_autofree char *name = okse_source_name(source, index);
+    okse_autofd fd = okse_source_open(source, index, error);
 
-    if (fd < 0 || !check_unchanged(source, entry, fd, error))
+    if (fd < 0)
         return false;
     if (entry->size > CHUNK)
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -252,7 +266,7 @@ static bool copy_file(const OkseSource *source, unsigned index, void *buffer, Ok
             return false;
         at += length;
     }
-    return check_unchanged(source, entry, fd, error);
+    return okse_source_check(source, index, fd, error);
 }
 
 bool okse_source_peek(const OkseSource *source, unsigned entry, uint64_t offset, void *buffer, size_t length,

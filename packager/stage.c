@@ -2,6 +2,7 @@
 #include "packager/stage.h"
 
 #include "core/fd.h"
+#include "packager/file_copy.h"
 #include "packager/tar_extract.h"
 #include "packager/verity_file.h"
 
@@ -12,7 +13,7 @@ typedef struct {
     const OksePart *part;
     const OkseTreeEntry *entry; /* NULL: the whole component in tar form */
     OkseBlobRange blob;
-    uint64_t sealed; /* written by the job */
+    OkseStaged staged; /* written by the job */
 } Job;
 
 typedef struct {
@@ -49,7 +50,7 @@ GBytes *okse_stage_blob(const OkseSha256 *digest, uint64_t limit, void *context,
 int okse_stage_create(int dir_fd, const char *path, bool executable, GError **error)
 {
     mode_t mode = executable ? 0755 : 0644;
-    okse_autofd fd = okse_open_beneath(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL, mode, error);
+    okse_autofd fd = okse_open_beneath(dir_fd, path, O_RDWR | O_CREAT | O_EXCL, mode, error);
 
     if (fd >= 0 && fchmod(fd, mode) < 0) { /* the umask may have taken bits away */
         okse_fail_errno(error, "%s", path);
@@ -132,20 +133,38 @@ static bool is_layout_text(const OksePart *part, const OkseTreeEntry *entry)
     return part->form == OKSE_FORM_IMAGE && strchr(entry->path, '/') == NULL;
 }
 
+static bool stage_blob(const Work *work, Job *job, OkseJobs *jobs, int fd, GError **error)
+{
+    const OkseFileCopy copy = {.span = {job->blob.fd, fd, job->blob.offset, 0, job->blob.size},
+                               .way = work->staging->way,
+                               .reserve = true,
+                               .from_name = "the bundle",
+                               .to_name = job->entry->path,
+                               .jobs = jobs,
+                               .progress = work->staging->progress};
+    OkseFileCopied result;
+
+    if (!okse_file_copy(&copy, &result, error))
+        return false;
+    job->staged.copied = result.copied;
+    return okse_blob_check(&job->blob, &result.digest, job->entry->path, error);
+}
+
 static bool stage_file(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GError **error)
 {
-    OkseBlobSink sink = {.jobs = jobs, .progress = work->staging->progress};
     okse_autofd fd = okse_stage_create(dir_fd, job->entry->path, job->entry->executable, error);
     bool written;
 
     if (fd < 0)
         return false;
-    if (is_layout_text(job->part, job->entry))
+    if (is_layout_text(job->part, job->entry)) {
+        job->staged.copied.written = job->entry->size;
         written = stage_text(job->part, job->entry, fd, error);
-    else
-        written = okse_blob_copy(&job->blob, fd, &sink, job->entry->path, error);
+    } else {
+        written = stage_blob(work, job, jobs, fd, error);
+    }
     okse_fd_clear(&fd);
-    return written && (!work->staging->verity || seal(job->entry, dir_fd, &job->sealed, error));
+    return written && (!work->staging->verity || seal(job->entry, dir_fd, &job->staged.sealed, error));
 }
 
 static bool stage_tar(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GError **error)
@@ -155,10 +174,11 @@ static bool stage_tar(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GE
 
     if (!okse_tar_extract(&job->blob, job->part->tree, dir_fd, &sink, name, error))
         return false;
+    job->staged.copied.written = okse_tree_bytes(job->part->tree);
     for (unsigned i = 0; work->staging->verity && i < okse_tree_count(job->part->tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(job->part->tree, i);
 
-        if (entry->type == OKSE_TREE_FILE && !seal(entry, dir_fd, &job->sealed, error))
+        if (entry->type == OKSE_TREE_FILE && !entry->beside && !seal(entry, dir_fd, &job->staged.sealed, error))
             return false;
     }
     return true;
@@ -196,11 +216,10 @@ static bool part_jobs(const OkseStaging *staging, const OksePart *part, GArray *
         if (!okse_stage_range(staging, &part->archive, &job.blob, error))
             return false;
         g_array_append_val(jobs, job);
-        return true;
     }
     for (unsigned i = 0; i < okse_tree_count(part->tree); i++) {
         job = (Job){.part = part, .entry = okse_tree_entry(part->tree, i)};
-        if (job.entry->type != OKSE_TREE_FILE)
+        if (job.entry->type != OKSE_TREE_FILE || (part->form == OKSE_FORM_TAR && !job.entry->beside))
             continue;
         if (!is_layout_text(part, job.entry)) {
             if (!okse_stage_range(staging, &job.entry->digest, &job.blob, error))
@@ -214,12 +233,12 @@ static bool part_jobs(const OkseStaging *staging, const OksePart *part, GArray *
     return true;
 }
 
-bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *staging, uint64_t *sealed,
+bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *staging, OkseStaged *staged,
                       GError **error)
 {
     g_autoptr(GArray) jobs = g_array_new(FALSE, FALSE, sizeof(Job));
     Work work = {.staging = staging, .stage_fd = stage_fd};
-    uint64_t total = 0;
+    OkseStaged sum = {0};
 
     for (guint i = 0; i < parts->len; i++) {
         const OksePart *part = g_ptr_array_index(parts, i);
@@ -231,8 +250,10 @@ bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *s
     work.jobs = &g_array_index(jobs, Job, 0);
     if (!okse_jobs_run(jobs->len, staging->threads, job_run, &work, error))
         return false;
-    for (guint i = 0; i < jobs->len; i++)
-        total += work.jobs[i].sealed;
-    *sealed = total;
+    for (guint i = 0; i < jobs->len; i++) {
+        sum.sealed += work.jobs[i].staged.sealed;
+        okse_copied_add(&sum.copied, &work.jobs[i].staged.copied);
+    }
+    *staged = sum;
     return true;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/progress.h"
+#include "core/share.h"
 #include "packager/blob_copy.h"
 #include "packager/part.h"
 
@@ -10,15 +11,20 @@ typedef struct {
     int bundle_fd;    /* what the bundle was opened from; borrowed */
     unsigned threads; /* 0: all */
     bool verity;      /* the file system takes fs-verity: seal every file */
+    OkseCopyWay way;
     OkseProgress *progress;
 } OkseStaging;
 
 /* Write the parts (OksePart without fault) below the empty directory stage_fd: each file is hashed while it is copied
  * and compared with its digest, modes are 0644 and 0755 whatever the umask, every path is opened beneath stage_fd.
- * After a failure the directory holds an unusable part of it. sealed: how many files got fs-verity; files whose
- * promised fs-verity digest differs from the kernel's are REFUSED. Errors: REFUSED (other bytes than promised),
- * INVALID, SYSTEM, CANCELLED. */
-bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *staging, uint64_t *sealed,
+ * After a failure the directory holds an unusable part of it. Files whose promised fs-verity
+ * digest differs from the kernel's are REFUSED. Errors: REFUSED (other bytes than promised; a way to copy that is not
+ * possible), INVALID, SYSTEM, CANCELLED. */
+typedef struct {
+    uint64_t sealed;   /* files that got fs-verity */
+    OkseCopied copied; /* bytes of files, and how they got there */
+} OkseStaged;
+bool okse_stage_parts(int stage_fd, const GPtrArray *parts, const OkseStaging *staging, OkseStaged *staged,
                       GError **error);
 
 /* Where a blob lies in the bundle. Errors: REFUSED when it is not there. */

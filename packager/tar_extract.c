@@ -137,7 +137,7 @@ bool okse_tar_extract(const OkseBlobRange *tar, const OkseTree *tree, int dir_fd
     Input input = {.tar = tar, .sink = sink, .name = name, .stream = whole, .buffer = buffer};
 
     for (unsigned i = 0; i < okse_tree_count(tree); i++)
-        if (!extract_member(&input, okse_tree_entry(tree, i), hash, dir_fd, error))
+        if (!okse_tree_entry(tree, i)->beside && !extract_member(&input, okse_tree_entry(tree, i), hash, dir_fd, error))
             return false;
     return extract_end(&input, error);
 }

@@ -96,6 +96,11 @@ void okse_tar_layer_free(OkseTarLayer *layer)
     g_free(layer);
 }
 
+const OkseSource *okse_tar_layer_source(const OkseTarLayer *layer)
+{
+    return layer->source;
+}
+
 uint64_t okse_tar_layer_size(const OkseTarLayer *layer)
 {
     return layer->size;

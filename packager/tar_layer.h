@@ -13,6 +13,7 @@ OkseTarLayer *okse_tar_layer_new(const OkseSource *source);
 void okse_tar_layer_free(OkseTarLayer *layer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTarLayer, okse_tar_layer_free)
 
+const OkseSource *okse_tar_layer_source(const OkseTarLayer *layer);
 uint64_t okse_tar_layer_size(const OkseTarLayer *layer);
 
 /* Where it goes. */

@@ -1,6 +1,7 @@
 #include "packager/timestamp_fetch.h"
 
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/key.h"
 #include "packager/openssl_bytes.h"
 #include "packager/timestamp.h"
@@ -8,7 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/http.h>
 #include <openssl/ts.h>
-#include <time.h>
+#include <poll.h>
 
 #define ANSWER_LIMIT (1u << 20)
 #define ANSWER_SECONDS 30
@@ -49,7 +50,6 @@ static bool place_read(const char *url, Place *place, GError **error)
 /* OpenSSL's own way to connect tries again until the time is up, also where nobody listens. */
 static BIO *connected(const Place *place)
 {
-    time_t deadline = time(NULL) + ANSWER_SECONDS;
     BIO *bio = BIO_new(BIO_s_connect());
     int done = 0;
 
@@ -58,9 +58,15 @@ static BIO *connected(const Place *place)
     BIO_set_conn_hostname(bio, place->host);
     BIO_set_conn_port(bio, place->port);
     BIO_set_nbio(bio, 1);
-    while ((done = (int)BIO_do_connect(bio)) <= 0 && BIO_should_retry(bio))
-        if (BIO_wait(bio, deadline, 100) <= 0)
+    for (unsigned waited = 0; waited < ANSWER_SECONDS && !okse_interrupted(); waited++) {
+        struct pollfd wait = {.events = POLLOUT};
+
+        done = (int)BIO_do_connect(bio);
+        if (done == 1 || !BIO_should_retry(bio))
             break;
+        wait.fd = (int)BIO_get_fd(bio, NULL);
+        poll(&wait, 1, 1000);
+    }
     if (done == 1)
         return bio;
     BIO_free(bio);

@@ -160,19 +160,23 @@ bool okse_tree_is_implied(const OkseTree *tree, unsigned index)
 {
     const OkseTreeEntry *entry = okse_tree_entry(tree, index);
     size_t length = strlen(entry->path);
+    unsigned low = index + 1, high = tree->entries->len;
 
     if (entry->type != OKSE_TREE_DIRECTORY)
         return false;
-    /* "a-b" and "a.b" sort between "a" and "a/b": what is in "a" need not be its neighbour, only near. */
-    for (unsigned i = index + 1; i < tree->entries->len; i++) {
-        const char *path = okse_tree_entry(tree, i)->path;
+    /* "a-b" and "a.b" sort between "a" and "a/b": the first that does not sort before what is in "a". */
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        const char *path = okse_tree_entry(tree, middle)->path;
+        int order = strncmp(path, entry->path, length);
 
-        if (strncmp(path, entry->path, length) != 0 || (unsigned char)path[length] > '/')
-            return false;
-        if (path[length] == '/')
-            return true;
+        if (order < 0 || (order == 0 && (unsigned char)path[length] < '/'))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return false;
+    return low < tree->entries->len && strncmp(okse_tree_entry(tree, low)->path, entry->path, length) == 0 &&
+           okse_tree_entry(tree, low)->path[length] == '/';
 }
 
 uint64_t okse_tree_files(const OkseTree *tree)

@@ -19,6 +19,7 @@ typedef struct {
     OkseTreeType type;
     bool executable;  /* FILE: 0755 instead of 0644; directories are 0755 */
     bool has_verity;  /* FILE */
+    bool beside;      /* FILE: put beside what the component holds: a model's signature */
     bool any_content; /* FILE: it must be there, its bytes are not known */
 } OkseTreeEntry;
 

@@ -2,6 +2,7 @@
 
 #include "packager/certificate.h"
 #include "packager/revocation.h"
+#include "packager/trust_presets.h"
 
 /* trust.yaml: who must have signed before this site believes a bundle. Contract: docs/trust.md. Immutable after
  * reading. */
@@ -55,8 +56,8 @@ bool okse_trust_allows(const OkseTrust *trust, const char *algorithm);
 
 /* What the policy accepts, in sentences, one a line. */
 char *okse_trust_describe(const OkseTrust *trust) G_GNUC_WARN_UNUSED_RESULT;
-/* A commented trust.yaml to start from. */
-const char *okse_trust_template(void);
+/* A commented trust.yaml to start from, with a published list of algorithms or (NULL) the usual ones. */
+char *okse_trust_template(const OkseAlgorithmPreset *preset) G_GNUC_WARN_UNUSED_RESULT;
 
 /* "30d", "12h", "90m", "45s", "2w" into seconds. */
 bool okse_duration_parse(const char *text, gint64 *seconds);

@@ -24,6 +24,7 @@ static void signature_free(gpointer memory)
 {
     OkseSignatureVerdict *verdict = memory;
 
+    g_free(verdict->component);
     g_free(verdict->role);
     g_free(verdict->signer);
     g_free(verdict->key);
@@ -245,7 +246,7 @@ static void role_judge(const Court *court, Tally *tally, const OkseRole *role)
     unsigned counted = 0;
 
     for (unsigned i = 0; i < court->count; i++)
-        if (court->judged[i].valid && !court->judged[i].override &&
+        if (court->judged[i].valid && !court->judged[i].override && !court->judged[i].model &&
             strcmp(court->judged[i].release.role, role->name) == 0)
             counted += signature_counts(court, tally, role, &court->judged[i]);
     if (counted < role->threshold && g_strcmp0(court->terms->except_role, role->name) != 0)
@@ -262,7 +263,7 @@ static void roles_judge(const Court *court)
         role_judge(court, &tally, g_ptr_array_index(court->trust->roles, i));
     for (unsigned i = 0; i < court->count; i++) {
         OkseSignatureVerdict *verdict = court->judged[i].verdict;
-        bool asked = false;
+        bool asked = court->judged[i].model;
 
         for (guint j = 0; j < court->trust->roles->len; j++) {
             const OkseRole *role = g_ptr_array_index(court->trust->roles, j);
@@ -310,7 +311,7 @@ OkseVerification *okse_trust_judge(const OkseBundleFacts *facts, const GPtrArray
     for (guint i = 0; i < statements->len; i++) {
         judged[i].verdict = g_new0(OkseSignatureVerdict, 1);
         g_ptr_array_add(verification->signatures, judged[i].verdict);
-        okse_judge_statement(g_ptr_array_index(statements, i), facts, trust, terms, &judged[i]);
+        okse_judge_statement(g_ptr_array_index(statements, i), i, facts, trust, terms, &judged[i]);
     }
     if (statements->len == 0 && terms->except_role == NULL)
         okse_verification_refuse(verification, "the bundle carries no signature");

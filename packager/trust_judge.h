@@ -9,6 +9,9 @@ typedef struct {
     const OkseSha256 *identity;
     const char *name, *version, *country;
     uint64_t sequence;
+    /* For each statement what weights it is about (const struct OkseOmsModelFacts *), or NULL: the bundle. NULL: all
+     * are about the bundle. */
+    const GPtrArray *models;
 } OkseBundleFacts;
 
 typedef struct {
@@ -23,7 +26,8 @@ typedef struct {
 /* status: "valid" counts towards its role; "ignored" holds but counts for nothing; "unknown" is by nobody the policy
  * knows; "rejected" does not hold; "malformed" cannot be read. */
 typedef struct {
-    char *role;      /* claimed; NULL when unreadable */
+    char *component; /* the weights that it is about; NULL: the bundle */
+    char *role;      /* claimed; NULL when unreadable, and of weights */
     char *signer;    /* key file or subject; NULL when unknown */
     char *key;       /* SHA-256 of the key that verified it; NULL when none did */
     char *algorithm; /* of that key */

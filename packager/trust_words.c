@@ -88,45 +88,67 @@ char *okse_trust_describe(const OkseTrust *trust)
     return g_string_free(text, FALSE);
 }
 
-const char *okse_trust_template(void)
+static const char template_head[] =
+    "# Who must have signed before this site believes a bundle. File names are relative to this file.\n"
+    "# `okse trust show trust.yaml` says in words what it accepts.\n"
+    "okse: trust/v1\n"
+    "\n"
+    "# Every role must be met. `threshold` counts distinct signers; one signer counts for one role.\n"
+    "roles:\n"
+    "  vendor:\n"
+    "    threshold: 1\n"
+    "    signers:\n"
+    "      - {key: keys/vendor.pub}          # a public key: openssl pkey -in key.pem -pubout\n"
+    "      # - {subject: \"CN=Release,O=Example\", issuer: \"CN=Example CA\"}   # a certificate under `roots`\n"
+    "      # - {san: release@example.org, eku: codeSigning, holder: Release team}\n"
+    "  # ministry:\n"
+    "  #   threshold: 1\n"
+    "  #   signers: [{key: keys/ministry.pub}]\n"
+    "\n"
+    "# X.509 trust anchors, and intermediate certificates that signers do not send along.\n"
+    "# roots: [roots/vendor-ca.pem]\n"
+    "# intermediates: [roots/vendor-issuing-ca.pem]\n"
+    "# Revocation lists; a stale one refuses. crl_check: required (every signer's issuer needs one) or listed.\n"
+    "# crls: [{file: crl/vendor.crl.pem, max_age: 30d}]\n"
+    "# crl_check: required\n"
+    "# Authorities whose RFC 3161 timestamps keep a signature good after its certificate has expired.\n"
+    "# timestamp_roots: [roots/tsa.pem]\n"
+    "\n";
+
+static const char template_tail[] =
+    "# Who may order that a lower sequence than before is accepted (okse sign --rollback-from); default: nobody.\n"
+    "# override: {threshold: 1, signers: [{key: keys/operator.pub}]}\n"
+    "\n"
+    "# Nothing older than these, whatever its signatures.\n"
+    "# minimum_sequence: {civic-search: 12}\n"
+    "# maximum_age: 400d\n"
+    "# One signer may count for several roles, with one signature for each:\n"
+    "# shared_signers: false\n";
+
+/* A preset's list with where it comes from, or the default one. */
+static void algorithms_write(GString *text, const OkseAlgorithmPreset *preset)
 {
-    return "# Who must have signed before this site believes a bundle. File names are relative to this file.\n"
-           "# `okse trust show trust.yaml` says in words what it accepts.\n"
-           "okse: trust/v1\n"
-           "\n"
-           "# Every role must be met. `threshold` counts distinct signers; one signer counts for one role.\n"
-           "roles:\n"
-           "  vendor:\n"
-           "    threshold: 1\n"
-           "    signers:\n"
-           "      - {key: keys/vendor.pub}          # a public key: openssl pkey -in key.pem -pubout\n"
-           "      # - {subject: \"CN=Release,O=Example\", issuer: \"CN=Example CA\"}   # a certificate under `roots`\n"
-           "      # - {san: release@example.org, eku: codeSigning, holder: Release team}\n"
-           "  # ministry:\n"
-           "  #   threshold: 1\n"
-           "  #   signers: [{key: keys/ministry.pub}]\n"
-           "\n"
-           "# X.509 trust anchors, and intermediate certificates that signers do not send along.\n"
-           "# roots: [roots/vendor-ca.pem]\n"
-           "# intermediates: [roots/vendor-issuing-ca.pem]\n"
-           "# Revocation lists; a stale one refuses. crl_check: required (every signer's issuer needs one) or listed.\n"
-           "# crls: [{file: crl/vendor.crl.pem, max_age: 30d}]\n"
-           "# crl_check: required\n"
-           "# Authorities whose RFC 3161 timestamps keep a signature good after its certificate has expired.\n"
-           "# timestamp_roots: [roots/tsa.pem]\n"
-           "\n"
-           "# Allowed by what the key is: ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, ecdsa-p521-sha512, "
-           "rsa-pss-sha256\n"
-           "# (3072 bits or more), sm2-sm3.\n"
-           "algorithms: [ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha256]\n"
-           "\n"
-           "# Who may order that a lower sequence than before is accepted (okse sign --rollback-from); default: "
-           "nobody.\n"
-           "# override: {threshold: 1, signers: [{key: keys/operator.pub}]}\n"
-           "\n"
-           "# Nothing older than these, whatever its signatures.\n"
-           "# minimum_sequence: {civic-search: 12}\n"
-           "# maximum_age: 400d\n"
-           "# One signer may count for several roles, with one signature for each:\n"
-           "# shared_signers: false\n";
+    g_autofree char *names = preset != NULL ? g_strjoinv(", ", preset->algorithms) : NULL;
+
+    if (preset == NULL) {
+        g_string_append(
+            text,
+            "# Allowed by what the key is: ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, ecdsa-p521-sha512, "
+            "rsa-pss-sha256\n"
+            "# (3072 bits or more), sm2-sm3, ml-dsa-65, ml-dsa-87. National lists: okse trust init --preset NAME.\n"
+            "algorithms: [ed25519, ecdsa-p256-sha256, ecdsa-p384-sha384, rsa-pss-sha256]\n");
+        return;
+    }
+    g_string_append_printf(text, "# %s (%s): %s.\n# Source: %s; confidence: %s.\nalgorithms: [%s]\n", preset->title,
+                           preset->name, preset->note, preset->source, preset->confidence, names);
+}
+
+char *okse_trust_template(const OkseAlgorithmPreset *preset)
+{
+    GString *text = g_string_new(template_head);
+
+    algorithms_write(text, preset);
+    g_string_append_c(text, '\n');
+    g_string_append(text, template_tail);
+    return g_string_free(text, FALSE);
 }

@@ -3,6 +3,8 @@
 #include "core/text.h"
 #include "packager/statement.h"
 
+#include <string.h>
+
 static void optional_set(json_t *object, const char *key, const char *value)
 {
     json_object_set_new(object, key, value != NULL ? json_string(value) : json_null());
@@ -17,6 +19,7 @@ static json_t *signature_json(const OkseSignatureVerdict *verdict)
     optional_set(object, "key", verdict->key);
     optional_set(object, "algorithm", verdict->algorithm);
     optional_set(object, "predicate_type", verdict->predicate);
+    optional_set(object, "component", verdict->component);
     optional_set(object, "signed_at", verdict->signed_at);
     optional_set(object, "timestamp", verdict->timestamp);
     optional_set(object, "status", verdict->status);
@@ -50,6 +53,47 @@ static void bundle_set(json_t *document, const OkseBundle *bundle)
     json_object_set_new(document, "sequence", json_integer((json_int_t)okse_bundle_sequence(bundle)));
 }
 
+/* By which digest a component's payload was checked; install compares SHA-256 while it copies. */
+static const char *component_digest(const OkseBundle *bundle, const OkseBundleComponent *component,
+                                    const OkseVerifying *verifying)
+{
+    guint trees = 0;
+
+    if (component->form != OKSE_FORM_RAW || verifying->payload_later)
+        return "sha256";
+    if (verifying->checking.both)
+        return "both";
+    for (guint i = 0; i < component->files->len; i++)
+        trees += okse_bundle_by_verity(bundle, &((OkseBundleFile *)g_ptr_array_index(component->files, i))->digest);
+    return trees == component->files->len ? "fs-verity" : trees == 0 ? "sha256" : "mixed";
+}
+
+static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *verifying)
+{
+    const OkseChecked *checked = &verified->checked;
+    json_t *components = json_array();
+    json_t *resumed = checked->since == NULL
+                          ? NULL
+                          : json_pack("{s:I, s:s}", "bytes", (json_int_t)checked->resumed, "since", checked->since);
+    unsigned trees = 0, others = 0, count = verified->bundle != NULL ? okse_bundle_components(verified->bundle) : 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const OkseBundleComponent *component = okse_bundle_component(verified->bundle, i);
+        const char *digest = component_digest(verified->bundle, component, verifying);
+
+        trees += strcmp(digest, "fs-verity") == 0;
+        others += strcmp(digest, "sha256") == 0 || strcmp(digest, "both") == 0;
+        json_array_append_new(components, json_pack("{s:s, s:s}", "name", component->name, "digest", digest));
+    }
+    return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o?, s:o}", "digest",
+                     count == others  ? "sha256"
+                     : count == trees ? "fs-verity"
+                                      : "mixed",
+                     "how", verifying->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
+                     "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "resumed", resumed,
+                     "components", components);
+}
+
 json_t *okse_verification_json(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
 {
     const OkseVerification *verification = verified->verification;
@@ -66,8 +110,7 @@ json_t *okse_verification_json(const OkseVerified *verified, const OkseVerifying
     optional_set(document, "clock", clock);
     optional_set(document, "time", time);
     optional_set(document, "policy", okse_sha256_text(&verifying->trust->digest, policy));
-    json_object_set_new(document, "checked",
-                        json_pack("{s:s, s:s}", "digest", "sha256", "how", verifying->stream ? "stream" : "file"));
+    json_object_set_new(document, "checked", checked_json(verified, verifying));
     json_object_set_new(document, "signatures", signatures);
     json_object_set_new(document, "reasons", texts_json(verification->reasons));
     json_object_set_new(document, "notes", texts_json(verification->notes));
@@ -112,7 +155,9 @@ GBytes *okse_verification_record(const OkseVerified *verified, const OkseVerifyi
 
 static void signature_words(GString *text, const OkseSignatureVerdict *verdict)
 {
-    g_autofree char *role = okse_text_show(verdict->role != NULL ? verdict->role : "?", -1, false);
+    g_autofree char *model = verdict->component != NULL ? g_strdup_printf("weights %s", verdict->component) : NULL;
+    const char *what = model != NULL ? model : verdict->role != NULL ? verdict->role : "?";
+    g_autofree char *role = okse_text_show(what, -1, false);
     g_autofree char *signer = okse_text_show(verdict->signer != NULL ? verdict->signer : "unknown signer", -1, false);
 
     g_string_append_printf(text, "  %-9s %s: %s", verdict->status, role, signer);
@@ -142,6 +187,27 @@ static void bundle_words(GString *text, const OkseBundle *bundle)
                            okse_sha256_text(okse_bundle_identity(bundle), identity));
 }
 
+static void checked_words(GString *text, const OkseVerified *verified, const OkseVerifying *verifying)
+{
+    const OkseChecked *checked = &verified->checked;
+    g_autofree char *by_verity = okse_text_size(checked->by_verity);
+    g_autofree char *by_sha256 = okse_text_size(checked->by_sha256);
+    g_autofree char *resumed = okse_text_size(checked->resumed);
+
+    g_string_append_printf(text, "  checked   %u blobs, every byte: ", okse_bundle_blobs(verified->bundle));
+    if (verifying->checking.both)
+        g_string_append_printf(text, "%s by SHA-256, %s of it by fs-verity tree too\n", by_sha256, by_verity);
+    else if (checked->by_sha256 == 0)
+        g_string_append_printf(text, "%s by fs-verity tree\n", by_verity);
+    else if (checked->by_verity == 0)
+        g_string_append_printf(text, "%s by SHA-256\n", by_sha256);
+    else
+        g_string_append_printf(text, "%s by fs-verity tree, %s by SHA-256\n", by_verity, by_sha256);
+    if (checked->since != NULL)
+        g_string_append_printf(text, "            %s of it in a run that began %s and was interrupted\n", resumed,
+                               checked->since);
+}
+
 char *okse_verification_words(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
 {
     const OkseVerification *verification = verified->verification;
@@ -151,8 +217,7 @@ char *okse_verification_words(const OkseVerified *verified, const OkseVerifying 
     if (verified->bundle != NULL)
         bundle_words(text, verified->bundle);
     if (verification->verified)
-        g_string_append_printf(text, "  checked   %u blobs, every byte against its SHA-256\n",
-                               okse_bundle_blobs(verified->bundle));
+        checked_words(text, verified, verifying);
     g_string_append_printf(text, "  clock     %s (%s)\n  policy    %s\n", time, clock, verifying->trust->origin);
     for (guint i = 0; i < verification->signatures->len; i++)
         signature_words(text, g_ptr_array_index(verification->signatures, i));

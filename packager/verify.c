@@ -1,6 +1,8 @@
 #include "packager/verify.h"
 
 #include "core/text.h"
+#include "packager/bundle_tree.h"
+#include "packager/oms.h"
 
 #include <string.h>
 
@@ -25,6 +27,42 @@ static GPtrArray *statement_list(const OkseBundle *bundle)
     return list;
 }
 
+static void model_free(gpointer data)
+{
+    OkseOmsModelFacts *model = data;
+
+    if (model != NULL && model->files != NULL)
+        g_array_unref(model->files);
+    g_free(model);
+}
+
+/* For each statement the weights that it is about, or NULL. trees: keeps what the facts borrow from. */
+static GPtrArray *model_list(const OkseBundle *bundle, GPtrArray *trees)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(model_free);
+
+    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++) {
+        const OkseBundleComponent *component = okse_bundle_statement_component(bundle, i);
+        OkseOmsModelFacts *model = component != NULL ? g_new0(OkseOmsModelFacts, 1) : NULL;
+        OkseTree *tree = component != NULL ? okse_bundle_tree(bundle, component, NULL) : NULL;
+        bool carried;
+
+        if (model != NULL)
+            model->component = component->name;
+        if (tree != NULL) {
+            g_ptr_array_add(trees, tree);
+            model->files = okse_oms_files(tree, &carried);
+        }
+        g_ptr_array_add(list, model);
+    }
+    return list;
+}
+
+static void tree_free(gpointer data)
+{
+    okse_tree_free(data);
+}
+
 /* What a statement's manifest says it is must be what was signed: inspect and other OCI tools read the manifest. Only
  * payloads under a signature that holds are compared; the others count for nothing and may not be looked at. */
 static void labels_judge(const OkseBundle *bundle, OkseVerification *verification)
@@ -44,8 +82,12 @@ OkseVerification *okse_bundle_judge(const OkseBundle *bundle, const OkseTrust *t
 {
     OkseBundleFacts facts = okse_bundle_facts(bundle);
     g_autoptr(GPtrArray) statements = statement_list(bundle);
-    OkseVerification *verification = okse_trust_judge(&facts, statements, trust, terms);
+    g_autoptr(GPtrArray) trees = g_ptr_array_new_with_free_func(tree_free);
+    g_autoptr(GPtrArray) models = model_list(bundle, trees);
+    OkseVerification *verification;
 
+    facts.models = models;
+    verification = okse_trust_judge(&facts, statements, trust, terms);
     labels_judge(bundle, verification);
     return verification;
 }
@@ -64,47 +106,77 @@ static bool answer(OkseVerification *verification, GError *cause, GError **error
     return true;
 }
 
-static bool payload_check(const OkseBundle *bundle, const OkseVerifying *verifying, OkseVerification *verification,
-                          GError **error)
+static bool payload_check(OkseVerified *verified, const OkseVerifying *verifying, GError **error)
 {
-    g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func(g_free);
     GError *cause = NULL;
 
-    if (okse_bundle_check(bundle, verifying->threads, verifying->all, verifying->progress, faults, &cause))
+    if (okse_bundle_check(verified->bundle, &verifying->checking, &verified->checked, &cause))
         return true;
-    for (guint i = 0; i < faults->len && verifying->all; i++)
-        okse_verification_refuse(verification, "%s", (const char *)g_ptr_array_index(faults, i));
-    if (faults->len == 0 || !verifying->all)
-        return answer(verification, cause, error);
+    if (verified->checked.faults == NULL)
+        return answer(verified->verification, cause, error);
     g_error_free(cause);
     return true;
+}
+
+static void faults_refuse(const OkseVerified *verified)
+{
+    const GPtrArray *faults = verified->checked.faults;
+
+    for (guint i = 0; faults != NULL && i < faults->len; i++)
+        okse_verification_refuse(verified->verification, "%s", (const char *)g_ptr_array_index(faults, i));
 }
 
 bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error)
 {
-    g_auto(OkseVerified) made = {NULL, NULL};
+    g_auto(OkseVerified) made = OKSE_VERIFIED_INIT;
     GError *cause = NULL;
 
-    made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, verifying->progress, &cause)
+    made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, &verifying->checking, &made.checked, &cause)
                                     : okse_bundle_open(fd, origin, &cause);
     if (made.bundle != NULL) {
         made.verification = okse_bundle_judge(made.bundle, verifying->trust, &verifying->terms);
-        if (!verifying->stream && !verifying->payload_later &&
-            !payload_check(made.bundle, verifying, made.verification, error))
+        if (!verifying->stream && !verifying->payload_later && !payload_check(&made, verifying, error))
             return false;
     } else {
         made.verification = okse_verification_new();
         if (!answer(made.verification, cause, error))
             return false;
     }
+    faults_refuse(&made);
     *verified = made;
-    made = (OkseVerified){NULL, NULL};
+    made = (OkseVerified)OKSE_VERIFIED_INIT;
     return true;
+}
+
+static bool has_model(const GArray *models, const char *component)
+{
+    for (guint i = 0; i < models->len; i++)
+        if (strcmp(g_array_index(models, OkseModelSignature, i).component, component) == 0)
+            return true;
+    return false;
+}
+
+GArray *okse_verified_models(const OkseVerified *verified)
+{
+    GArray *models = g_array_new(FALSE, FALSE, sizeof(OkseModelSignature));
+
+    for (unsigned i = 0; i < okse_bundle_statements(verified->bundle); i++) {
+        const OkseSignatureVerdict *verdict = g_ptr_array_index(verified->verification->signatures, i);
+        const OkseBundleComponent *component = okse_bundle_statement_component(verified->bundle, i);
+        OkseModelSignature model;
+
+        if (component == NULL || strcmp(verdict->status, "valid") != 0 || has_model(models, component->name))
+            continue;
+        model = (OkseModelSignature){component->name, okse_bundle_statement(verified->bundle, i)->digest};
+        g_array_append_val(models, model);
+    }
+    return models;
 }
 
 void okse_verified_clear(OkseVerified *verified)
 {
     g_clear_pointer(&verified->bundle, okse_bundle_free);
     g_clear_pointer(&verified->verification, okse_verification_free);
+    okse_checked_clear(&verified->checked);
 }

@@ -4,28 +4,35 @@
 #include "packager/bundle_reader.h"
 #include "packager/trust_judge.h"
 
-/* Verification of a whole bundle: every blob against its digest, and the statements against the policy. */
+/* Verification of a whole bundle: every blob against its digests, and the statements against the policy. */
 typedef struct {
     const OkseTrust *trust;
     OkseJudgeTerms terms;
-    bool stream;            /* fd is a pipe */
-    bool all;               /* report every damaged blob, not just the first */
-    bool payload_later;     /* not a stream, and the caller checks the payload itself: install, while it copies */
-    unsigned threads;       /* 0: all */
-    OkseProgress *progress; /* may be NULL */
+    bool stream; /* fd is a pipe */
+    OkseChecking checking;
+    bool payload_later; /* not a stream, and the caller checks the payload itself: install, while it copies */
 } OkseVerifying;
 
 typedef struct {
     OkseBundle *bundle;             /* NULL when it could not be read */
     OkseVerification *verification; /* never NULL */
+    OkseChecked checked;            /* of payload; nothing when the bundle could not be read, or payload_later */
 } OkseVerified;
 
 /* Verify what fd holds. A bundle that cannot be read, or is damaged, is a verdict with its reason and not a failure.
  * Errors: SYSTEM, CANCELLED. */
 bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error);
+#define OKSE_VERIFIED_INIT                                                                                             \
+    {                                                                                                                  \
+        NULL, NULL, OKSE_CHECKED_INIT                                                                                  \
+    }
 void okse_verified_clear(OkseVerified *verified);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerified, okse_verified_clear)
+
+/* For each weights component the first model signature that the policy believes: what is installed beside it
+ * (OkseModelSignature, owned by the caller). */
+GArray *okse_verified_models(const OkseVerified *verified) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What the bundle says of itself, for the judge; borrowed from the bundle. */
 OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle);

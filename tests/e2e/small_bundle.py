@@ -72,15 +72,27 @@ def predicate_type(sigstore):
         return "urn:okse:release:v1"
 
 
-def statement_manifest(index, sigstore):
-    title = f"sha256-{sha(index)}.sigstore.json"
+def statement_manifest(subject, sigstore, kind="index", predicate=None):
+    title = f"sha256-{sha(subject)}.sigstore.json"
     return canonical({
         "schemaVersion": 2, "mediaType": OCI + "image.manifest.v1+json", "artifactType": SIGSTORE,
         "config": descriptor(OCI + "empty.v1+json", b"{}"),
         "layers": [descriptor(SIGSTORE, sigstore, annotations={"org.opencontainers.image.title": title})],
-        "subject": descriptor(OCI + "image.index.v1+json", index),
+        "subject": descriptor(OCI + f"image.{kind}.v1+json", subject),
         "annotations": {"dev.sigstore.bundle.content": "dsse-envelope",
-                        "dev.sigstore.bundle.predicateType": predicate_type(sigstore)}})
+                        "dev.sigstore.bundle.predicateType": predicate or predicate_type(sigstore)}})
+
+
+def graft(path, subject, kind, sigstore, predicate):
+    """Append a statement to a signed bundle by hand: behind the payload, and in index.json."""
+    data = path.read_bytes()
+    statement = statement_manifest(subject, sigstore, kind, predicate)
+    at = data.index(b"index.json\0")
+    size = int(data[at + 124:at + 135], 8)
+    document = json.loads(data[at + 512:at + 512 + size])
+    document["manifests"].append(descriptor(OCI + "image.manifest.v1+json", statement, artifactType=SIGSTORE))
+    tail = b"".join(header("blobs/sha256/" + sha(blob), len(blob)) + padded(blob) for blob in (statement, sigstore))
+    path.write_bytes(data[:at + 512] + canonical(document).ljust(size) + data[at + 512 + size:-1024] + tail + bytes(1024))
 
 
 def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", files=None, statements=None):

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import tarfile
 import zipfile
+from weights_files import noise_safetensors
 
 HEAD = """okse: stack/v1
 name: civic
@@ -55,7 +56,7 @@ def wheel(path):
 
 def civic(directory):
     """Weights, a wheel, an image, plain files and a tree with links: one component of every form."""
-    write(directory / "model/model.safetensors", noise("weights", 300_001))
+    write(directory / "model/model.safetensors", noise_safetensors(noise("weights", 300_001)))
     write(directory / "model/config.json", '{"model_type": "bert"}\n')
     write(directory / "model/LICENSE", "Apache License\n")
     write(directory / "model/1_Pooling/config.json", "{}\n")

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import stacks
 from stacks import Bundle, build, civic, noise, run, simple, write
+from weights_files import noise_safetensors
 
 BLOCK = 512
 
@@ -252,7 +253,7 @@ def test_more_than_512_files_become_one_layer(okse, tmp_path, count, form):
 
 def test_many_weights_become_a_modelpack_tar(okse, tmp_path):
     for number in range(513):
-        write(tmp_path / f"data/shard-{number}.safetensors", str(number))
+        write(tmp_path / f"data/shard-{number}.safetensors", noise_safetensors(str(number).encode()))
     bundle = build(okse, simple(tmp_path, kind="weights"))
     layers = bundle.titles("data")
     assert layers["data.tar"]["mediaType"] == "application/vnd.cncf.model.weight.v1.tar"

@@ -2,6 +2,7 @@
 import os
 import yaml
 from stacks import build, image, leftovers, noise, wheel, write
+from weights_files import noise_safetensors
 
 
 def test_an_empty_place_gets_an_example_that_builds(okse, tmp_path):
@@ -15,7 +16,7 @@ def test_an_empty_place_gets_an_example_that_builds(okse, tmp_path):
 
 def test_proposes_what_lies_there(okse, tmp_path):
     here = tmp_path / "Civic Search"
-    write(here / "weights-v2/model.safetensors", noise("w", 1000))
+    write(here / "weights-v2/model.safetensors", noise_safetensors(noise("w", 1000)))
     write(here / "Legal/dpa.md", "dpa\n")
     write(here / "deploy/app.conf", "x\n")
     write(here / "README.md", "readme\n")

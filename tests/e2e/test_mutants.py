@@ -13,6 +13,7 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from weights_files import noise_safetensors
 
 from small_bundle import AREA, OCI, SIGSTORE, canonical, descriptor, fsverity, header, padded, pax, sha, statement_manifest
 
@@ -260,7 +261,7 @@ def signed(tmp_path_factory):
     where = tmp_path_factory.mktemp("mutants")
     okse = Okse(where)
     (where / "model").mkdir(), (where / "infra").mkdir(), (where / "tree" / "empty").mkdir(parents=True)
-    (where / "model" / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}" + bytes(700))
+    (where / "model" / "model.safetensors").write_bytes(noise_safetensors(bytes(700)))
     (where / "model" / "config.json").write_text('{"a":1}')
     (where / "infra" / "app.conf").write_text("listen 127.0.0.1\n")
     (where / "tree" / "run.sh").write_text("#!/bin/sh\n")

@@ -1,0 +1,9 @@
+/* The messages of an ONNX model. */
+#include "tests/fuzz/weights_bytes.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_weights("model.onnx", data, size);
+}
