@@ -105,3 +105,11 @@ bool okse_text_time_parse(const char *text, gint64 *seconds)
     *seconds = g_date_time_to_unix(time);
     return true;
 }
+
+char *okse_text_of_bytes(GBytes *bytes)
+{
+    gsize length;
+    const char *data = g_bytes_get_data(bytes, &length);
+
+    return length == 0 ? g_strdup("") : g_strndup(data, length); /* g_strndup() answers NULL with NULL */
+}

@@ -10,6 +10,7 @@
 #include "packager/build_resume.h"
 #include "packager/build_space.h"
 #include "packager/bundle_writer.h"
+#include "packager/documents.h"
 #include "packager/equal.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
@@ -179,6 +180,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
         return NULL;
     plan->country = request->country;
     plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
+    okse_documents_add(plan);
     if (!examine(request, plan, error))
         return NULL;
     okse_plan_documents(plan);

@@ -1,5 +1,7 @@
 #include "packager/git_modules.h"
 
+#include "core/text.h"
+
 #include <string.h>
 
 /* A quoted text from its opening quote on, or NULL; *end: behind the closing one. */
@@ -54,7 +56,7 @@ static char *path_value(const char *line)
 
 char *okse_git_module_name(GBytes *bytes, const char *path)
 {
-    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autofree char *text = okse_text_of_bytes(bytes);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     g_autofree char *section = NULL;
 

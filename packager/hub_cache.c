@@ -64,8 +64,7 @@ static char *resolve(int cache_fd, const char *revision)
     okse_autofd fd = okse_open_beneath(cache_fd, path, O_RDONLY | O_NONBLOCK, 0, NULL);
     g_autoptr(GBytes) bytes = fd < 0 ? NULL : okse_read_fd(fd, REFERENCE_LIMIT, path, NULL);
 
-    return bytes == NULL ? g_strdup(revision)
-                         : g_strchomp(g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)));
+    return bytes == NULL ? g_strdup(revision) : g_strchomp(okse_text_of_bytes(bytes));
 }
 
 /* The directory that holds blobs and snapshots. */
@@ -77,8 +76,8 @@ static bool open_whole(int cache_fd, const OkseHubPlace *place, OkseHubCache *ca
     path = g_strconcat("snapshots/", cache->revision, NULL);
     shown = okse_text_show(cache->revision, -1, false);
     cache->repository = repository_name(base);
-    cache->snapshot_fd =
-        strchr(cache->revision, '/') != NULL ? -1 : okse_open_beneath(cache_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    if (okse_path_check(cache->revision, NULL) && strchr(cache->revision, '/') == NULL)
+        cache->snapshot_fd = okse_open_beneath(cache_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
     return cache->snapshot_fd >= 0 ||
            okse_fail(error, OKSE_ERROR_INVALID, "%s: there is no snapshot '%s'", place->origin, shown);
 }

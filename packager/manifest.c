@@ -21,10 +21,11 @@ static void note(json_t *annotations, const char *key, const char *value)
     json_object_set_new(annotations, key, json_string(value));
 }
 
-static bool set_json(OkseBlobPlan *blob, const json_t *value, const char *what, GError **error)
+/* bytes: taken over. */
+static bool set_bytes(OkseBlobPlan *blob, GBytes *bytes, const char *what, GError **error)
 {
     g_clear_pointer(&blob->bytes, g_bytes_unref);
-    blob->bytes = okse_json_write(value);
+    blob->bytes = bytes;
     blob->size = g_bytes_get_size(blob->bytes);
     blob->digest = okse_sha256_of_bytes(blob->bytes);
     blob->has_digest = true;
@@ -33,6 +34,11 @@ static bool set_json(OkseBlobPlan *blob, const json_t *value, const char *what, 
                          "%s: its metadata is %" G_GUINT64_FORMAT " bytes, over the limit of %u", what, blob->size,
                          OKSE_LIMIT_METADATA);
     return true;
+}
+
+static bool set_json(OkseBlobPlan *blob, const json_t *value, const char *what, GError **error)
+{
+    return set_bytes(blob, okse_json_write(value), what, error);
 }
 
 static bool is_weights(const OkseManifestPlan *manifest)
@@ -266,9 +272,14 @@ static bool render_stack(const OksePlan *plan, GError **error)
     json_array_append_new(layers, titled_layer(OKSE_TYPE_LOCK, lock, "lock.json"));
     for (guint i = 0; i < plan->documents->len; i++) {
         const OkseDocument *document = g_ptr_array_index(plan->documents, i);
+        OkseBlobPlan *blob = g_ptr_array_index(manifest->layers, i + 1);
+        GBytes *bytes = document->render == NULL ? NULL : document->render(plan, error);
 
-        json_array_append_new(
-            layers, titled_layer(document->media_type, g_ptr_array_index(manifest->layers, i + 1), document->title));
+        if (document->render != NULL && (bytes == NULL || !set_bytes(blob, bytes, document->title, error))) {
+            json_decref(layers);
+            return false;
+        }
+        json_array_append_new(layers, titled_layer(document->media_type, blob, document->title));
     }
     rendered = manifest_json(OKSE_TYPE_STACK, OKSE_TYPE_STACK, manifest->config, layers);
     return set_json(manifest->manifest, rendered, "stack", error);

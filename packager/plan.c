@@ -57,8 +57,13 @@ void okse_document_free(OkseDocument *document)
 {
     g_free(document->title);
     g_free(document->media_type);
-    g_bytes_unref(document->bytes);
+    g_clear_pointer(&document->bytes, g_bytes_unref);
     g_free(document);
+}
+
+static void inventory_free(gpointer data)
+{
+    okse_inventory_free(data);
 }
 
 static void document_free(gpointer data)
@@ -76,6 +81,8 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->images);
     g_ptr_array_unref(plan->sources);
     g_ptr_array_unref(plan->documents);
+    g_ptr_array_unref(plan->inventories);
+    json_decref(plan->license_names);
     json_decref(plan->filetypes);
     okse_weights_rules_free(plan->weights_rules);
     g_free(plan);
@@ -265,17 +272,40 @@ static bool check_paths(const OkseSource *source, OksePlanForm form, GError **er
 }
 
 /* A license text that is named must be there. */
-static bool check_license(const OkseStackComponent *component, int dir_fd, GError **error)
+static bool read_license(const OkseStackComponent *component, int dir_fd, OkseInventory *inventory, GError **error)
 {
+    g_autofree char *name = NULL;
+    g_autoptr(GBytes) bytes = NULL;
+    okse_autofd fd = -1;
     struct stat info;
 
     if (component->license_file == NULL)
         return true;
-    if (fstatat(dir_fd, component->license_file, &info, 0) < 0)
+    fd = openat(dir_fd, component->license_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &info) < 0)
         return okse_fail_errno(error, "license file %s", component->license_file);
-    return S_ISREG(info.st_mode)
-               ? true
-               : okse_fail(error, OKSE_ERROR_INVALID, "license file %s: not a regular file", component->license_file);
+    if (!S_ISREG(info.st_mode))
+        return okse_fail(error, OKSE_ERROR_INVALID, "license file %s: not a regular file", component->license_file);
+    name = g_strconcat("license file ", component->license_file, NULL);
+    bytes = okse_read_fd(fd, OKSE_LIMIT_LICENSE, name, error);
+    if (bytes != NULL && inventory != NULL)
+        okse_inventory_add_license(inventory, component->license_file, bytes);
+    return bytes != NULL;
+}
+
+/* Images are not looked into. */
+static bool add_inventory(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, int dir_fd,
+                          GError **error)
+{
+    OkseInventory *inventory = NULL;
+
+    if (component->source.form != OKSE_SOURCE_OCI) {
+        inventory = okse_inventory_of(source, plan->license_names, error);
+        if (inventory == NULL)
+            return false;
+    }
+    g_ptr_array_add(plan->inventories, inventory);
+    return read_license(component, dir_fd, inventory, error);
 }
 
 static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
@@ -289,7 +319,7 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     if (source == NULL)
         return false;
     g_ptr_array_add(plan->sources, source);
-    if (!check_license(component, dir_fd, error))
+    if (!add_inventory(plan, component, source, dir_fd, error))
         return false;
     if (component->source.form == OKSE_SOURCE_OCI)
         return plan_image(plan, component, source, error);
@@ -297,6 +327,7 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
+    manifest->inventory = g_ptr_array_index(plan->inventories, plan->inventories->len - 1);
     if (is_weights(component)) {
         manifest->weights = okse_weights_examine(plan->weights_rules, source, error);
         if (manifest->weights == NULL)
@@ -320,6 +351,10 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     plan->blobs = g_ptr_array_new_with_free_func(blob_free);
     plan->manifests = g_ptr_array_new_with_free_func(manifest_free);
     plan->documents = g_ptr_array_new_with_free_func(document_free);
+    plan->inventories = g_ptr_array_new_with_free_func(inventory_free);
+    plan->license_names = okse_patterns_read(resources, "manifests/license-files.yaml", error);
+    if (plan->license_names == NULL)
+        return NULL;
     plan->filetypes = okse_patterns_read(resources, "manifests/modelpack-filetypes.yaml", error);
     plan->weights_rules = plan->filetypes == NULL ? NULL : okse_weights_rules_read(resources, error);
     if (plan->weights_rules == NULL)
@@ -348,11 +383,14 @@ void okse_plan_documents(OksePlan *plan)
     g_ptr_array_add(stack->layers, lock);
     for (guint i = 0; i < plan->documents->len; i++) {
         const OkseDocument *document = g_ptr_array_index(plan->documents, i);
-        OkseSha256 digest = okse_sha256_of_bytes(document->bytes);
         OkseBlobPlan *blob = okse_plan_blob(plan, 0);
+        OkseSha256 digest;
 
         blob->metadata = true;
-        set_bytes(blob, document->bytes, &digest);
+        if (document->bytes != NULL) {
+            digest = okse_sha256_of_bytes(document->bytes);
+            set_bytes(blob, document->bytes, &digest);
+        }
         g_ptr_array_add(stack->layers, blob);
     }
 }

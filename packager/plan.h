@@ -2,6 +2,7 @@
 
 #include "core/resource.h"
 #include "packager/image.h"
+#include "packager/inventory.h"
 #include "packager/stack.h"
 #include "packager/tar_layer.h"
 #include "packager/weights.h"
@@ -33,6 +34,7 @@ typedef struct {
     OksePlanForm form;
     OkseSource *source; /* borrowed from the plan */
     OkseBlobPlan *manifest, *config;
+    const OkseInventory *inventory; /* borrowed; NULL for images and the stack */
     json_t *weights;                /* of a weights component: okse_weights_examine(); owned */
     GPtrArray *layers;              /* OkseBlobPlan, borrowed, in the manifest's order */
     const OkseImageManifest *image; /* IMAGE */
@@ -40,16 +42,19 @@ typedef struct {
 } OkseManifestPlan;
 
 /* A generated document that goes into the stack manifest. */
+typedef struct OksePlan OksePlan;
+typedef GBytes *(*OkseDocumentRender)(const OksePlan *plan, GError **error);
 typedef struct {
     char *title, *media_type;
-    GBytes *bytes;
+    GBytes *bytes;             /* or NULL … */
+    OkseDocumentRender render; /* … when they follow from the plan's digests: called when those change */
 } OkseDocument;
 
-/* title, media_type: copied; bytes: stolen. */
+/* title, media_type: copied; bytes: stolen, or NULL with a render of the caller's. */
 OkseDocument *okse_document_new(const char *title, const char *media_type, GBytes *bytes);
 void okse_document_free(OkseDocument *document);
 
-typedef struct OksePlan {
+struct OksePlan {
     const OkseStack *stack;
     const char *country;
     gint64 epoch;                       /* seconds: the only time in the bundle */
@@ -57,10 +62,12 @@ typedef struct OksePlan {
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
     GPtrArray *documents;               /* OkseDocument, owned */
+    GPtrArray *inventories;             /* OkseInventory, owned, for each source; NULL for images */
+    json_t *license_names;              /* manifests/license-files.yaml */
     OkseWeightsRules *weights_rules;
     json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */
     OkseBlobPlan *index; /* the bundle index */
-} OksePlan;
+};
 
 /* Open every source beneath dir_fd (the stack's directory) and plan every component.
  * Errors: INVALID with the stack's line for a source that cannot be used; NOT_FOUND; SYSTEM. */

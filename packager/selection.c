@@ -92,7 +92,7 @@ static bool add_line(OkseSelection *selection, char *line, GError **error)
 OkseSelection *okse_selection_of_ignore(GBytes *bytes, const char *origin, GError **error)
 {
     g_autoptr(OkseSelection) selection = selection_new(true);
-    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autofree char *text = okse_text_of_bytes(bytes);
     g_auto(GStrv) lines = g_strsplit(g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, "\n", -1);
 
     if (strlen(text) != g_bytes_get_size(bytes) || g_bytes_get_size(bytes) > OKSE_LIMIT_IGNORE) {

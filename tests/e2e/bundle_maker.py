@@ -118,12 +118,12 @@ class Stack:
         part.manifests[0], part.metadata[0] = (canonical(told), None), config[1]
         return part
 
-    def write(self, path):
+    def write(self, path, documents=()):
         stack = {"schema": "okse.stack.v1", "name": self.name, "version": self.version, "sequence": self.sequence,
                  "country": self.country, "vendor": self.vendor, "components": self.rows}
         if self.compliance:
             stack["compliance"] = self.compliance
-        return ib.write(path, self.parts, self.name, self.version, self.sequence, [], stack=stack,
+        return ib.write(path, self.parts, self.name, self.version, self.sequence, [], stack=stack, documents=documents,
                         lock={"schema": "okse.lock.v1", "components": self.locks}, index_notes={
                             "dev.okse.country": self.country, "dev.okse.vendor": self.vendor["name"],
                             "dev.okse.vendor.country": self.vendor["country"], "org.opencontainers.image.created": self.created})

@@ -181,15 +181,17 @@ class Site:
 
 def write(path, components, name, version, sequence, statements, change=None, **lies):
     """lies: stack (the stack config), lock, index_notes (annotations of the bundle index; None: none of that name),
-    alter (gets the bundle index before it is hashed)."""
+    alter (gets the bundle index before it is hashed), documents ([(title, media type, bytes)] behind the lock)."""
     lock = canonical(lies.get("lock", {"schema": "okse.lock.v1"}))
     stack_config = canonical(lies.get("stack") or {"name": name, "version": version, "country": "VN", "sequence": sequence,
                               "vendor": {"name": "Example AI Lab", "country": "KR"},
                               "compliance": {"sector": "government", "data_classes": ["personal"]}})
     stack_type = "application/vnd.okse.stack.v1+json"
+    documents = lies.get("documents", [])
     stack = component_manifest(stack_type, (stack_type, stack_config), [
-        descriptor("application/vnd.okse.lock.v1+json", lock, annotations={TITLE: "lock.json"})])
-    entries, metadata, named = [], [stack, stack_config, lock], []
+        descriptor("application/vnd.okse.lock.v1+json", lock, annotations={TITLE: "lock.json"}),
+        *(descriptor(kind, data, annotations={TITLE: title}) for title, kind, data in documents)])
+    entries, metadata, named = [], [stack, stack_config, lock, *(data for _, _, data in documents)], []
 
     def list_manifest(part, kind, data, platform, several):
         more = {"platform": platform} if platform else {}

@@ -101,6 +101,12 @@ def test_wrong_rules_are_refused_with_their_line(okse, tmp_path, text, place, re
     refused(okse, tmp_path, "{path: data}", place, reason)
 
 
+def test_no_rules_leave_everything_but_the_file_itself(okse, tmp_path):
+    write(tmp_path / "data/x", "x")
+    write(tmp_path / "data/.okseignore", "")
+    assert list(made(okse, tmp_path).titles("data")) == ["x"]
+
+
 def test_rules_behind_a_link_are_not_read(okse, tmp_path):
     write(tmp_path / "data/x", "x")
     write(tmp_path / "rules", "x\n")
@@ -235,5 +241,7 @@ def test_other_places_and_revisions_are_refused(okse, tmp_path):
     refused(okse, tmp_path, "{huggingface: plain/x}", "no snapshot of a Hugging Face cache", kind="weights")
     refused(okse, tmp_path, "{huggingface: hub/models--example--tiny, revision: v9}", "no snapshot 'v9'", kind="weights")
     refused(okse, tmp_path, "{huggingface: hub/models--example--tiny, revision: ../blobs}", "no snapshot", kind="weights")
+    write(snapshot.parents[1] / "refs/main", "")
+    refused(okse, tmp_path, "{huggingface: hub/models--example--tiny}", "no snapshot", kind="weights")
     refused(okse, tmp_path, f"{{huggingface: {snapshot}, revision: v9}}", "another revision", kind="weights")
     refused(okse, tmp_path, f"{{path: {snapshot}}}", "a Hugging Face cache is read with 'huggingface'", kind="weights")

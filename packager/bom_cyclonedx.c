@@ -1,0 +1,176 @@
+/* CycloneDX 1.6 (ECMA-424). There is no serial number: it would have to be random, or follow from what it is part of.
+ */
+#include "packager/documents.h"
+
+#include "core/limits.h"
+#include "core/text.h"
+
+#include <string.h>
+
+static const char *type_of(const OkseManifestPlan *manifest)
+{
+    static const struct {
+        const char *kind, *type;
+    } types[] = {{"weights", "machine-learning-model"},
+                 {"dataset", "data"},
+                 {"runtime", "application"},
+                 {"service", "application"},
+                 {"driver", "device-driver"},
+                 {"source", "application"}};
+
+    if (manifest->form == OKSE_PLAN_IMAGE)
+        return "container";
+    for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+        if (strcmp(types[i].kind, manifest->component->kind) == 0)
+            return types[i].type;
+    return "data";
+}
+
+static json_t *hashes(const char *hex)
+{
+    return json_pack("[{s:s,s:s}]", "alg", "SHA-256", "content", hex);
+}
+
+static void add_property(json_t *properties, const char *name, const char *value)
+{
+    if (value != NULL)
+        json_array_append_new(properties, json_pack("{s:s,s:s}", "name", name, "value", value));
+}
+
+static json_t *package_component(const char *component, const json_t *package)
+{
+    const char *license = okse_json_peek_text(package, "license");
+    g_autofree char *ref = g_strdup_printf("%s/%s#package", component, okse_json_peek_text(package, "path"));
+    json_t *json = json_pack("{s:s,s:s,s:O,s:O,s:[{s:s,s:O},{s:s,s:O}]}", "type", "library", "bom-ref", ref, "name",
+                             json_object_get(package, "name"), "version", json_object_get(package, "version"),
+                             "properties", "name", "okse:package", "value", json_object_get(package, "type"), "name",
+                             "okse:file", "value", json_object_get(package, "path"));
+
+    /* as the package words it, which need not be an SPDX expression */
+    if (license != NULL)
+        json_object_set_new(json, "licenses", json_pack("[{s:{s:s}}]", "license", "name", license));
+    return json;
+}
+
+static json_t *children(const OkseManifestPlan *manifest, bool with_files)
+{
+    const char *name = manifest->component->name;
+    g_autoptr(json_t) files = with_files ? okse_bom_files(manifest) : json_array();
+    const json_t *packages = manifest->inventory == NULL ? NULL : manifest->inventory->packages;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const json_t *file = json_array_get(files, i);
+        g_autofree char *ref = g_strdup_printf("%s/%s", name, okse_json_peek_text(file, "path"));
+
+        json_array_append_new(list, json_pack("{s:s,s:s,s:O,s:o}", "type", "file", "bom-ref", ref, "name",
+                                              json_object_get(file, "path"), "hashes",
+                                              hashes(okse_json_peek_text(file, "digest"))));
+    }
+    for (size_t i = 0; i < json_array_size(packages); i++)
+        json_array_append_new(list, package_component(name, json_array_get(packages, i)));
+    return list;
+}
+
+/* Only what the model's own config says. */
+static json_t *model_card(const OkseManifestPlan *manifest)
+{
+    const json_t *model = manifest->inventory == NULL ? NULL : manifest->inventory->model;
+    json_t *parameters = json_object();
+
+    if (json_object_get(model, "model_type") != NULL)
+        json_object_set(parameters, "architectureFamily", json_object_get(model, "model_type"));
+    if (json_object_get(model, "architecture") != NULL)
+        json_object_set(parameters, "modelArchitecture", json_object_get(model, "architecture"));
+    return json_pack("{s:o}", "modelParameters", parameters);
+}
+
+static void add_origin(json_t *component, json_t *properties, const OkseManifestPlan *manifest)
+{
+    const json_t *from = manifest->source == NULL ? NULL : okse_source_provenance(manifest->source);
+
+    if (json_object_get(from, "commit") != NULL)
+        json_object_set_new(component, "pedigree",
+                            json_pack("{s:[{s:O}]}", "commits", "uid", json_object_get(from, "commit")));
+    add_property(properties, "okse:huggingface:repository", okse_json_peek_text(from, "repository"));
+    add_property(properties, "okse:huggingface:revision", okse_json_peek_text(from, "revision"));
+}
+
+/* A component may have several manifests: the platforms of an image. */
+static char *ref_of(const OkseManifestPlan *manifest)
+{
+    char hex[OKSE_SHA256_HEX];
+
+    if (manifest->form != OKSE_PLAN_IMAGE)
+        return g_strdup(manifest->component->name);
+    return g_strconcat(manifest->component->name, "@sha256:", okse_sha256_hex(&manifest->manifest->digest, hex), NULL);
+}
+
+static json_t *component_json(const OksePlan *plan, const OkseManifestPlan *manifest, bool with_files)
+{
+    const OkseStackComponent *component = manifest->component;
+    g_autofree char *ref = ref_of(manifest);
+    json_t *properties = json_array(), *parts = children(manifest, with_files);
+    char hex[OKSE_SHA256_HEX];
+    json_t *json =
+        json_pack("{s:s,s:s,s:s,s:s,s:o}", "type", type_of(manifest), "bom-ref", ref, "name", component->name,
+                  "version", plan->stack->version, "hashes", hashes(okse_sha256_hex(&manifest->manifest->digest, hex)));
+
+    add_property(properties, "okse:kind", component->kind);
+    add_origin(json, properties, manifest);
+    json_object_set_new(json, "properties", properties);
+    if (component->spdx != NULL)
+        json_object_set_new(json, "licenses", json_pack("[{s:s}]", "expression", component->spdx));
+    if (strcmp(component->kind, "weights") == 0)
+        json_object_set_new(json, "modelCard", model_card(manifest));
+    if (json_array_size(parts) > 0)
+        json_object_set(json, "components", parts);
+    json_decref(parts);
+    return json;
+}
+
+static json_t *metadata_json(const OksePlan *plan, bool with_files)
+{
+    const OkseStack *stack = plan->stack;
+    g_autofree char *time = okse_text_time(plan->epoch);
+    g_autofree char *sequence = g_strdup_printf("%" G_GUINT64_FORMAT, stack->sequence);
+    json_t *properties = json_array();
+
+    add_property(properties, "okse:country", plan->country);
+    add_property(properties, "okse:sequence", sequence);
+    add_property(properties, "okse:files", with_files ? "listed" : "left out: too many for one document");
+    return json_pack("{s:s,s:{s:s},s:{s:s,s:s,s:s,s:s,s:{s:s}},s:o}", "timestamp", time, "supplier", "name",
+                     stack->vendor_name, "component", "type", "application", "bom-ref", "stack", "name", stack->name,
+                     "version", stack->version, "supplier", "name", stack->vendor_name, "properties", properties);
+}
+
+static GBytes *render(const OksePlan *plan, bool with_files)
+{
+    json_t *components = json_array(), *refs = json_array();
+    g_autoptr(json_t) bom = json_pack("{s:s,s:s,s:i,s:o,s:o,s:[{s:s,s:o}]}", "bomFormat", "CycloneDX", "specVersion",
+                                      "1.6", "version", 1, "metadata", metadata_json(plan, with_files), "components",
+                                      components, "dependencies", "ref", "stack", "dependsOn", refs);
+
+    for (guint i = 1; i < plan->manifests->len; i++) {
+        const OkseManifestPlan *manifest = g_ptr_array_index(plan->manifests, i);
+        json_t *component = component_json(plan, manifest, with_files);
+
+        json_array_append(refs, json_object_get(component, "bom-ref"));
+        json_array_append_new(components, component);
+    }
+    return okse_json_write(bom);
+}
+
+GBytes *okse_bom_cyclonedx(const OksePlan *plan, GError **error)
+{
+    g_autoptr(GBytes) bytes = render(plan, true);
+
+    if (g_bytes_get_size(bytes) > OKSE_LIMIT_METADATA) {
+        g_clear_pointer(&bytes, g_bytes_unref);
+        bytes = render(plan, false);
+    }
+    if (g_bytes_get_size(bytes) <= OKSE_LIMIT_METADATA)
+        return g_steal_pointer(&bytes);
+    okse_fail(error, OKSE_ERROR_INVALID, "sbom.cdx.json: larger than the limit of %u bytes", OKSE_LIMIT_METADATA);
+    return NULL;
+}
