@@ -372,8 +372,14 @@ static bool check_run(Check *check, OkseChecked *checked, GError **error)
     items_make(check);
     units_make(check, earlier != NULL);
     okse_progress_skip(check->checking->progress, check->resumed);
-    if (!okse_jobs_run(check->units->len, check->checking->threads, run_unit, check, &cause))
+    if (!okse_jobs_run(check->units->len, check->checking->threads, run_unit, check, &cause)) {
+        /* A file that somebody cut off meanwhile is refused like any other that changed: it is no short bundle. */
+        if (g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) && !unchanged(check->bundle, error)) {
+            g_error_free(cause);
+            return false;
+        }
         return stopped(check, cause, error);
+    }
     if (!unchanged(check->bundle, error))
         return false;
     results_collect(check, checked);

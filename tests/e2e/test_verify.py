@@ -437,6 +437,13 @@ def test_file_that_is_changed_while_it_is_verified_is_refused(big, slow):
     assert process.returncode == 1 and "was changed while it was being checked" in out + err
 
 
+def test_file_that_is_cut_off_while_it_is_verified_is_refused(big, slow):
+    process = started(big, slow, 2 * SEGMENT // (256 << 10), 1000)
+    os.truncate(big.bundle, big.start + 3 * SEGMENT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "was changed while it was being checked" in out + err, out + err
+
+
 # ---- what is installed
 
 def test_drift_of_a_large_file_is_found_in_any_segment(site):
