@@ -221,6 +221,10 @@ static OkseSource *open_source(const OkseStackComponent *component, int dir_fd, 
     if (component->source == OKSE_SOURCE_PATH)
         return okse_source_open_directory(dir_fd, component->location, origin, error);
     probe = openat(dir_fd, component->location, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (probe < 0 && errno != ENOTDIR) {
+        okse_fail_errno(error, "%s", origin);
+        return NULL;
+    }
     return probe >= 0 ? okse_source_open_directory(dir_fd, component->location, origin, error)
                       : okse_source_open_archive(dir_fd, component->location, origin, error);
 }
