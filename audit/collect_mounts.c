@@ -50,7 +50,9 @@ static const char *encryption_below(const OkseCollection *collection, const char
     g_autofree char *slaves = g_strconcat(path, "/slaves", NULL);
     okse_autofd fd = -1;
     DIR *directory;
+    const struct dirent *entry = NULL;
     const char *answer = NULL;
+    bool good;
 
     if (uuid != NULL && g_str_has_prefix(uuid, "CRYPT-"))
         return "yes";
@@ -60,13 +62,15 @@ static const char *encryption_below(const OkseCollection *collection, const char
     directory = fd < 0 ? NULL : fdopendir(okse_fd_steal(&fd));
     if (directory == NULL)
         return uuid != NULL ? "unknown" : "no";
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    while ((good = okse_directory_next(directory, &entry, slaves, NULL)) && entry != NULL) {
         g_autofree char *next = g_strconcat("/sys/class/block/", entry->d_name, NULL);
         const char *part = *entry->d_name == '.' ? NULL : encryption_below(collection, next, depth + 1);
 
         answer = part == NULL ? answer : answer == NULL ? part : worse(answer, part);
     }
     closedir(directory);
+    if (!good)
+        return "unknown"; /* a device that was not listed may be a plain one */
     return answer != NULL ? answer : "no";
 }
 

@@ -238,7 +238,7 @@ bool okse_make_directories(int dir_fd, const char *path, GError **error)
     return true;
 }
 
-static bool remove_children(int fd, GError **error);
+static bool remove_children(int fd, const char *path, GError **error);
 
 /* NOLINTNEXTLINE(misc-no-recursion): depth is bounded by the path limit of what we install */
 bool okse_remove_tree(int dir_fd, const char *name, GError **error)
@@ -252,30 +252,45 @@ bool okse_remove_tree(int dir_fd, const char *name, GError **error)
     fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return okse_fail_errno(error, "remove %s", name);
-    if (!remove_children(fd, error))
+    if (!remove_children(fd, name, error))
         return false;
     if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0)
         return okse_fail_errno(error, "remove %s", name);
     return true;
 }
 
+bool okse_directory_next(DIR *directory, const struct dirent **entry, const char *name, GError **error)
+{
+    const struct dirent *next;
+
+    do {
+        errno = 0;
+        next = readdir(directory); /* NOLINT(concurrency-mt-unsafe): a stream belongs to one thread */
+    } while (next != NULL && (strcmp(next->d_name, ".") == 0 || strcmp(next->d_name, "..") == 0));
+    if (next == NULL && errno != 0)
+        return okse_fail_errno(error, "read directory %s", name);
+    *entry = next;
+    return true;
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): see okse_remove_tree() */
-static bool remove_children(int fd, GError **error)
+static bool remove_children(int fd, const char *path, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+    bool good;
 
     if (directory == NULL)
-        return okse_fail_errno(error, "read directory");
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            g_ptr_array_add(names, g_strdup(entry->d_name));
+        return okse_fail_errno(error, "read directory %s", path);
+    while ((good = okse_directory_next(directory, &entry, path, error)) && entry != NULL)
+        g_ptr_array_add(names, g_strdup(entry->d_name));
     closedir(directory);
-    for (guint i = 0; i < names->len; i++)
+    for (guint i = 0; good && i < names->len; i++)
         if (!okse_remove_tree(fd, g_ptr_array_index(names, i), error))
             return false;
-    return true;
+    return good;
 }
 
 static bool output_target_check(int dir_fd, const char *name, const char *path, GError **error)

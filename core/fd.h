@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -62,6 +63,10 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error) G
 
 /* okse_open() + okse_read_fd(). "-" is not special here. */
 GBytes *okse_read_path(const char *path, uint64_t limit, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The next entry of a listing, without "." and "..": *entry, NULL at its end; valid until the next call. False when the
+ * listing breaks off, which readdir(3) itself makes look like its end; `name` is for the message. Errors: SYSTEM. */
+bool okse_directory_next(DIR *directory, const struct dirent **entry, const char *name, GError **error);
 
 /* Make directory `path` and its missing parents beneath dir_fd, mode 0755 (umask applies). */
 bool okse_make_directories(int dir_fd, const char *path, GError **error);

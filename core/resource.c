@@ -82,7 +82,9 @@ static bool list_directory(int dir_fd, const char *path, bool directories, GPtrA
     g_autoptr(GError) missing = NULL;
     int fd = okse_open_beneath(dir_fd, *path != '\0' ? path : ".", O_RDONLY | O_DIRECTORY, 0, &missing);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry = NULL;
     struct stat info;
+    bool good;
 
     if (g_error_matches(missing, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
         return true;
@@ -92,15 +94,16 @@ static bool list_directory(int dir_fd, const char *path, bool directories, GPtrA
         g_propagate_error(error, g_steal_pointer(&missing));
         return false;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
+    while ((good = okse_directory_next(directory, &entry, path, error)) && entry != NULL) {
+        if (fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            good = okse_fail_errno(error, "%s/%s", path, entry->d_name);
+            break;
+        }
         if (directories ? S_ISDIR(info.st_mode) : S_ISREG(info.st_mode))
             g_ptr_array_add(names, g_strdup(entry->d_name));
     }
     closedir(directory);
-    return true;
+    return good;
 }
 
 static void list_embedded(const char *directory, bool directories, GPtrArray *names)

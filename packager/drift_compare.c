@@ -49,20 +49,16 @@ GPtrArray *okse_directory_list(int dir_fd, const char *path)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     okse_autofd fd = okse_open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY, 0, NULL);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry = NULL;
+    bool good;
 
     if (directory == NULL)
         return NULL;
     okse_fd_steal(&fd);
-    errno = 0;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            g_ptr_array_add(names, g_strdup(entry->d_name));
-    if (errno != 0) {
-        closedir(directory);
-        return NULL;
-    }
+    while ((good = okse_directory_next(directory, &entry, path, NULL)) && entry != NULL)
+        g_ptr_array_add(names, g_strdup(entry->d_name));
     closedir(directory);
-    return g_steal_pointer(&names);
+    return good ? g_steal_pointer(&names) : NULL;
 }
 
 static const char *type_name(mode_t mode)

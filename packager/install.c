@@ -77,7 +77,8 @@ static bool read_parts(Run *run, GError **error)
         const OksePart *part = g_ptr_array_index(run->parts, i);
 
         if (part->fault != NULL)
-            return okse_fail(error, OKSE_ERROR_REFUSED, "component %s: %s", part->name, part->fault);
+            return okse_fail(error, part->fault_code == OKSE_ERROR_SYSTEM ? OKSE_ERROR_SYSTEM : OKSE_ERROR_REFUSED,
+                             "component %s: %s", part->name, part->fault);
     }
     for (guint i = 0; run->install->models != NULL && i < run->install->models->len; i++)
         if (!sign_part(run, &g_array_index(run->install->models, OkseModelSignature, i), error))

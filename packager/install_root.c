@@ -105,17 +105,19 @@ static bool clean_generations(int fd, GError **error)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+    bool good;
 
     if (directory == NULL)
         return okse_fail_errno(error, "read generations");
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+    while ((good = okse_directory_next(directory, &entry, "generations", error)) && entry != NULL)
         if (g_str_has_prefix(entry->d_name, ".stage-"))
             g_ptr_array_add(names, g_strdup(entry->d_name));
     closedir(directory);
-    for (guint i = 0; i < names->len; i++)
+    for (guint i = 0; good && i < names->len; i++)
         if (!okse_remove_tree(fd, g_ptr_array_index(names, i), error))
             return false;
-    return true;
+    return good;
 }
 
 bool okse_root_clean(int root_fd, GError **error)

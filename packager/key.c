@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #define KEY_PEM_LIMIT (64u << 10) /* a public key file */
+#define KEY_FILE_LIMIT (1u << 20) /* a private key file, PKCS#12 with its chain included */
 #define RSA_BITS_MINIMUM 3072
 #define SM2_DEFAULT_ID "1234567812345678" /* GM/T 0009-2012, section 10; GB/T 35276 */
 
@@ -182,10 +183,33 @@ static EVP_PKEY *store_load(BIO *bio, const UI_METHOD *method, Passphrase *passp
     return pkey;
 }
 
-static EVP_PKEY *file_load(int fd, Passphrase *passphrase, GError **error)
+/* Read here and not by OpenSSL, which takes a failed or interrupted read for the end of the file. */
+static bool file_read(int fd, uint8_t *memory, size_t *length, const char *path, GError **error)
+{
+    size_t used = 0;
+
+    for (;;) {
+        ssize_t got = read(fd, memory + used, KEY_FILE_LIMIT + 1 - used);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return okse_fail_errno(error, "read %s", path);
+        used += (size_t)got;
+        if (used > KEY_FILE_LIMIT)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %u bytes for a key", path,
+                             KEY_FILE_LIMIT);
+        if (got == 0)
+            break;
+    }
+    *length = used;
+    return true;
+}
+
+static EVP_PKEY *memory_load(const uint8_t *memory, size_t length, Passphrase *passphrase)
 {
     UI_METHOD *method = UI_UTIL_wrap_read_pem_callback(passphrase_give, 0);
-    BIO *bio = BIO_new_fd(fd, BIO_NOCLOSE);
+    BIO *bio = BIO_new_mem_buf(memory, (int)length); /* within KEY_FILE_LIMIT */
     EVP_PKEY *pkey;
 
     g_assert(method != NULL && bio != NULL);
@@ -193,6 +217,21 @@ static EVP_PKEY *file_load(int fd, Passphrase *passphrase, GError **error)
     pkey = store_load(bio, method, passphrase);
     BIO_free(bio);
     UI_destroy_method(method);
+    return pkey;
+}
+
+static EVP_PKEY *file_load(int fd, Passphrase *passphrase, GError **error)
+{
+    g_autofree uint8_t *memory = g_malloc(KEY_FILE_LIMIT + 1);
+    EVP_PKEY *pkey = NULL;
+    size_t length = 0;
+    bool good = file_read(fd, memory, &length, passphrase->origin, error);
+
+    if (good)
+        pkey = memory_load(memory, length, passphrase);
+    OPENSSL_cleanse(memory, KEY_FILE_LIMIT + 1);
+    if (!good)
+        return NULL;
     if (pkey == NULL && passphrase->asked && !passphrase->answered)
         okse_fail(error, OKSE_ERROR_INVALID, "%s: the key is encrypted and no passphrase was given (--passphrase-fd N)",
                   passphrase->origin);
@@ -219,7 +258,11 @@ OkseKey *okse_key_open(const char *uri, const OkseKeyAccess *access, GError **er
     fd = okse_open(path, O_RDONLY | O_NOCTTY, 0, error);
     if (fd < 0)
         return NULL;
-    if (fstat(fd, &status) < 0 || S_ISDIR(status.st_mode)) {
+    if (fstat(fd, &status) < 0) {
+        okse_fail_errno(error, "%s", path);
+        return NULL;
+    }
+    if (S_ISDIR(status.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a key file belongs", path);
         return NULL;
     }

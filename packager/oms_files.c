@@ -109,13 +109,12 @@ static bool directory_walk(Walk *walk, const char *path, unsigned depth, GError 
     if (depth > DEPTH_LIMIT)
         good = okse_fail(error, OKSE_ERROR_INVALID, "%s: deeper than %u directories", path, DEPTH_LIMIT);
     while (good) {
-        const struct dirent *entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): one stream, one thread */
+        const struct dirent *entry = NULL;
         g_autofree char *below = NULL;
 
+        good = okse_directory_next(directory, &entry, path[0] != '\0' ? path : ".", error);
         if (entry == NULL)
             break;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
         below = path[0] != '\0' ? g_strconcat(path, "/", entry->d_name, NULL) : g_strdup(entry->d_name);
         good = entry_walk(walk, fd, entry->d_name, below, error);
     }

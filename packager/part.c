@@ -237,8 +237,10 @@ static OksePart *part_read(const GPtrArray *descriptors, const char *version, co
     part->name = g_strdup(annotation(first, OKSE_NOTE_COMPONENT));
     part->kind = g_strdup(kind != NULL ? kind : "");
     part->tree = tree_read(descriptors, version, blobs, part, &cause);
-    if (part->tree == NULL)
+    if (part->tree == NULL) {
         part->fault = g_strdup(cause->message);
+        part->fault_code = cause->code;
+    }
     return part;
 }
 

@@ -15,6 +15,7 @@ typedef struct {
     OkseSha256 archive; /* TAR: the tar blob */
     GBytes *layout;     /* IMAGE: the index.json of its OCI layout directory */
     char *fault;        /* why the tree is not known, or NULL */
+    int fault_code;     /* OkseError of it: SYSTEM when it could not be read, which says nothing about the bundle */
 } OksePart;
 
 /* The bytes of a blob, already compared with its digest. Errors: the caller's. */

@@ -32,13 +32,17 @@ static GPtrArray *entries_of(int dir_fd, const char *path, GError **error)
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     int fd = okse_open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY, 0, error);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry = NULL;
+    bool good;
 
     if (directory == NULL)
         return NULL;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+    while ((good = okse_directory_next(directory, &entry, path, error)) && entry != NULL)
         if (entry->d_name[0] != '.')
             g_ptr_array_add(names, g_strdup(entry->d_name));
     closedir(directory);
+    if (!good)
+        return NULL;
     g_ptr_array_sort(names, compare_names);
     return g_steal_pointer(&names);
 }

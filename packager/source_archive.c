@@ -49,7 +49,14 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Names, names_leave)
 static bool fail_archive(const OkseSource *source, Archive *archive, GError **error)
 {
     const char *text = archive_error_string(archive);
+    int number = archive_errno(archive);
 
+    /* EILSEQ and EINVAL are its words for the format; any other number is the file system's, and its text names a
+     * descriptor */
+    if (number > 0 && number != EILSEQ && number != EINVAL) {
+        errno = number;
+        return okse_fail_errno(error, "read %s", source->origin);
+    }
     return okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", source->origin,
                      text != NULL ? text : "not a readable archive");
 }

@@ -189,13 +189,15 @@ static bool walk(OkseSource *source, int dir_fd, const char *prefix, unsigned de
 {
     int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    bool good = true;
+    g_autofree char *shown = g_strconcat(source->origin, "/", prefix, NULL);
+    const struct dirent *found = NULL;
+    bool good;
 
     if (directory == NULL)
-        return okse_fail_errno(error, "%s/%s", source->origin, prefix);
-    for (struct dirent *found = readdir(directory); good && found != NULL; found = readdir(directory))
-        if (strcmp(found->d_name, ".") != 0 && strcmp(found->d_name, "..") != 0)
-            good = add_name(source, dir_fd, prefix, found->d_name, depth, error);
+        return okse_fail_errno(error, "%s", shown);
+    while ((good = okse_directory_next(directory, &found, shown, error)) && found != NULL)
+        if (!(good = add_name(source, dir_fd, prefix, found->d_name, depth, error)))
+            break;
     closedir(directory);
     return good;
 }

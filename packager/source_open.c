@@ -8,6 +8,10 @@ static OkseSource *open_image(const OkseStackSource *wanted, int dir_fd, const c
 {
     okse_autofd probe = openat(dir_fd, wanted->location, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+    if (probe < 0 && errno != ENOTDIR) {
+        okse_fail_errno(error, "%s", origin);
+        return NULL;
+    }
     return probe >= 0 ? okse_source_open_directory(dir_fd, wanted->location, origin, error)
                       : okse_source_open_archive(dir_fd, wanted->location, origin, error);
 }
