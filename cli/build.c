@@ -143,6 +143,7 @@ static bool sign(const char *path, const BuildOptions *given, const OkseSigningK
     OkseSigning signing = {.key = signer->key,
                            .chain = signer->chain,
                            .role = given->role != NULL ? given->role : "vendor",
+                           .built = true,
                            .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};

@@ -176,6 +176,7 @@ static bool add_statement(const Session *session, GError **error)
     OkseSigning signing = {.key = session->signer.key,
                            .chain = session->signer.chain,
                            .role = given->role != NULL ? given->role : "builder",
+                           .built = true,
                            .tsa = given->tsa,
                            .not_before = OKSE_TIME_NONE,
                            .expires = OKSE_TIME_NONE};

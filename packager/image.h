@@ -26,8 +26,9 @@ typedef struct {
     OkseSha256 index; /* the upstream index, when there is one */
 } OkseImage;
 
-/* reference: tag, digest or TAG@digest (the tag must have that digest), or NULL when there is only one; platform: "os/arch[/variant]" or NULL for all.
- * Errors: NOT_FOUND (no such tag or platform; names what there is), INVALID, SYSTEM. */
+/* reference: tag, digest or TAG@digest (the tag must have that digest), or NULL when there is only one; platform:
+ * "os/arch[/variant]" or NULL for all. Errors: NOT_FOUND (no such tag or platform; names what there is), INVALID,
+ * SYSTEM. */
 OkseImage *okse_image_read(const OkseSource *source, const char *reference, const char *platform,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_image_free(OkseImage *image);

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "packager/oms.h"
 #include "packager/oms_statement.h"
+#include "packager/provenance.h"
 #include "packager/sigstore_bundle.h"
 #include "packager/timestamp.h"
 
@@ -59,12 +60,18 @@ static bool hint_names(const char *hint, const OkseKey *key)
            strcmp(hint, base64) == 0;
 }
 
-/* The roles, and behind them those who may override; NULL at the end. */
+/* The roles, and behind them those who are asked for something else; NULL at the end. */
 static const OkseRole *role_at(const OkseTrust *trust, guint index)
 {
+    const OkseRole *const special[] = {trust->override, trust->provenance};
+
     if (index < trust->roles->len)
         return g_ptr_array_index(trust->roles, index);
-    return index == trust->roles->len ? trust->override : NULL;
+    index -= trust->roles->len;
+    for (guint i = 0; i < G_N_ELEMENTS(special); i++)
+        if (special[i] != NULL && index-- == 0)
+            return special[i];
+    return NULL;
 }
 
 /* The next bare key of the policy from *role, *signer on; NULL at the end. */
@@ -211,6 +218,17 @@ static void claim_show(Case *one)
     verdict->signed_at = okse_text_time(release.signed_at);
 }
 
+static bool provenance_check(Case *one, const OkseStatement *statement)
+{
+    g_autoptr(GError) cause = NULL;
+
+    one->judged->says = OKSE_SAYS_PROVENANCE;
+    if (okse_provenance_check(statement, "provenance", &cause))
+        return true;
+    return g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) ? settle_fatal(one, cause)
+                                                                  : settle(one, "ignored", "%s", cause->message);
+}
+
 static bool content_check(Case *one)
 {
     OkseRelease *release = &one->judged->release;
@@ -227,8 +245,11 @@ static bool content_check(Case *one)
         return settle(one, "rejected", "the statement is about another bundle (identity %s)",
                       okse_sha256_hex(&statement.subject, hex));
     }
-    one->judged->override = okse_statement_overrides(&statement);
-    if (!okse_statement_counts(&statement) && !one->judged->override) {
+    if (strcmp(statement.predicate_type, OKSE_PREDICATE_PROVENANCE) == 0)
+        return provenance_check(one, &statement);
+    if (okse_statement_overrides(&statement))
+        one->judged->says = OKSE_SAYS_OVERRIDE;
+    else if (!okse_statement_counts(&statement)) {
         g_autofree char *shown = okse_text_show(statement.predicate_type, -1, false);
 
         return settle(one, "ignored", "predicate type %s counts for no role", shown);
@@ -256,6 +277,8 @@ static bool time_check(Case *one)
     g_autofree char *clock = okse_text_time(now);
     gint64 limit;
 
+    if (one->judged->says == OKSE_SAYS_PROVENANCE)
+        return true; /* it says when, but nothing that could be over */
     if (release->signed_at > now || release->not_before > now)
         return settle(
             one, "rejected",
@@ -430,7 +453,7 @@ void okse_judge_statement(GBytes *bytes, unsigned index, const OkseBundleFacts *
     Case one = {facts, trust, terms, bundle, judged, NULL, NULL, OKSE_TIME_NONE};
 
     judged->newest = G_MININT64;
-    judged->model = model != NULL;
+    judged->says = model != NULL ? OKSE_SAYS_MODEL : OKSE_SAYS_RELEASE;
     judged->verdict->component = model != NULL ? g_strdup(model->component) : NULL;
     if (bundle == NULL) {
         settle_fatal(&one, cause);

@@ -1,10 +1,12 @@
 #include "packager/sign.h"
 
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/limits.h"
 #include "packager/bundle_tree.h"
 #include "packager/oms.h"
 #include "packager/oms_statement.h"
+#include "packager/provenance.h"
 #include "packager/sign_journal.h"
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
@@ -246,7 +248,6 @@ static bool model_sign(Target *target, const OkseSigning *signing, unsigned inde
             target_again(target, error));
 }
 
-/* Before the release: whoever finds that finds these, too. */
 static bool models_sign(Target *target, const OkseSigning *signing, OkseSigned *made, GError **error)
 {
     made->models = g_ptr_array_new_with_free_func(g_free);
@@ -261,40 +262,83 @@ static bool models_sign(Target *target, const OkseSigning *signing, OkseSigned *
     return true;
 }
 
+/* Sign a payload and have it stamped: everything that can fail outside, before the bundle is touched. */
+static GBytes *payload_seal(const OkseSigning *signing, GBytes *payload, GBytes **signature, GError **error)
+{
+    g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
+    g_autoptr(GBytes) message = okse_dsse_pae(OKSE_DSSE_TYPE, payload), timestamp = NULL;
+    char hint[OKSE_SHA256_HEX];
+    OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
+
+    *signature = okse_key_sign(signing->key, message, error);
+    if (*signature == NULL)
+        return NULL;
+    timestamp = signing->tsa != NULL ? okse_timestamp_fetch(signing->tsa, *signature, error) : NULL;
+    if (signing->tsa != NULL && timestamp == NULL)
+        return NULL;
+    material.timestamp = timestamp;
+    return okse_sigstore_write(payload, *signature, &material);
+}
+
+static GBytes *provenance_make(const OkseBundle *bundle, const OkseSigning *signing, GError **error)
+{
+    GBytes *bytes = okse_bundle_document(bundle, "lock.json");
+    g_autoptr(json_t) lock = okse_json_read(bytes, OKSE_LIMIT_METADATA, "lock.json", error);
+    OkseProvenance provenance = {.name = okse_bundle_name(bundle),
+                                 .version = okse_bundle_version(bundle),
+                                 .country = okse_bundle_country(bundle),
+                                 .sequence = okse_bundle_sequence(bundle),
+                                 .lock = lock,
+                                 .key_id = okse_key_id(signing->key),
+                                 .finished = signing->signed_at};
+    g_autoptr(GBytes) payload = NULL, signature = NULL;
+
+    if (lock == NULL)
+        return NULL;
+    payload = okse_provenance_write(&provenance, okse_bundle_identity(bundle));
+    return payload_seal(signing, payload, &signature, error);
+}
+
+static bool may_sign(const Target *target, const OkseSigning *signing, GError **error)
+{
+    const OkseChecking checking = {.both = true, .progress = signing->progress}; /* who signs stands for both */
+
+    if (signing->rollback_from > 0 && signing->rollback_from <= okse_bundle_sequence(target->bundle))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: has sequence %" G_GUINT64_FORMAT ", which is not below %" G_GUINT64_FORMAT
+                         ": there is nothing to go back from",
+                         target->path, okse_bundle_sequence(target->bundle), signing->rollback_from);
+    return policy_holds(target, signing, error) &&
+           ((!signing->check && signing->policy == NULL) || okse_bundle_check(target->bundle, &checking, NULL, error));
+}
+
+/* The release comes last: whoever finds it finds the others, too. */
+static bool statements_put(Target *target, const OkseSigning *signing, GBytes *provenance, GBytes *release,
+                           OkseSigned *made, GError **error)
+{
+    OkseSigned put = {0};
+
+    return models_sign(target, signing, made, error) &&
+           (provenance == NULL ||
+            (statement_put(target, &(OkseNewStatement){provenance, OKSE_PREDICATE_PROVENANCE, NULL}, &put, error) &&
+             target_again(target, error))) &&
+           statement_put(target, &(OkseNewStatement){release, predicate_of(signing), NULL}, made, error);
+}
+
 bool okse_sign_bundle(const char *path, const OkseSigning *signing, OkseSigned *made, GError **error)
 {
     g_auto(Target) target = {.fd = -1};
     g_auto(OkseSigned) result = {0};
-    g_autoptr(GBytes) payload = NULL, message = NULL, sigstore = NULL, timestamp = NULL;
-    g_autoptr(GPtrArray) certificates = signing->chain != NULL ? okse_certificates_der(signing->chain) : NULL;
-    const OkseChecking checking = {.both = true, .progress = signing->progress}; /* who signs stands for both */
-    char hint[OKSE_SHA256_HEX];
-    OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(signing->key), hint), certificates, NULL};
+    g_autoptr(GBytes) payload = NULL, release = NULL, provenance = NULL;
 
-    if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error))
-        return false;
-    if (signing->rollback_from > 0 && signing->rollback_from <= okse_bundle_sequence(target.bundle))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         "%s: has sequence %" G_GUINT64_FORMAT ", which is not below %" G_GUINT64_FORMAT
-                         ": there is nothing to go back from",
-                         path, okse_bundle_sequence(target.bundle), signing->rollback_from);
-    if (!policy_holds(&target, signing, error))
-        return false;
-    if ((signing->check || signing->policy != NULL) && !okse_bundle_check(target.bundle, &checking, NULL, error))
-        return false;
-    if (!models_sign(&target, signing, &result, error))
+    if (!chain_fits(signing, error) || !target_open(&target, path, &result.restored, error) ||
+        !may_sign(&target, signing, error))
         return false;
     payload = payload_make(target.bundle, signing);
-    message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
-    result.signature = okse_key_sign(signing->key, message, error);
-    if (result.signature == NULL)
-        return false;
-    timestamp = signing->tsa != NULL ? okse_timestamp_fetch(signing->tsa, result.signature, error) : NULL;
-    if (signing->tsa != NULL && timestamp == NULL)
-        return false;
-    material.timestamp = timestamp;
-    sigstore = okse_sigstore_write(payload, result.signature, &material);
-    if (!statement_put(&target, &(OkseNewStatement){sigstore, predicate_of(signing), NULL}, &result, error))
+    release = payload_seal(signing, payload, &result.signature, error);
+    provenance = release != NULL && signing->built ? provenance_make(target.bundle, signing, error) : NULL;
+    if (release == NULL || (signing->built && provenance == NULL) ||
+        !statements_put(&target, signing, provenance, release, &result, error))
         return false;
     *made = result;
     result = (OkseSigned){0};

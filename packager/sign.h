@@ -22,6 +22,7 @@ typedef struct {
     const char *reason;      /* of the override */
     const OkseKey *model_key; /* signs each weights component, too (OpenSSF Model Signing); NULL: nobody does */
     const OkseCertificates *model_chain; /* of model_key, or NULL */
+    bool built;                          /* the caller has just built it: say from what, too (SLSA provenance) */
     const char *tsa;        /* URL of a time-stamping authority, asked before anything is written; or NULL */
     bool check;             /* hash the whole payload first */
     OkseProgress *progress; /* of that; may be NULL */

@@ -89,6 +89,8 @@ void okse_trust_free(OkseTrust *trust)
     g_array_unref(trust->minimum_sequence);
     if (trust->override != NULL)
         role_free(trust->override);
+    if (trust->provenance != NULL)
+        role_free(trust->provenance);
     g_free(trust);
 }
 
@@ -340,12 +342,13 @@ static OkseRole *role_take(Reader *reader, const char *name, const OkseNode *nod
     return role;
 }
 
-static void override_take(Reader *reader, OkseMap *map)
+/* Signers who are asked for something else than a role's signature. */
+static void special_take(Reader *reader, OkseMap *map, const char *key, OkseRole **role)
 {
     const OkseNode *node = NULL;
 
-    if (okse_map_take_node(map, "override", OKSE_OPTIONAL, &node))
-        reader->trust->override = role_take(reader, "override", node, okse_node_place(node));
+    if (okse_map_take_node(map, key, OKSE_OPTIONAL, &node))
+        *role = role_take(reader, key, node, okse_node_place(node));
 }
 
 static void roles_take(Reader *reader, OkseMap *map)
@@ -397,7 +400,8 @@ static void document_take(Reader *reader, const OkseNode *root)
     crls_take(reader, map);
     algorithms_take(reader, map);
     roles_take(reader, map);
-    override_take(reader, map);
+    special_take(reader, map, "override", &reader->trust->override);
+    special_take(reader, map, "provenance", &reader->trust->provenance);
     minimums_take(reader, map);
     duration_take(reader, map, "maximum_age", &reader->trust->maximum_age);
     okse_map_take_flag(map, "shared_signers", OKSE_OPTIONAL, &reader->trust->shared_signers);

@@ -35,6 +35,7 @@ typedef struct {
     GStrv algorithms;         /* never empty */
     GPtrArray *roles;         /* OkseRole, in the order of the file, at least one */
     OkseRole *override;       /* who may order that a lower sequence is accepted; NULL: nobody */
+    OkseRole *provenance;     /* who must say what it was built from; NULL: not asked */
     GArray *minimum_sequence; /* OkseMinimum */
     gint64 maximum_age;       /* seconds; 0: none */
     bool shared_signers;      /* one key may count for two roles, with a signature for each */

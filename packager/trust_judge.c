@@ -195,7 +195,7 @@ static void rollback_judge(const Court *court, uint64_t highest)
     for (unsigned i = 0; role != NULL && i < court->count; i++) {
         OkseJudged *judged = &court->judged[i];
 
-        if (!judged->valid || !judged->override || judged->release.rollback_from != highest ||
+        if (!judged->valid || judged->says != OKSE_SAYS_OVERRIDE || judged->release.rollback_from != highest ||
             !signature_counts(court, &tally, role, judged))
             continue;
         counted++;
@@ -246,13 +246,36 @@ static void role_judge(const Court *court, Tally *tally, const OkseRole *role)
     unsigned counted = 0;
 
     for (unsigned i = 0; i < court->count; i++)
-        if (court->judged[i].valid && !court->judged[i].override && !court->judged[i].model &&
+        if (court->judged[i].valid && court->judged[i].says == OKSE_SAYS_RELEASE &&
             strcmp(court->judged[i].release.role, role->name) == 0)
             counted += signature_counts(court, tally, role, &court->judged[i]);
     if (counted < role->threshold && g_strcmp0(court->terms->except_role, role->name) != 0)
         okse_verification_refuse(court->verification,
                                  "role '%s': %u of %u needed signatures (sign with: okse sign %s --role %s --key KEY)",
                                  role->name, counted, role->threshold, court->terms->shown, role->name);
+}
+
+/* What it was built from, said by those whom the policy asks. */
+static void provenance_judge(const Court *court)
+{
+    const OkseRole *role = court->trust->provenance;
+    Tally tally = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    unsigned counted = 0;
+
+    for (unsigned i = 0; i < court->count; i++) {
+        if (!court->judged[i].valid || court->judged[i].says != OKSE_SAYS_PROVENANCE)
+            continue;
+        if (role != NULL)
+            counted += signature_counts(court, &tally, role, &court->judged[i]);
+        else
+            court->judged[i].verdict->status = "ignored"; /* the policy does not ask; no reason to say more */
+    }
+    g_hash_table_unref(tally.used);
+    if (role != NULL && counted < role->threshold)
+        okse_verification_refuse(court->verification,
+                                 "provenance: %u of %u needed statements (okse build --key and okse rebuild --key "
+                                 "write them)",
+                                 counted, role->threshold);
 }
 
 static void roles_judge(const Court *court)
@@ -263,16 +286,17 @@ static void roles_judge(const Court *court)
         role_judge(court, &tally, g_ptr_array_index(court->trust->roles, i));
     for (unsigned i = 0; i < court->count; i++) {
         OkseSignatureVerdict *verdict = court->judged[i].verdict;
-        bool asked = court->judged[i].model;
+        OkseSays says = court->judged[i].says;
+        bool asked = false;
 
         for (guint j = 0; j < court->trust->roles->len; j++) {
             const OkseRole *role = g_ptr_array_index(court->trust->roles, j);
 
             asked = asked || g_strcmp0(role->name, verdict->role) == 0;
         }
-        if (court->judged[i].valid && court->judged[i].override && verdict->reason == NULL)
+        if (court->judged[i].valid && says == OKSE_SAYS_OVERRIDE && verdict->reason == NULL)
             verdict_note(verdict, "ignored", "an override that nothing here needs");
-        else if (court->judged[i].valid && !court->judged[i].override && !asked)
+        else if (court->judged[i].valid && says == OKSE_SAYS_RELEASE && !asked)
             verdict_note(verdict, "ignored", "the trust policy asks for no role '%s'", verdict->role);
     }
     g_hash_table_unref(tally.used);
@@ -317,6 +341,7 @@ OkseVerification *okse_trust_judge(const OkseBundleFacts *facts, const GPtrArray
         okse_verification_refuse(verification, "the bundle carries no signature");
     state_judge(&court);
     roles_judge(&court);
+    provenance_judge(&court);
     crls_judge(&court);
     for (guint i = 0; i < statements->len; i++)
         verification->verified = verification->verified && !judged[i].fatal;

@@ -41,6 +41,12 @@ static void roles_describe(GString *text, const OkseTrust *trust)
         for (guint j = 0; j < role->signers->len; j++)
             signer_describe(text, g_ptr_array_index(role->signers, j));
     }
+    if (trust->provenance != NULL) {
+        g_string_append_printf(text, "What it was built from must be said by at least %u of\n",
+                               trust->provenance->threshold);
+        for (guint i = 0; i < trust->provenance->signers->len; i++)
+            signer_describe(text, g_ptr_array_index(trust->provenance->signers, i));
+    }
     if (trust->override != NULL) {
         g_string_append_printf(text, "A lower sequence than before is accepted when ordered by at least %u of\n",
                                trust->override->threshold);
@@ -116,6 +122,8 @@ static const char template_head[] =
     "\n";
 
 static const char template_tail[] =
+    "# Who must say what it was built from (SLSA provenance, which okse build --key writes); default: not asked.\n"
+    "# provenance: {threshold: 1, signers: [{key: keys/builder.pub}]}\n"
     "# Who may order that a lower sequence than before is accepted (okse sign --rollback-from); default: nobody.\n"
     "# override: {threshold: 1, signers: [{key: keys/operator.pub}]}\n"
     "\n"

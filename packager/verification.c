@@ -1,6 +1,7 @@
 #include "packager/verification.h"
 
 #include "core/text.h"
+#include "packager/provenance.h"
 #include "packager/statement.h"
 
 #include <string.h>
@@ -156,7 +157,8 @@ GBytes *okse_verification_record(const OkseVerified *verified, const OkseVerifyi
 static void signature_words(GString *text, const OkseSignatureVerdict *verdict)
 {
     g_autofree char *model = verdict->component != NULL ? g_strdup_printf("weights %s", verdict->component) : NULL;
-    const char *what = model != NULL ? model : verdict->role != NULL ? verdict->role : "?";
+    bool built = g_strcmp0(verdict->predicate, OKSE_PREDICATE_PROVENANCE) == 0;
+    const char *what = model != NULL ? model : verdict->role != NULL ? verdict->role : built ? "provenance" : "?";
     g_autofree char *role = okse_text_show(what, -1, false);
     g_autofree char *signer = okse_text_show(verdict->signer != NULL ? verdict->signer : "unknown signer", -1, false);
 

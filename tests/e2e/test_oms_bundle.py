@@ -103,7 +103,7 @@ def test_it_is_a_referrer_of_the_weights(vendor):
         if data.startswith(b'{"annotations"') and json.loads(data).get("subject", {}).get("digest") == manifest:
             found.append(json.loads(data)["annotations"]["dev.sigstore.bundle.predicateType"])
     assert found == [OMS]
-    assert sorted(s["predicateType"] for s in told["statements"]) == sorted([OMS, "urn:okse:release:v1"])
+    assert {s["predicateType"] for s in told["statements"]} >= {OMS, "urn:okse:release:v1"}
 
 
 def test_a_key_that_cannot_says_so(okse):
@@ -209,7 +209,7 @@ def test_a_signature_over_other_files_refuses_the_bundle(vendor):
 
 def test_a_release_statement_is_no_model_signature(vendor):
     vendor.build("--no-oms", status=0)
-    (release,) = [data for data in blobs(vendor) if b"dsseEnvelope" in data]
+    (release,) = [data for data in blobs(vendor) if b"dsseEnvelope" in data and "urn:okse:release" in payload_of(data)]
     graft(vendor, release + b" ", predicate="urn:okse:release:v1")
     assert "must be a model signature" in reasons(vendor.verify(status=1))
 
@@ -219,7 +219,8 @@ def test_a_model_signature_about_the_bundle_counts_for_nothing(vendor):
     (theirs,) = [data for data in blobs(vendor) if b"dsseEnvelope" in data and OMS in payload_of(data)]
     vendor.build("--no-oms", status=0)
     graft(vendor, theirs, component=None)
-    assert [s["status"] for s in vendor.verify()["signatures"]] == ["valid", "rejected"]
+    (row,) = [s for s in vendor.verify()["signatures"] if s["predicate_type"] == OMS]
+    assert row["status"] == "rejected"
 
 
 def graft(vendor, sigstore, component="minilm", predicate=OMS):

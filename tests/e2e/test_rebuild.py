@@ -123,7 +123,7 @@ def test_a_builder_signs_only_what_is_the_same(okse, first, tmp_path):
     assert rebuild(okse, tmp_path, "--key", key.path, status=0).json["signed"]
     for path in (other, first.path):
         shown = okse("inspect", path, "--json", status=0).json
-        assert shown["identity"] == first.identity and len(shown["statements"]) == 1
+        assert shown["identity"] == first.identity and len(shown["statements"]) == 2  # what it was built from, and the release
     before = first.path.read_bytes()
     change("model/config.json", "x")(tmp_path / "second")
     assert not rebuild(okse, tmp_path, "--key", key.path, status=1).json["signed"]
