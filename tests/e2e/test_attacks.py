@@ -69,8 +69,10 @@ def test_04_wrong_statement_type_and_predicate_type(signer):
     site, key, trust = signer
     value = signing.statement(site.identity, _type="https://in-toto.io/Statement/v0.1")
     refused(site, trust, signing.signed(key, value), words="'_type'")
-    value = signing.statement(site.identity, predicateType="https://slsa.dev/provenance/v1")
+    value = signing.statement(site.identity, predicateType="https://example.org/other/v1")
     refused(site, trust, signing.signed(key, value), words="counts for no role")
+    value = signing.statement(site.identity, predicateType="https://slsa.dev/provenance/v1")
+    refused(site, trust, signing.signed(key, value), words="buildDefinition")
 
 
 def test_05_subject_of_another_bundle(signer):
