@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
@@ -112,7 +113,7 @@ static const OkseCheckpoint *checkpoint_open(Session *session)
 {
     if (session->state == NULL || session->verifying.stream)
         return NULL;
-    session->checkpoint = okse_checkpoint_open(session->state_fd, session->fd);
+    session->checkpoint = okse_checkpoint_open(session->state_fd, session->fd, (gint64)time(NULL));
     if (okse_checkpoint_note(session->checkpoint) != NULL)
         okse_note("note: everything is checked: %s", okse_checkpoint_note(session->checkpoint));
     return session->checkpoint;

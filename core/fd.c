@@ -306,7 +306,7 @@ static bool output_target_check(int dir_fd, const char *name, const char *path, 
     return true;
 }
 
-bool okse_output_open(OkseOutput *output, const char *path, GError **error)
+bool okse_output_prepare(OkseOutput *output, const char *path, GError **error)
 {
     g_autofree char *directory = g_path_get_dirname(path);
 
@@ -315,13 +315,19 @@ bool okse_output_open(OkseOutput *output, const char *path, GError **error)
     if (strcmp(output->name, "/") == 0 || strcmp(output->name, ".") == 0 || g_str_has_suffix(path, "/"))
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a file belongs", path);
     output->dir_fd = okse_open_directory(directory, error);
-    if (output->dir_fd < 0 || !output_target_check(output->dir_fd, output->name, path, error))
-        return false;
+    return output->dir_fd >= 0 && output_target_check(output->dir_fd, output->name, path, error);
+}
+
+bool okse_output_create(OkseOutput *output, GError **error)
+{
     output->part = g_strdup_printf(".%s.part-%ld", output->name, (long)getpid());
     output->fd = openat(output->dir_fd, output->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (output->fd < 0)
-        return okse_fail_errno(error, "write %s", path);
-    return true;
+    return output->fd >= 0 || okse_fail_errno(error, "write %s", output->path);
+}
+
+bool okse_output_open(OkseOutput *output, const char *path, GError **error)
+{
+    return okse_output_prepare(output, path, error) && okse_output_create(output, error);
 }
 
 bool okse_output_finish(OkseOutput *output, GError **error)

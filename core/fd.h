@@ -89,6 +89,9 @@ typedef struct {
     }
 
 bool okse_output_open(OkseOutput *output, const char *path, GError **error);
+/* The same in two steps: everything but the temporary file, and that. */
+bool okse_output_prepare(OkseOutput *output, const char *path, GError **error);
+bool okse_output_create(OkseOutput *output, GError **error);
 /* Sync, then rename over the final name (an existing regular file is replaced in the same instant), then sync the
  * directory. */
 bool okse_output_finish(OkseOutput *output, GError **error);

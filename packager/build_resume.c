@@ -82,23 +82,26 @@ static bool is_still_there(const OkseOutput *output, int fd)
            named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
-/* Take the output's temporary name over to the one that the next build finds. */
+/* Under the temporary name that the next build finds. */
 static bool take_part(OkseOutput *output)
 {
-    g_autofree char *own = g_steal_pointer(&output->part);
+    const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     okse_autofd fd = -1;
+    bool made;
 
     output->part = g_strdup_printf(".%s.part", output->name);
-    fd = openat(output->dir_fd, output->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
-    if (fd < 0 || !is_private(fd) || flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_still_there(output, fd)) {
-        g_free(output->part);
-        output->part = g_steal_pointer(&own);
-        return false;
+    fd = openat(output->dir_fd, output->part, flags | O_CREAT | O_EXCL, 0644);
+    made = fd >= 0;
+    if (!made)
+        fd = openat(output->dir_fd, output->part, flags);
+    if (fd >= 0 && is_private(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_still_there(output, fd)) {
+        output->fd = okse_fd_steal(&fd);
+        return true;
     }
-    unlinkat(output->dir_fd, own, 0);
-    okse_fd_clear(&output->fd);
-    output->fd = okse_fd_steal(&fd);
-    return true;
+    if (made)
+        unlinkat(output->dir_fd, output->part, 0);
+    g_clear_pointer(&output->part, g_free);
+    return false;
 }
 
 bool okse_resume_open(OkseOutput *output, const char *path, OkseResume **resume, GError **error)
@@ -106,10 +109,10 @@ bool okse_resume_open(OkseOutput *output, const char *path, OkseResume **resume,
     g_autoptr(OkseResume) opened = NULL;
 
     *resume = NULL;
-    if (!okse_output_open(output, path, error))
+    if (!okse_output_prepare(output, path, error))
         return false;
     if (!take_part(output))
-        return true;
+        return okse_output_create(output, error);
     opened = g_new0(OkseResume, 1);
     opened->dir_fd = fcntl(output->dir_fd, F_DUPFD_CLOEXEC, 0);
     opened->name = g_strconcat(output->part, ".journal", NULL);

@@ -109,14 +109,14 @@ static gboolean digest_equal(gconstpointer a, gconstpointer b)
     return okse_sha256_equal(a, b);
 }
 
-OkseCheckpoint *okse_checkpoint_open(int directory_fd, int bundle_fd)
+OkseCheckpoint *okse_checkpoint_open(int directory_fd, int bundle_fd, gint64 now)
 {
     OkseCheckpoint *checkpoint = g_new0(OkseCheckpoint, 1);
     const char *why;
 
     checkpoint->directory_fd = directory_fd;
     checkpoint->bundle_fd = bundle_fd;
-    checkpoint->started = okse_text_time(g_get_real_time() / G_USEC_PER_SEC);
+    checkpoint->started = okse_text_time(now);
     checkpoint->blobs = g_hash_table_new(digest_hash, digest_equal);
     why = marks_take(checkpoint);
     if (why != NULL) {

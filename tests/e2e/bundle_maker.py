@@ -3,6 +3,7 @@
 install_bundle.py lays out blobs; this file adds the documents that Okse generates (lock, configs, model annotations)."""
 import fnmatch
 import json
+import math
 import os
 import pathlib
 
@@ -39,6 +40,24 @@ def model_kind(path):
         if fnmatch.fnmatchcase(path.rsplit("/", 1)[-1].lower(), row["pattern"]):
             return row["kind"], row.get("format")
     raise AssertionError(path)
+
+
+def says(files):
+    """What docs/weights.md takes from config.json and from safetensors headers: the architecture, and one type's count."""
+    told, counts = {}, {}
+    for path, data in files.items():
+        data = data[0] if isinstance(data, tuple) else data
+        if path == "config.json":
+            told["architecture"] = json.loads(data)["model_type"]
+        if path.endswith(".safetensors"):
+            length = int.from_bytes(data[:8], "little")
+            for name, tensor in json.loads(data[8:8 + length]).items():
+                if name != "__metadata__":
+                    counts[tensor["dtype"]] = counts.get(tensor["dtype"], 0) + math.prod(tensor["shape"])
+    if counts:
+        (dtype, count), = counts.items()
+        told |= {"precision": {"U8": "uint8", "F32": "float32"}[dtype], "paramSize": f"{count / 1000:.1f}k"}
+    return told
 
 
 class Stack:
@@ -99,7 +118,7 @@ class Stack:
         config = canonical({
             "descriptor": {"name": name, "version": self.version, "vendor": self.vendor["name"]}
             | ({"licenses": [license]} if license else {}),
-            "config": {"format": formats[0]} if formats else {},
+            "config": ({"format": formats[0]} if formats else {}) | says(files),
             "modelfs": {"type": "layers", "diffIds": [digest(data) for data in part.payload]}})
         part.manifests.append((ib.component_manifest("application/vnd.cncf.model.manifest.v1+json", (
             "application/vnd.cncf.model.config.v1+json", config), layers), None))

@@ -87,7 +87,7 @@ def test_a_build_shares_the_blocks_of_its_sources(okse, tmp_path, disk, kind):
     assert copied["reflink"] >= result["payload"] - 3 * 4096 - 3 and copied["copy_file_range"] == 0
     assert result["needed"] < result["payload"] / 100
     plain = build_json(okse, stack, tmp_path / "plain.okse", "--copy", "plain")
-    assert payload_of(plain) == {"reflink": 0, "copy_file_range": 0, "written": plain["payload"]}
+    assert payload_of(plain) == {"reflink": 0, "copy_file_range": 0, "written": plain["payload"], "kept": 0}
     assert plain["identity"] == result["identity"]
     assert (tmp_path / "plain.okse").read_bytes() == (place.path / "o.okse").read_bytes()
     bundle = Bundle(place.path / "o.okse")
@@ -218,7 +218,7 @@ def test_small_files_and_tails_are_written_even_when_sharing_is_demanded(okse, d
     for name, size in (("one", 1), ("below", 4095), ("block", 4096), ("above", 4097)):
         write(place.path / "data" / name, noise(name, size))
     result = build_json(okse, simple(place.path), place.path / "o.okse", "--copy", "reflink")
-    assert payload_of(result) == {"reflink": 8192, "copy_file_range": 0, "written": 1 + 4095 + 1}
+    assert payload_of(result) == {"reflink": 8192, "copy_file_range": 0, "written": 1 + 4095 + 1, "kept": 0}
     plain = build(okse, place.path / "stack.yaml", place.path / "p.okse", words=("--copy", "plain"))
     assert plain.path.read_bytes() == (place.path / "o.okse").read_bytes()
 
@@ -246,7 +246,7 @@ def test_an_install_shares_the_blocks_of_the_bundle(okse, disk, kind):
     assert site.status()["clean"] is True
     shared, site.root = site.root, place.path / "plain"
     copied = installed(site, "--copy", "plain")["copied"]
-    assert copied == {"reflink": 0, "copy_file_range": 0, "written": result["bytes"]}
+    assert copied == {"reflink": 0, "copy_file_range": 0, "written": result["bytes"], "kept": 0}
     assert tree(site.root / "current/model/") == tree(shared / "current/model/")
 
 
