@@ -11,7 +11,19 @@ import small_bundle
 from test_attacks import chain_bundle, stamped_bundle
 from test_trust import site  # noqa: F401 (fixture)
 
-NOW = "2027-01-01"
+TODAY = time.time()
+
+
+def day(days, form="%Y-%m-%dT%H:%M:%SZ"):
+    """So many days from today: the authorities of the tests begin today, whenever that is."""
+    return time.strftime(form, time.gmtime(TODAY + days * 86400))
+
+
+def der_day(days):
+    return day(days, "%Y%m%d%H%M%SZ")
+
+
+NOW = day(38)
 
 
 @pytest.fixture
@@ -23,7 +35,7 @@ def hall(site, tmp_path):
     site.certificate = site.authority.issue(site.leaf, "/CN=Leaf")
     site.ministers = [site.key("one"), site.key("two")]
     site.state = site.directory / "state"
-    site.authority.crl(site.directory / "list.crl", "-crl_lastupdate", "20261201000000Z", "-crl_nextupdate", "20450101000000Z")
+    site.authority.crl(site.directory / "list.crl", "-crl_lastupdate", der_day(7), "-crl_nextupdate", der_day(7000))
     return site
 
 
@@ -50,7 +62,7 @@ def both(hall, **predicate):
 
 def short(hall):
     """A certificate of the leaf's key that has expired by NOW, and holds while the test runs."""
-    return hall.authority.issue(hall.leaf, "/CN=Leaf", end="20261231000000Z", path=hall.directory / "short.crt")
+    return hall.authority.issue(hall.leaf, "/CN=Leaf", end=der_day(37), path=hall.directory / "short.crt")
 
 
 def seen(hall, **stack):
@@ -86,7 +98,7 @@ def expired_certificate_with_timestamp(hall):
 def revoked_before_the_timestamp(hall):
     hall.authority.revoke(hall.certificate)
     time.sleep(1.1)
-    hall.authority.crl(hall.directory / "list.crl", "-crl_nextupdate", "20450101000000Z")
+    hall.authority.crl(hall.directory / "list.crl", "-crl_nextupdate", der_day(7000))
     return [vendor(hall, stamp=True), *both(hall)], policy(hall), []
 
 
@@ -94,18 +106,18 @@ def revoked_after_the_timestamp(hall):
     statement = vendor(hall, stamp=True)
     time.sleep(1.1)
     hall.authority.revoke(hall.certificate)
-    hall.authority.crl(hall.directory / "list.crl", "-crl_nextupdate", "20450101000000Z")
+    hall.authority.crl(hall.directory / "list.crl", "-crl_nextupdate", der_day(7000))
     return [statement, *both(hall)], policy(hall), []
 
 
 def stale_crl(hall):
-    hall.authority.crl(hall.directory / "list.crl", "-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20450101000000Z")
+    hall.authority.crl(hall.directory / "list.crl", "-crl_lastupdate", der_day(-327), "-crl_nextupdate", der_day(7000))
     return good(hall)
 
 
 def missing_crl(hall):
     other = signing.Authority(hall.directory, "Elsewhere")
-    other.crl(hall.directory / "elsewhere.crl", "-crl_lastupdate", "20261201000000Z", "-crl_nextupdate", "20450101000000Z")
+    other.crl(hall.directory / "elsewhere.crl", "-crl_lastupdate", der_day(7), "-crl_nextupdate", der_day(7000))
     return [vendor(hall), *both(hall)], policy(hall, "elsewhere.crl"), []
 
 
@@ -127,7 +139,7 @@ def equal_sequence(hall):
 
 
 def expired_statement(hall):
-    return [vendor(hall, expires="2026-12-31T00:00:00Z"), *both(hall)], policy(hall), []
+    return [vendor(hall, expires=day(37)), *both(hall)], policy(hall), []
 
 
 def future_statement(hall):
@@ -137,13 +149,13 @@ def future_statement(hall):
 def clock_behind(hall):
     os.makedirs(hall.state, exist_ok=True)
     seen(hall, sequence=11, version="0.9.0")
-    return [vendor(hall), *both(hall)], policy(hall), ["--state", hall.state, "--at", "2026-06-01"]
+    return [vendor(hall), *both(hall)], policy(hall), ["--state", hall.state, "--at", day(-176)]
 
 
 def all_at_once(hall):
     """Expired certificate, a statement too few of another role, that one expired too, and a step back."""
     seen(hall, sequence=13, version="1.1.0")
-    return ([vendor(hall, short(hall)), ministry(hall, 0, expires="2026-12-31T00:00:00Z"), ministry(hall, 1)], policy(hall),
+    return ([vendor(hall, short(hall)), ministry(hall, 0, expires=day(37)), ministry(hall, 1)], policy(hall),
             ["--state", hall.state, "--expect", "0" * 64, "--country", "SA"])
 
 
@@ -151,7 +163,7 @@ CASES = {
     good: [],
     one_role_missing: ["role 'ministry': 0 of 2"],
     threshold_not_reached: ["role 'ministry': 1 of 2"],
-    expired_certificate: ["expired on 2026-12-31", "role 'vendor': 0 of 1"],
+    expired_certificate: [f"expired on {day(37)[:10]}", "role 'vendor': 0 of 1"],
     expired_certificate_with_timestamp: [],
     revoked_before_the_timestamp: ["was revoked on", "role 'vendor': 0 of 1"],
     revoked_after_the_timestamp: [],
@@ -160,10 +172,10 @@ CASES = {
     badly_signed_crl: ["not signed by the authority it names"],
     lower_sequence: ["rolled back"],
     equal_sequence: ["equivocation"],
-    expired_statement: ["expired on 2026-12-31", "role 'vendor': 0 of 1"],
+    expired_statement: [f"expired on {day(37)[:10]}", "role 'vendor': 0 of 1"],
     future_statement: ["from the future", "role 'vendor': 0 of 1"],
     clock_behind: ["clock is behind"],
-    all_at_once: ["expired on 2026-12-31", "role 'vendor': 0 of 1", "role 'ministry': 1 of 2", "rolled back", "expected was",
+    all_at_once: [f"expired on {day(37)[:10]}", "role 'vendor': 0 of 1", "role 'ministry': 1 of 2", "rolled back", "expected was",
                   "destination VN"],
 }
 
