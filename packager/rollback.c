@@ -112,14 +112,15 @@ static json_t *generations_json(int root_fd, const OkseState *state, const char 
         const OkseInstalled *item = g_ptr_array_index(state->installed, i);
         g_autoptr(GError) missing = NULL;
         okse_autofd fd = okse_root_generation(root_fd, item->generation, &missing);
-        bool gone = g_error_matches(missing, OKSE_ERROR, OKSE_ERROR_NOT_FOUND); /* unreadable is not gone */
+        bool present =
+            fd >= 0 || !g_error_matches(missing, OKSE_ERROR, OKSE_ERROR_NOT_FOUND); /* unreadable is not gone */
         char identity[OKSE_SHA256_TEXT];
 
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:b}", "generation",
                                               item->generation, "identity", okse_sha256_text(&item->identity, identity),
                                               "name", item->name, "version", item->version, "sequence",
                                               (json_int_t)item->sequence, "installed_at", item->at, "current",
-                                              g_strcmp0(item->generation, current) == 0, "present", !gone));
+                                              g_strcmp0(item->generation, current) == 0, "present", present));
     }
     return list;
 }

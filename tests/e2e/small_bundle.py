@@ -95,6 +95,25 @@ def graft(path, subject, kind, sigstore, predicate):
     path.write_bytes(data[:at + 512] + canonical(document).ljust(size) + data[at + 512 + size:-1024] + tail + bytes(1024))
 
 
+def claim(path, size):
+    """Append a statement that is `size` bytes long, as a hole: what it says is never read by an honest reader."""
+    data = path.read_bytes()
+    at = data.index(b"index.json\0")
+    slot = int(data[at + 124:at + 135], 8)
+    document = json.loads(data[at + 512:at + 512 + slot])
+    first = document["manifests"][0]["digest"].removeprefix("sha256:").encode()
+    behind = data.index(b"blobs/sha256/" + first) + 512
+    statement = json.loads(statement_manifest(data[behind:behind + document["manifests"][0]["size"]], b"hole"))
+    statement["layers"][0]["size"] = size
+    statement = canonical(statement)
+    document["manifests"].append(descriptor(OCI + "image.manifest.v1+json", statement, artifactType=SIGSTORE))
+    with open(path, "wb") as file:
+        file.write(data[:at + 512] + canonical(document).ljust(slot) + data[at + 512 + slot:-1024])
+        file.write(header("blobs/sha256/" + sha(statement), len(statement)) + padded(statement) + header("blobs/sha256/" + sha(b"hole"), size))
+        file.seek(size, 1)
+        file.write(bytes(1024))
+
+
 def make(path, name="civic-search", version="1.0.0", sequence=12, country="VN", files=None, statements=None):
     """Write the bundle; returns its identity (hex). statements: called with the identity, gives sigstore bundles."""
     files = {"a.conf": b"listen 127.0.0.1\n", "b.bin": bytes(range(256)) * 40} if files is None else files

@@ -150,6 +150,33 @@ def test_11_too_deep_and_too_large(signer):
     refused(site, trust, signing.sigstore(deep, key.sign(signing.pae(deep)), signing.material(key)), words="deeper", status=2)
 
 
+GIB = 1 << 30
+
+
+def limited(site, *words):
+    """Run with 1 GiB of address space: what is larger must be refused before it is held."""
+    return subprocess.run(["prlimit", f"--as={GIB}", site.okse.binary, *map(str, words)], capture_output=True, text=True, timeout=60,
+                          cwd=site.directory, env=site.okse.environment)
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="sanitizers need more address space")
+def test_11_a_gibibyte_where_a_document_belongs(signer):
+    """A policy, a model signature and a statement of 1 GiB each (sparse files): invalid, in little memory."""
+    site, key, trust = signer
+    (site.directory / "model").mkdir()
+    for name in ("large.yaml", "large.sig"):
+        with open(site.directory / name, "wb") as file:
+            file.truncate(GIB)
+    done = limited(site, "verify", site.bundle, "--trust", "large.yaml")
+    assert done.returncode == 2 and "large.yaml" in done.stderr, done
+    done = limited(site, "verify", "--oms", "model", "--signature", "large.sig", "--key", key.public)
+    assert done.returncode == 2 and "large.sig" in done.stderr, done
+    site.forge(good(site, key))
+    small_bundle.claim(site.bundle, GIB)
+    done = limited(site, "verify", site.bundle, "--trust", trust)
+    assert done.returncode == 2 and "limit" in done.stdout, done
+
+
 def test_12_key_of_a_type_or_size_not_allowed(signer):
     site, key, trust = signer
     only = site.trust({"vendor": key}, "only.yaml", algorithms=["ed25519"])
