@@ -26,6 +26,7 @@ static void look_at_certificate(GBytes *der, const OkseCertificates *none)
                                        .eku = (char *)(uintptr_t) "1.3.6.1.5.5.7.3.3"};
 
         g_assert_nonnull(subject);
+        g_assert(key == NULL || okse_key_algorithm(key) != NULL);
         okse_certificate_validity(certificate, &from, &until);
         okse_certificate_matches(certificate, &constraints);
     }
