@@ -137,9 +137,11 @@ typedef struct {
     const OkseKeyAccess *access;
     const char *origin;
     bool asked, answered;
+    char typed[512]; /* on the terminal; wiped by whoever began */
 } Passphrase;
 
-/* OpenSSL's pem_password_cb: called only when the key turns out to be encrypted. */
+/* OpenSSL's pem_password_cb: called only when the key turns out to be encrypted, and then by every decoder that tries:
+ * a person is asked once. */
 static int passphrase_give(char *buffer, int size, int writing, void *data)
 {
     Passphrase *passphrase = data;
@@ -147,14 +149,14 @@ static int passphrase_give(char *buffer, int size, int writing, void *data)
 
     (void)writing;
     passphrase->asked = true;
-    if (given == NULL && passphrase->access->prompt && size > 0) {
+    if (given == NULL && passphrase->access->prompt && *passphrase->typed == '\0') {
         g_autofree char *question = g_strdup_printf("Passphrase for %s: ", passphrase->origin);
 
-        if (EVP_read_pw_string_min(buffer, 1, size, question, 0) != 0)
+        if (EVP_read_pw_string_min(passphrase->typed, 1, (int)sizeof passphrase->typed, question, 0) != 0)
             return -1;
-        passphrase->answered = true;
-        return (int)strlen(buffer);
     }
+    if (given == NULL && *passphrase->typed != '\0')
+        given = passphrase->typed;
     if (given == NULL || size < 0 || strlen(given) > (size_t)size)
         return -1;
     memcpy(buffer, given, strlen(given));
@@ -267,6 +269,7 @@ OkseKey *okse_key_open(const char *uri, const OkseKeyAccess *access, GError **er
         return NULL;
     }
     pkey = file_load(fd, &passphrase, error);
+    OPENSSL_cleanse(passphrase.typed, sizeof passphrase.typed);
     return pkey != NULL ? okse_key_take(pkey, path, error) : NULL;
 }
 

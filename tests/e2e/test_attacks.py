@@ -364,15 +364,32 @@ def test_19_timestamp_damaged(stamped, pki):
     refused(site, trust, bundle, words="the timestamp does not hold")
 
 
-def test_19_timestamp_by_a_certificate_that_may_not(stamped, pki):
+def signed_again(tsa, response, certificate, directory):
+    """The token's content under another signature by the TSA's key, with this certificate (openssl cms)."""
+    at = [directory / name for name in ("r.tsr", "token", "content", "again", "again.tsr")]
+    at[0].write_bytes(response)
+    signing.openssl("ts", "-reply", "-in", at[0], "-token_out", "-out", at[1])
+    signing.openssl("cms", "-verify", "-noverify", "-inform", "DER", "-in", at[1], "-out", at[2])
+    signing.openssl("cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-in", at[2],
+                    "-signer", certificate, "-inkey", tsa.key.path, "-outform", "DER", "-out", at[3])
+    signing.openssl("ts", "-reply", "-in", at[3], "-token_in", "-out", at[4])
+    return at[4].read_bytes()
+
+
+@pytest.mark.parametrize("usage, status", [
+    ("extendedKeyUsage=critical,timeStamping", 0), ("extendedKeyUsage=critical,timeStamping,codeSigning", 1),
+    ("extendedKeyUsage=timeStamping", 1), ("extendedKeyUsage=critical,codeSigning", 1), ("basicConstraints=CA:FALSE", 1)])
+def test_19_timestamp_by_a_certificate_that_may_not(stamped, pki, usage, status):
     site, key, _, certificate, tsa, trust = stamped
-    pki[1].issue(tsa.key, "/O=Example/CN=TSA", "keyUsage=critical,digitalSignature\nextendedKeyUsage=critical,timeStamping,codeSigning",
-                 path=tsa.certificate)
-    try:
-        bundle, _ = stamped_bundle(site, key, certificate, pki[2], tsa)
-    except AssertionError:
-        return  # openssl refuses to stamp with it
-    refused(site, trust, bundle, words="the timestamp does not hold")
+    bundle, token = stamped_bundle(site, key, certificate, pki[2], tsa)
+    other = pki[1].issue(tsa.key, "/O=Example/CN=TSA", "keyUsage=critical,digitalSignature\n" + usage, path=site.directory / "other.crt")
+    token = signed_again(tsa, token, other, site.directory)
+    bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"] = signing.b64(token)
+    if status == 0:
+        site.forge(bundle)
+        assert site.verify(trust, "--at", "2036-01-01", status=0)["signatures"][0]["timestamp"]
+    else:
+        refused(site, trust, bundle, words="the timestamp does not hold")
 
 
 @pytest.fixture
@@ -511,6 +528,26 @@ def test_35_index_swapped_while_it_is_read(signer):
         done = subprocess.run([site.okse.binary, "verify", f"/dev/fd/{held.fileno()}", "--trust", trust, "--json"],
                               capture_output=True, env=site.okse.environment, pass_fds=[held.fileno()])
     assert json.loads(done.stdout)["sequence"] == 12 and done.returncode == 0
+
+
+def test_35_install_uses_what_it_has_verified(signer):
+    """install checks and unpacks through one descriptor: what takes the bundle's name meanwhile is never opened."""
+    site, key, trust = signer
+    site.sign(key)
+    with open(site.bundle, "rb") as held:
+        small_bundle.make(site.directory / "evil.okse", files={"a.conf": b"listen 0.0.0.0\n"}, sequence=99)
+        os.rename(site.directory / "evil.okse", site.bundle)
+        done = subprocess.run([site.okse.binary, "install", f"/dev/fd/{held.fileno()}", "--root", "target", "--trust", trust], capture_output=True,
+                              cwd=site.directory, env=site.okse.environment, pass_fds=[held.fileno()])
+    assert done.returncode == 0, done.stderr
+    assert (site.directory / "target/current/config/a.conf").read_bytes() == b"listen 127.0.0.1\n"
+    if shutil.which("strace") is None or "asan" in site.okse.binary:
+        return
+    site.forge(good(site, key))
+    subprocess.run(["strace", "-f", "-o", "trace", "-e", "trace=open,openat,openat2", site.okse.binary, "install", site.bundle, "--root", "other",
+                    "--trust", trust], check=True, capture_output=True, cwd=site.directory, env=site.okse.environment)
+    opened = [line for line in (site.directory / "trace").read_text().splitlines() if f'"{site.bundle}"' in line and "= -1" not in line]
+    assert len(opened) == 1, opened
 
 
 def test_37_terminal_escapes_are_shown_escaped(site):

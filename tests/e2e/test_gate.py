@@ -10,6 +10,7 @@ import pytest
 
 from conftest import ROOT
 from stacks import HEAD, write
+from test_provenance import statements
 
 EXAMPLE = ROOT / "manifests/stacks/civic-search"
 TELEMETRY = ("https://xray.ap-southeast-1.amazonaws.com/v1/traces", "https://otel.ministry.example:4318")
@@ -77,6 +78,16 @@ def test_the_clean_twin_is_packed_with_its_findings(okse):
     assert json.loads(findings) == json.loads((okse.directory / "report.json").read_text())
     assert json.loads(findings)["scope"] == ["bundle"] and json.loads(findings)["verdict"] != "non-compliant"
     assert member(okse.directory / "x.okse", "jurisdictions/VN.yaml") == (ROOT / "manifests/jurisdictions/vn.yaml").read_bytes()
+
+
+def test_the_release_names_the_law_that_was_asked(okse):
+    stack(okse.directory)
+    build(okse, status=0)
+    okse("key", "new", "-o", "v.pem", status=0)
+    okse("sign", "x.okse", "--key", "v.pem", "--role", "vendor", status=0)
+    law = "sha256:" + hashlib.sha256((ROOT / "manifests/jurisdictions/vn.yaml").read_bytes()).hexdigest()
+    release, = [s["predicate"] for s in statements(okse.directory / "x.okse") if s["predicateType"] == "urn:okse:release:v1"]
+    assert release["jurisdictionDigest"] == law
 
 
 def test_warn_packs_a_breach_for_all_to_see(okse):
