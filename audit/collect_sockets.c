@@ -149,14 +149,17 @@ static bool dump_all(struct mnl_socket *netlink, Sockets *sockets)
     return good;
 }
 
-static void add_owned(GHashTable *owners, int process_fd, unsigned pid)
+/* False when the listing broke off. */
+static bool add_owned(GHashTable *owners, int process_fd, unsigned pid)
 {
     int fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry = NULL;
+    bool whole = true;
 
     if (directory == NULL)
-        return;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        return true; /* find_owners() has asked why */
+    while ((whole = okse_directory_next(directory, &entry, "fd", NULL)) && entry != NULL) {
         char target[64];
         ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
         guint64 inode;
@@ -169,16 +172,17 @@ static void add_owned(GHashTable *owners, int process_fd, unsigned pid)
             g_hash_table_insert(owners, GUINT_TO_POINTER((guint)inode), GUINT_TO_POINTER(pid + 1));
     }
     closedir(directory);
+    return whole || faccessat(process_fd, "fd", F_OK, 0) != 0; /* it ended while it was listed */
 }
 
 /* False when some process would not show its descriptors. */
 static bool find_owners(GHashTable *owners)
 {
     DIR *directory = opendir("/proc");
-    bool all = directory != NULL;
+    const struct dirent *entry = NULL;
+    bool all = directory != NULL, whole = true;
 
-    for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
+    while (directory != NULL && (whole = okse_directory_next(directory, &entry, "/proc", NULL)) && entry != NULL) {
         guint64 pid;
         okse_autofd process = -1;
 
@@ -189,11 +193,11 @@ static bool find_owners(GHashTable *owners)
             continue;
         /* one that ended in the meantime owns nothing any more */
         all = (faccessat(process, "fd", R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ESRCH) && all;
-        add_owned(owners, process, (unsigned)pid);
+        all = add_owned(owners, process, (unsigned)pid) && all;
     }
     if (directory != NULL)
         closedir(directory);
-    return all;
+    return all && whole;
 }
 
 void okse_collect_sockets(OkseCollection *collection)
