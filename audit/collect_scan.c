@@ -82,13 +82,11 @@ static void on_setting(void *context, const OkseScanSetting *found)
 {
     Sink *sink = context;
     g_autofree char *key = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->name);
-    g_autofree char *line = g_strdup_printf("%s=%s", found->name, found->value), *masked = okse_redact_line(line);
-    const char *value = okse_redact_key(found->name) ? "=***" : strchr(masked, '=');
+    g_autofree char *masked = okse_redact_key(found->name) ? g_strdup("***") : okse_redact_line(found->value);
 
     okse_facts_add(sink->collection->facts, "settings", "set", key,
-                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", value != NULL ? value + 1 : "",
-                             "source", source_of(sink, found->line_number, 0, found->name, found->line), "state",
-                             "configured"));
+                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",
+                             source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured"));
 }
 
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)

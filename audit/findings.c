@@ -38,6 +38,16 @@ static json_t *bind(const Audit *audit, const OkseMapping *mapping, const OkseCo
     return okse_control_bind(*control, mapping->parameters, &mapping->place, linked);
 }
 
+/* Whose law a program hears of as $country: a framework is asked for the country of the target. */
+static const char *country_of(const Audit *audit, const OkseJurisdiction *jurisdiction)
+{
+    const char *country = okse_json_peek_text(json_object_get(audit->request->facts, "install"), "country");
+
+    if (!jurisdiction->framework)
+        return jurisdiction->iso;
+    return country != NULL ? country : "";
+}
+
 static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision)
 {
     g_autoptr(json_t) reason = NULL;
@@ -46,11 +56,11 @@ static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction
         return;
     for (guint i = 0; i < provision->mappings->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
-        OkseTask task = {.country = jurisdiction->iso};
+        OkseTask task = {.country = country_of(audit, jurisdiction)};
         char *key;
 
         task.parameters = bind(audit, mapping, &task.control);
-        key = task_key(mapping, task.parameters, jurisdiction->iso);
+        key = task_key(mapping, task.parameters, task.country);
         if (g_hash_table_contains(audit->task_of, key)) {
             json_decref(task.parameters);
             g_free(key);
@@ -108,7 +118,7 @@ static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, co
 {
     const OkseControl *control;
     g_autoptr(json_t) bound = bind(audit, mapping, &control);
-    g_autofree char *key = task_key(mapping, bound, jurisdiction->iso);
+    g_autofree char *key = task_key(mapping, bound, country_of(audit, jurisdiction));
     guint index = GPOINTER_TO_UINT(g_hash_table_lookup(audit->task_of, key));
     const json_t *result = index > 0 ? json_array_get(audit->results, index - 1) : NULL;
     g_autofree char *id = finding_id(jurisdiction, provision, key);
@@ -204,10 +214,15 @@ static json_t *languages_of(const OkseLaw *law)
     json_t *languages = json_array(), *language;
     size_t k;
 
-    for (guint i = 0; i < law->jurisdictions->len; i++)
-        json_array_foreach(((OkseJurisdiction *)g_ptr_array_index(law->jurisdictions, i))->languages, k,
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
+
+        if (jurisdiction->framework && law->jurisdictions->len > 1)
+            continue;
+        json_array_foreach(jurisdiction->languages, k,
                            language) if (g_hash_table_add(seen, (gpointer)(uintptr_t)json_string_value(language)))
             json_array_append(languages, language);
+    }
     if (g_hash_table_add(seen, (gpointer)(uintptr_t) "en"))
         json_array_append_new(languages, json_string("en"));
     return languages;

@@ -174,6 +174,8 @@ static json_t *jurisdiction_to_json(const OkseJurisdiction *jurisdiction, const 
                       jurisdiction->as_of, "confidence", jurisdiction->confidence, "regime", jurisdiction->regime,
                       "instruments", instruments_to_json(jurisdiction), "provisions", provisions, "summary",
                       count_to_json(count), "out_of_scope", out_of_scope, "uncertain", jurisdiction->uncertain);
+    if (jurisdiction->framework)
+        json_object_set_new(shown, "framework", json_true());
     return shown;
 }
 

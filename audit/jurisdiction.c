@@ -218,13 +218,26 @@ static void read_provision(OkseJurisdiction *jurisdiction, const OkseNode *node,
     g_ptr_array_add(jurisdiction->provisions, provision);
 }
 
+static void read_identity(OkseJurisdiction *jurisdiction, OkseMap *map, OkseIssues *issues)
+{
+    const char *name = NULL;
+
+    jurisdiction->framework = okse_map_take_text(map, "framework", OKSE_OPTIONAL, &name);
+    jurisdiction->iso = jurisdiction->framework ? g_strdup(name) : take_required(map, "iso");
+    if (jurisdiction->framework && !okse_law_is_framework(name))
+        okse_issue(issues, &jurisdiction->place, "framework: '%s' cannot be its name (a-z, 0-9 and '-')", name);
+    if (!jurisdiction->framework && !okse_law_is_country(jurisdiction->iso))
+        okse_issue(issues, &jurisdiction->place, "iso: '%s' is no country code (ISO 3166-1 alpha-2)",
+                   jurisdiction->iso);
+}
+
 static void read_head(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, "jurisdiction", issues);
     GPtrArray *languages;
     gint64 time;
 
-    jurisdiction->iso = take_required(map, "iso");
+    read_identity(jurisdiction, map, issues);
     jurisdiction->name = okse_law_take_texts(map, "name", OKSE_REQUIRED, jurisdiction->origin, issues);
     languages = okse_law_take_words(map, "languages", OKSE_REQUIRED, jurisdiction->origin, issues);
     for (guint i = 0; i < languages->len; i++)
@@ -233,9 +246,6 @@ static void read_head(OkseJurisdiction *jurisdiction, const OkseNode *node, Okse
     jurisdiction->as_of = take_required(map, "as_of");
     jurisdiction->confidence = take_word(map, "confidence", confidences, &jurisdiction->place, issues);
     okse_map_end(map);
-    if (!okse_law_is_country(jurisdiction->iso))
-        okse_issue(issues, &jurisdiction->place, "iso: '%s' is no country code (ISO 3166-1 alpha-2)",
-                   jurisdiction->iso);
     if (!is_date(jurisdiction->as_of, &time))
         okse_issue(issues, &jurisdiction->place, "as_of: '%s' is no date (2026-01-31)", jurisdiction->as_of);
 }

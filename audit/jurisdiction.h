@@ -2,7 +2,8 @@
 
 #include "core/yaml.h"
 
-/* A country's law: manifests/jurisdictions/ISO2.yaml, read strictly. Source: docs/formats/controls.md. */
+/* A country's law (manifests/jurisdictions/ISO2.yaml), or a framework beside law in the same format
+ * (manifests/frameworks/NAME.yaml), read strictly. Source: docs/formats/controls.md. */
 typedef struct {
     char *control;      /* id */
     json_t *parameters; /* object, as written */
@@ -26,7 +27,8 @@ typedef struct {
 
 typedef struct {
     char *origin;
-    char *iso;
+    char *iso;         /* ISO 3166-1 alpha-2; of a framework its name, in small letters */
+    bool framework;    /* no country's law: its controls are asked for the country of the target */
     json_t *name;      /* language → text */
     json_t *languages; /* list of texts: report languages, the country's own first */
     char *as_of, *confidence;

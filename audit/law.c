@@ -1,6 +1,6 @@
 /* Loading and linking. The digest is over "path, NUL, SHA-256, newline" of the facts' schema, the data
- * classes, every control and every jurisdiction (each in sorted order), loaded or not: which files exist is part of
- * what a verdict rests on. */
+ * classes, every control, every jurisdiction and every framework (each in sorted order), loaded or not: which files
+ * exist is part of what a verdict rests on. */
 #include "audit/law.h"
 
 #include "audit/law_read.h"
@@ -11,6 +11,7 @@
 
 #define CONTROLS "manifests/controls"
 #define JURISDICTIONS "manifests/jurisdictions"
+#define FRAMEWORKS "manifests/frameworks"
 #define SCHEMA "manifests/schemas/facts.schema.json"
 #define CLASSES "manifests/data-class-rules.yaml"
 
@@ -70,7 +71,8 @@ typedef struct {
     OkseLaw *law;
     OkseSha256Stream *digest;
     OkseIssues *issues;
-    const char *const *countries; /* or NULL for all */
+    const char *const *wanted;       /* or NULL for all */
+    GString *countries, *frameworks; /* every id there is, for messages */
 } Loading;
 
 static bool load_controls(Loading *loading, GError **error)
@@ -93,20 +95,32 @@ static bool load_controls(Loading *loading, GError **error)
     return names != NULL;
 }
 
-static bool is_wanted(const Loading *loading, const char *name)
+/* The id that the file called `name` must have; NULL for no such file. */
+static char *id_of_file(const char *directory, const char *name)
 {
-    g_autofree char *upper = g_ascii_strup(name, -1);
+    g_autofree char *id = g_strndup(name, strlen(name) - strlen(".yaml"));
+
+    return strcmp(directory, FRAMEWORKS) == 0 ? g_steal_pointer(&id) : g_ascii_strup(id, -1);
+}
+
+static bool is_wanted(const Loading *loading, const char *directory, const char *name)
+{
+    GString *known = strcmp(directory, FRAMEWORKS) == 0 ? loading->frameworks : loading->countries;
+    g_autofree char *id = NULL;
 
     if (!g_str_has_suffix(name, ".yaml"))
         return false;
-    upper[strlen(upper) - strlen(".yaml")] = '\0';
-    return loading->countries == NULL || g_strv_contains(loading->countries, upper);
+    id = id_of_file(directory, name);
+    g_string_append_printf(known, "%s%s", known->len > 0 ? " " : "", id);
+    return loading->wanted == NULL || g_strv_contains(loading->wanted, id);
 }
 
-static bool load_jurisdictions(Loading *loading, const char *const *names, GError **error)
+static bool load_jurisdictions(Loading *loading, const char *directory, GError **error)
 {
-    for (const char *const *name = names; *name != NULL; name++) {
-        g_autofree char *path = g_strconcat(JURISDICTIONS "/", *name, NULL);
+    g_auto(GStrv) names = okse_resources_list(loading->resources, directory, error);
+
+    for (char **name = names; name != NULL && *name != NULL; name++) {
+        g_autofree char *path = g_strconcat(directory, "/", *name, NULL);
         g_autofree char *origin = okse_resources_name(loading->resources, path);
         g_autoptr(GBytes) bytes = okse_resources_read(loading->resources, path, error);
         OkseJurisdiction *jurisdiction;
@@ -114,40 +128,36 @@ static bool load_jurisdictions(Loading *loading, const char *const *names, GErro
         if (bytes == NULL)
             return false;
         digest_file(loading->digest, path, bytes);
-        if (!is_wanted(loading, *name))
+        if (!is_wanted(loading, directory, *name))
             continue;
         jurisdiction = okse_jurisdiction_read(bytes, origin, loading->issues);
         if (jurisdiction != NULL)
             g_ptr_array_add(loading->law->jurisdictions, jurisdiction);
     }
-    return true;
+    return names != NULL;
 }
 
-static bool refuse_country(const char *country, const char *const *names, GError **error)
+static bool refuse_unknown(const Loading *loading, const char *id, GError **error)
 {
-    g_autoptr(GString) known = g_string_new(NULL);
-
-    for (const char *const *name = names; *name != NULL; name++) {
-        g_autofree char *upper = g_ascii_strup(*name, (gssize)strcspn(*name, "."));
-
-        g_string_append_printf(known, "%s%s", known->len > 0 ? " " : "", upper);
-    }
-    return okse_fail(error, OKSE_ERROR_INVALID, "no law for the country '%s' (there is: %s)", country, known->str);
+    if (okse_law_is_framework(id))
+        return okse_fail(error, OKSE_ERROR_INVALID, "no framework '%s' (there is: %s)", id, loading->frameworks->str);
+    return okse_fail(error, OKSE_ERROR_INVALID, "no law for the country '%s' (there is: %s)", id,
+                     loading->countries->str);
 }
 
 /* Put the jurisdictions in the order they were asked for; every one must be there. */
-static bool arrange(Loading *loading, const char *const *names, GError **error)
+static bool arrange(Loading *loading, GError **error)
 {
     GPtrArray *have = loading->law->jurisdictions;
 
-    for (guint i = 0; loading->countries != NULL && loading->countries[i] != NULL; i++) {
+    for (guint i = 0; loading->wanted != NULL && loading->wanted[i] != NULL; i++) {
         guint at = i;
 
         while (at < have->len &&
-               strcmp(((OkseJurisdiction *)g_ptr_array_index(have, at))->iso, loading->countries[i]) != 0)
+               strcmp(((OkseJurisdiction *)g_ptr_array_index(have, at))->iso, loading->wanted[i]) != 0)
             at++;
         if (at >= have->len)
-            return refuse_country(loading->countries[i], names, error);
+            return refuse_unknown(loading, loading->wanted[i], error);
         g_ptr_array_insert(have, (gint)i, g_ptr_array_steal_index(have, at));
     }
     return true;
@@ -190,17 +200,15 @@ static bool load_classes(Loading *loading, GError **error)
 
 static bool load_all(Loading *loading, GError **error)
 {
-    g_auto(GStrv) names = okse_resources_list(loading->resources, JURISDICTIONS, error);
-    g_autoptr(GBytes) schema = names == NULL ? NULL : okse_resources_read(loading->resources, SCHEMA, error);
+    g_autoptr(GBytes) schema = okse_resources_read(loading->resources, SCHEMA, error);
 
     if (schema == NULL)
         return false;
     digest_file(loading->digest, SCHEMA, schema);
     loading->law->schema = okse_law_schema(loading->resources, error);
     if (loading->law->schema == NULL || !load_classes(loading, error) || !load_controls(loading, error) ||
-        !load_jurisdictions(loading, (const char *const *)names, error) || !okse_issues_none(loading->issues, error))
-        return false;
-    if (!arrange(loading, (const char *const *)names, error))
+        !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||
+        !okse_issues_none(loading->issues, error) || !arrange(loading, error))
         return false;
     link_law(loading->law, loading->issues);
     return okse_issues_none(loading->issues, error);
@@ -215,12 +223,14 @@ static OkseLaw *law_new(void)
     return law;
 }
 
-OkseLaw *okse_law_load(const OkseResources *resources, const char *const *countries, GError **error)
+OkseLaw *okse_law_load(const OkseResources *resources, const char *const *wanted, GError **error)
 {
     g_autoptr(OkseLaw) law = law_new();
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseSha256Stream) digest = okse_sha256_stream_new();
-    Loading loading = {resources, law, digest, issues, countries};
+    g_autoptr(GString) countries = g_string_new(NULL);
+    g_autoptr(GString) frameworks = g_string_new(NULL);
+    Loading loading = {resources, law, digest, issues, wanted, countries, frameworks};
     OkseSha256 whole;
 
     if (!load_all(&loading, error))

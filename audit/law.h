@@ -6,8 +6,11 @@
 #include "core/digest.h"
 #include "core/resource.h"
 
-/* The law of an audit: the control library and the jurisdictions asked for, read and linked, with the digest of
- * everything that a verdict depends on. */
+/* The gates of a bundle before it ships: asked beside the destination's law. */
+#define OKSE_FRAMEWORK_SHIPPING "shipping"
+
+/* The law of an audit: the control library and the jurisdictions and frameworks asked for, read and linked, with the
+ * digest of everything that a verdict depends on. */
 typedef struct {
     json_t *schema; /* of the facts */
     OkseDataClasses *classes;
@@ -16,9 +19,9 @@ typedef struct {
     char digest[OKSE_SHA256_TEXT];
 } OkseLaw;
 
-/* countries: ISO codes (upper case), or NULL for all there are. Errors: INVALID with every place, also for a country
- * that has no file, naming those there are; SYSTEM. */
-OkseLaw *okse_law_load(const OkseResources *resources, const char *const *countries,
+/* wanted: ISO codes (capitals) and names of frameworks (small letters), or NULL for all there are. Errors: INVALID with
+ * every place, also for one that has no file, naming those there are; SYSTEM. */
+OkseLaw *okse_law_load(const OkseResources *resources, const char *const *wanted,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_law_free(OkseLaw *law);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLaw, okse_law_free)

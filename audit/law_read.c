@@ -41,6 +41,16 @@ bool okse_law_is_country(const char *text)
     return text != NULL && strlen(text) == 2 && g_ascii_isupper(text[0]) && g_ascii_isupper(text[1]);
 }
 
+bool okse_law_is_framework(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < length; i++)
+        if (!g_ascii_islower(text[i]) && (i == 0 || (!g_ascii_isdigit(text[i]) && text[i] != '-')))
+            return false;
+    return length > 2 && length <= 64;
+}
+
 bool okse_law_is_id(const char *text)
 {
     size_t length = strlen(text);

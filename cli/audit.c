@@ -12,7 +12,7 @@ typedef struct {
     char *root, *bundle;
     char *evidence;
     char *scope;
-    char **countries;
+    char **countries, **frameworks;
     char *site;
     char *geo;
     char *at;
@@ -25,6 +25,8 @@ static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "evidence", 0, "FILE", "facts collected earlier", offsetof(AuditOptions, evidence)},
     {OKSE_OPTION_TEXT, "scope", 0, "SCOPE", "install, host or both (default: both)", offsetof(AuditOptions, scope)},
     {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(AuditOptions, countries)},
+    {OKSE_OPTION_LIST, "framework", 0, "NAME", "ask this beside the law (a bundle is always asked 'shipping')",
+     offsetof(AuditOptions, frameworks)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place", offsetof(AuditOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB)", offsetof(AuditOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "audit under the law of that day (default: now)", offsetof(AuditOptions, at)},
@@ -61,31 +63,37 @@ static bool time_of(const AuditOptions *options, gint64 now, gint64 *at, GError 
     return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", options->at);
 }
 
-/* Upper case, each country once. */
-static GStrv countries_of(char **given)
+static void want(GPtrArray *wanted, char *id)
 {
-    GPtrArray *countries = g_ptr_array_new();
+    for (guint i = 0; i < wanted->len; i++)
+        if (strcmp(g_ptr_array_index(wanted, i), id) == 0) {
+            g_free(id);
+            return;
+        }
+    g_ptr_array_add(wanted, id);
+}
 
-    for (char **country = given; *country != NULL; country++) {
-        char *upper = g_ascii_strup(*country, -1);
-        bool repeated = false;
+/* The countries, then the frameworks, each once. What is still in a bundle is asked what it was asked before it was
+ * sealed. */
+static GStrv wanted_by(const AuditOptions *options)
+{
+    GPtrArray *wanted = g_ptr_array_new();
 
-        for (guint i = 0; i < countries->len; i++)
-            repeated = repeated || strcmp(g_ptr_array_index(countries, i), upper) == 0;
-        if (repeated)
-            g_free(upper);
-        else
-            g_ptr_array_add(countries, upper);
-    }
-    g_ptr_array_add(countries, NULL);
-    return (GStrv)g_ptr_array_free(countries, FALSE);
+    for (char **country = options->countries; *country != NULL; country++)
+        want(wanted, g_ascii_strup(*country, -1));
+    if (options->bundle != NULL)
+        want(wanted, g_strdup(OKSE_FRAMEWORK_SHIPPING));
+    for (char **framework = options->frameworks; framework != NULL && *framework != NULL; framework++)
+        want(wanted, g_ascii_strdown(*framework, -1));
+    g_ptr_array_add(wanted, NULL);
+    return (GStrv)g_ptr_array_free(wanted, FALSE);
 }
 
 static json_t *audit(const AuditOptions *options, const OkseAuditSource *source, gint64 at,
                      const OkseResources *resources, GError **error)
 {
-    g_auto(GStrv) countries = countries_of(options->countries);
-    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)countries, error);
+    g_auto(GStrv) wanted = wanted_by(options);
+    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)wanted, error);
     g_autoptr(json_t) facts = NULL, geo = NULL;
     OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
 

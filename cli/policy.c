@@ -34,12 +34,12 @@ static guint checkable(const OkseJurisdiction *jurisdiction)
 
 static json_t *list_to_json(const OkseLaw *law)
 {
-    json_t *jurisdictions = json_array(), *controls = json_array();
+    json_t *jurisdictions = json_array(), *frameworks = json_array(), *controls = json_array();
 
     for (guint i = 0; i < law->jurisdictions->len; i++) {
         const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
 
-        json_array_append_new(jurisdictions,
+        json_array_append_new(one->framework ? frameworks : jurisdictions,
                               json_pack("{s:s, s:O, s:s, s:s, s:i, s:i}", "iso", one->iso, "name", one->name, "as_of",
                                         one->as_of, "confidence", one->confidence, "provisions",
                                         (int)one->provisions->len, "checkable", (int)checkable(one)));
@@ -50,8 +50,19 @@ static json_t *list_to_json(const OkseLaw *law)
         json_array_append_new(controls, json_pack("{s:s, s:s, s:O, s:i}", "id", one->id, "family", one->family, "title",
                                                   one->title, "tests", (int)one->tests->len));
     }
-    return json_pack("{s:s, s:s, s:o, s:o}", "schema", "okse.policy.v1", "manifests", law->digest, "jurisdictions",
-                     jurisdictions, "controls", controls);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "schema", "okse.policy.v1", "manifests", law->digest, "jurisdictions",
+                     jurisdictions, "frameworks", frameworks, "controls", controls);
+}
+
+static void print_list(const OkseLaw *law, bool frameworks)
+{
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        if (one->framework == frameworks)
+            okse_print("  %s  %-16s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso,
+                       english(one->name), one->as_of, one->confidence, one->provisions->len, checkable(one));
+    }
 }
 
 static int list_run(const OkseInvocation *invocation, GError **error)
@@ -66,12 +77,9 @@ static int list_run(const OkseInvocation *invocation, GError **error)
         return okse_print_json(value, error) ? 0 : 3;
     }
     okse_print("Jurisdictions\n");
-    for (guint i = 0; i < law->jurisdictions->len; i++) {
-        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
-
-        okse_print("  %s  %-16s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso, english(one->name),
-                   one->as_of, one->confidence, one->provisions->len, checkable(one));
-    }
+    print_list(law, false);
+    okse_print("\nFrameworks\n");
+    print_list(law, true);
     okse_print("\nControls\n");
     for (guint i = 0; i < law->controls->len; i++) {
         const OkseControl *one = g_ptr_array_index(law->controls, i);
@@ -184,7 +192,8 @@ static int show_control(const OkseInvocation *invocation, const char *id, GError
     if (law == NULL)
         return 2;
     if (control == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "'%s' is neither a country code nor a control (see okse policy list)", id);
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "'%s' is neither a country code, a framework nor a control (see okse policy list)", id);
         return 2;
     }
     if (!invocation->json) {
@@ -197,14 +206,15 @@ static int show_control(const OkseInvocation *invocation, const char *id, GError
 
 static int show_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autofree char *iso = g_ascii_strup(invocation->arguments[0], -1);
-    const char *countries[] = {iso, NULL};
+    const char *name = invocation->arguments[0];
+    g_autofree char *iso = g_ascii_strup(name, -1);
+    const char *wanted[] = {okse_law_is_country(iso) ? iso : name, NULL};
     g_autoptr(OkseLaw) law = NULL;
     g_autoptr(json_t) value = NULL;
 
-    if (!okse_law_is_country(iso))
-        return show_control(invocation, invocation->arguments[0], error);
-    law = load(invocation, countries, error);
+    if (!okse_law_is_country(iso) && !okse_law_is_framework(name))
+        return show_control(invocation, name, error);
+    law = load(invocation, wanted, error);
     if (law == NULL)
         return 2;
     if (!invocation->json) {
@@ -223,9 +233,9 @@ const OkseCommand okse_command_policy_list = {
 
 const OkseCommand okse_command_policy_show = {
     .name = "policy show",
-    .arguments = "ISO2|CONTROL",
+    .arguments = "ISO2|FRAMEWORK|CONTROL",
     .minimum = 1,
     .maximum = 1,
-    .summary = "Show a country's provisions and their checks, or one control.",
+    .summary = "Show the provisions of a country or framework and their checks, or one control.",
     .run = show_run,
 };

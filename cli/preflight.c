@@ -4,6 +4,7 @@
 
 #include "audit/collect.h"
 #include "audit/findings.h"
+#include "audit/law.h"
 #include "audit/report.h"
 #include "cli/options.h"
 #include "core/json.h"
@@ -36,8 +37,8 @@ static char *law_path(const char *country)
 
 static OkseLaw *open_law(const OksePreflight *preflight, GError **error)
 {
-    const char *const countries[] = {preflight->country, NULL};
-    OkseLaw *law = okse_law_load(preflight->resources, countries, error);
+    const char *const wanted[] = {preflight->country, OKSE_FRAMEWORK_SHIPPING, NULL};
+    OkseLaw *law = okse_law_load(preflight->resources, wanted, error);
 
     if (law == NULL && preflight->gate == OKSE_GATE_BLOCK)
         g_prefix_error(error,
@@ -68,18 +69,27 @@ static json_t *judge(const OksePreflight *preflight, const OkseContents *content
     return facts == NULL ? NULL : okse_findings(&audit, error);
 }
 
-static bool add_documents(const OksePreflight *preflight, GPtrArray *documents, GError **error)
+static bool add_law(const OksePreflight *preflight, const char *path, const char *title, GPtrArray *documents,
+                    GError **error)
 {
-    g_autofree char *path = law_path(preflight->country);
-    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", preflight->country);
     GBytes *law = okse_resources_read(preflight->resources, path, error);
 
     if (law == NULL)
         return false;
-    g_ptr_array_add(documents,
-                    okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
     g_ptr_array_add(documents, okse_document_new(title, OKSE_TYPE_JURISDICTION, law));
     return true;
+}
+
+static bool add_documents(const OksePreflight *preflight, GPtrArray *documents, GError **error)
+{
+    g_autofree char *path = law_path(preflight->country);
+    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", preflight->country);
+
+    g_ptr_array_add(documents,
+                    okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
+    return add_law(preflight, path, title, documents, error) &&
+           add_law(preflight, "manifests/frameworks/" OKSE_FRAMEWORK_SHIPPING ".yaml",
+                   "frameworks/" OKSE_FRAMEWORK_SHIPPING ".yaml", documents, error);
 }
 
 static bool write_reports(const OksePreflight *preflight, GError **error)
@@ -132,7 +142,7 @@ static bool pass(const OksePreflight *preflight, GError **error)
         return true;
     return okse_fail(
         error, OKSE_ERROR_REFUSED,
-        "this stack breaks the law of %s in %u findings; nothing was written. Correct what is named above, "
+        "this stack cannot ship to %s: %u mandatory findings; nothing was written. Correct what is named above, "
         "or pack it with its findings by --gate warn",
         preflight->country, failed);
 }

@@ -78,6 +78,23 @@ def test_the_clean_twin_is_packed_with_its_findings(okse):
     assert json.loads(findings) == json.loads((okse.directory / "report.json").read_text())
     assert json.loads(findings)["scope"] == ["bundle"] and json.loads(findings)["verdict"] != "non-compliant"
     assert member(okse.directory / "x.okse", "jurisdictions/VN.yaml") == (ROOT / "manifests/jurisdictions/vn.yaml").read_bytes()
+    assert member(okse.directory / "x.okse", "frameworks/shipping.yaml") == (ROOT / "manifests/frameworks/shipping.yaml").read_bytes()
+    asked = {row["iso"]: row.get("framework", False) for row in json.loads(findings)["jurisdictions"]}
+    assert asked == {"VN": False, "shipping": True}
+
+
+def test_the_gates_before_shipping_are_asked_beside_the_law(okse):
+    stack(okse.directory)
+    compose = okse.directory / "infra/compose.yaml"
+    compose.write_text(compose.read_text().replace('HF_HUB_DISABLE_TELEMETRY: "1"', 'HF_HUB_DISABLE_TELEMETRY: "0"'))
+    told = build(okse, "--json", status=1).json
+    failed, = [row for row in told["preflight"]["failed"] if row["provision"] == "shp-telemetry"]
+    assert [(row["file"], row["line"]) for row in failed["evidence"]] == [("serving/compose.yaml", 12)]
+    build(okse, gate=("--gate", "warn"), status=0)
+    again = okse("audit", "--bundle", "x.okse", "--country", "KR", "--json", "--at", "2026-09-10", status=1).json
+    assert {row["iso"] for row in again["jurisdictions"]} == {"KR", "shipping"}
+    assert "no framework 'shiping' (there is: shipping" in okse(
+        "audit", "--bundle", "x.okse", "--country", "VN", "--framework", "shiping", status=2).err
 
 
 def test_the_release_names_the_law_that_was_asked(okse):

@@ -90,7 +90,7 @@ def test_list_and_show(okse):
     text = okse("policy", "show", "VN", status=0).out
     assert "a lawyer must check" in text and "not technically checkable" in text
     assert "egress" in okse("policy", "show", "egress.destinations", status=0).out
-    assert "neither a country code nor a control" in okse("policy", "show", "egress.nowhere", status=2).err
+    assert "neither a country code, a framework nor a control" in okse("policy", "show", "egress.nowhere", status=2).err
     assert "there is: KR SA VN" in okse("policy", "show", "XX", status=2).err
 
 
