@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/sandbox.h"
 #include "core/text.h"
+#include "core/yaml_write.h"
 
 #include <libjsonnet.h>
 #include <signal.h>
@@ -154,6 +155,21 @@ static char *import_file(void *context, const char *base, const char *path, char
     return handed_over(import, text, size);
 }
 
+/* std.native('okse.yaml')(std.toString(value)): the library's own YAML writer takes minutes for what takes this
+ * milliseconds. Native functions are given simple values only, hence the text. */
+static struct JsonnetJsonValue *write_yaml(void *context, const struct JsonnetJsonValue *const *arguments, int *success)
+{
+    const Import *import = context;
+    const char *text = jsonnet_json_extract_string(import->vm, arguments[0]);
+    g_autoptr(GBytes) bytes = g_bytes_new_static(text != NULL ? text : "", text != NULL ? strlen(text) : 0);
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(json_t) value = okse_json_read(bytes, RESULT_LIMIT, "okse.yaml", &cause);
+    g_autofree char *written = value == NULL ? NULL : okse_yaml_write(value);
+
+    *success = written != NULL;
+    return jsonnet_json_make_string(import->vm, written != NULL ? written : cause->message);
+}
+
 static bool limit(__rlimit_resource_t resource, uint64_t value)
 {
     struct rlimit bound = {value, value};
@@ -178,6 +194,7 @@ static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry
     GBytes *program = g_tree_lookup(templates->files, entry);
     g_autofree char *source = g_strndup(g_bytes_get_data(program, NULL), g_bytes_get_size(program));
     g_autoptr(GError) cause = NULL;
+    static const char *const yaml_parameters[] = {"json", NULL};
     const char *name;
     json_t *value;
     int failed = 0;
@@ -188,6 +205,7 @@ static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry
         _exit(UNCONFINED);
     }
     jsonnet_import_callback(import.vm, import_file, &import);
+    jsonnet_native_callback(import.vm, "okse.yaml", write_yaml, &import, yaml_parameters);
     json_object_foreach((json_t *)(uintptr_t)arguments, name, value)
     {
         g_autoptr(GBytes) code = okse_json_write(value);
