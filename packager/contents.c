@@ -175,7 +175,16 @@ typedef struct {
     const OkseContentsVisitor *visitor;
     GByteArray *bytes; /* of `entry` so far; NULL before the first */
     unsigned entry;
+    uint64_t head;
 } Gathering;
+
+/* As much as belongs to the first `head` bytes; 0: everything. */
+static void append_head(GByteArray *bytes, const void *data, size_t length, uint64_t head)
+{
+    size_t room = head == 0 ? length : (size_t)(head - MIN(head, bytes->len));
+
+    g_byte_array_append(bytes, data, (guint)MIN(length, room));
+}
 
 static void hand_over(Gathering *gathering)
 {
@@ -197,14 +206,14 @@ static bool gather(void *context, unsigned entry, const void *data, size_t lengt
     if (gathering->bytes == NULL)
         gathering->bytes = g_byte_array_new();
     gathering->entry = entry;
-    g_byte_array_append(gathering->bytes, data, (guint)length);
+    append_head(gathering->bytes, data, length, gathering->head);
     return true;
 }
 
-static bool visit_source(const OkseSource *source, const OkseContentsVisitor *visitor, GError **error)
+static bool visit_source(const OkseSource *source, const OkseContentsVisitor *visitor, uint64_t head, GError **error)
 {
     g_autofree bool *wanted = g_new0(bool, okse_source_count(source) + 1u);
-    Gathering gathering = {source, visitor, NULL, 0};
+    Gathering gathering = {.source = source, .visitor = visitor, .head = head};
     bool any = false, copied;
 
     for (unsigned i = 0; i < okse_source_count(source); i++) {
@@ -242,7 +251,37 @@ static uint64_t place_of(const OkseBundle *bundle, const Part *part, const OkseT
     return place;
 }
 
-static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseContentsVisitor *visitor, GError **error)
+typedef struct {
+    GByteArray *bytes;
+    uint64_t head;
+} Head;
+
+static bool put_head(const void *data, size_t length, void *context, GError **error)
+{
+    const Head *head = context;
+
+    (void)error;
+    append_head(head->bytes, data, length, head->head);
+    return true;
+}
+
+/* A file of a bundle, or its head: all of it is hashed, or its head would be anybody's. */
+static GBytes *read_head(const OkseBlobRange *range, uint64_t head, const char *name, GError **error)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Head reading;
+
+    if (head == 0 || range->size <= head)
+        return okse_blob_read(range, range->size, name, error);
+    bytes = g_byte_array_new();
+    reading = (Head){bytes, head};
+    return okse_blob_stream(range, &(OkseBlobSink){.put = put_head, .context = &reading}, name, error)
+               ? g_byte_array_free_to_bytes(g_steal_pointer(&bytes))
+               : NULL;
+}
+
+static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseContentsVisitor *visitor, uint64_t head,
+                       GError **error)
 {
     const OkseBlob *archive =
         part->component->form == OKSE_FORM_TAR ? okse_bundle_find(bundle, &part->component->archive) : NULL;
@@ -258,7 +297,7 @@ static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseCon
             range.offset = place_of(bundle, part, entry, &at);
         if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
             continue;
-        bytes = okse_blob_read(&range, entry->size, name, error);
+        bytes = read_head(&range, head, name, error);
         if (bytes == NULL)
             return false;
         visitor->file(visitor->context, entry->path, bytes);
@@ -269,9 +308,15 @@ static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseCon
 bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                          GError **error)
 {
+    return okse_contents_visit_heads(contents, component, visitor, 0, error);
+}
+
+bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                               uint64_t head, GError **error)
+{
     const Part *part = part_at(contents, component);
 
     if (contents->bundle != NULL)
-        return visit_tree(contents->bundle, part, visitor, error);
-    return part->source == NULL || visit_source(part->source, visitor, error);
+        return visit_tree(contents->bundle, part, visitor, head, error);
+    return part->source == NULL || visit_source(part->source, visitor, head, error);
 }

@@ -43,3 +43,6 @@ typedef struct {
  * says), SYSTEM. */
 bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                          GError **error);
+/* The same, but of a larger file only the first `head` bytes are given (it is read whole all the same). */
+bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                               uint64_t head, GError **error);
