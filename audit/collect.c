@@ -85,8 +85,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
-    okse_facts_coverage(collection->facts, "licenses", OKSE_UNAVAILABLE,
-                        "licenses are read in a stack or a bundle (okse audit --bundle)");
+    okse_collect_installed_licenses(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     return okse_facts_finish(collection->facts, atlas, site);
 }

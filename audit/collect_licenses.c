@@ -58,6 +58,7 @@ typedef struct {
     OkseLicenseEvidence *evidence;
     json_t *unit; /* of the component that is read */
     const char *component;
+    char *shown;   /* how sources call where its files lie */
     bool examined; /* its GGUF headers are known already */
     unsigned files;
 } Reading;
@@ -65,7 +66,7 @@ typedef struct {
 static void partial(const Reading *reading, const char *path, const char *why)
 {
     g_autofree char *shown = okse_text_show(path, -1, false);
-    g_autofree char *reason = g_strdup_printf("%s/%s: %s", reading->component, shown, why);
+    g_autofree char *reason = g_strdup_printf("%s%s%s: %s", reading->shown, *shown != '\0' ? "/" : "", shown, why);
 
     okse_facts_coverage(reading->collection->facts, "licenses", OKSE_PARTIAL, reason);
 }
@@ -97,7 +98,7 @@ static char *shown_path(const Reading *reading, const char *path)
 {
     g_autofree char *valid = g_utf8_make_valid(path, -1);
 
-    return g_strconcat(reading->component, "/", valid, NULL);
+    return g_strconcat(reading->shown, "/", valid, NULL);
 }
 
 /* id: NULL for what is not known. Steals nothing. */
@@ -168,7 +169,7 @@ static void use_said(const Reading *reading, const json_t *said, const char *met
     size_t i;
 
     if (broken != NULL)
-        partial(reading, path + strlen(reading->component) + 1, broken);
+        partial(reading, path + strlen(reading->shown) + 1, broken);
     if (name != NULL)
         set_name(reading, name);
     json_array_foreach(json_object_get(said, "licenses"), i, one)
@@ -288,26 +289,49 @@ static void refine_claims(const Reading *reading)
     }
 }
 
+/* An install may be damaged; a stack or bundle that is ends the collection. */
+static bool visit(Reading *reading, const OkseContents *contents, unsigned component, GError **error)
+{
+    OkseContentsVisitor visitor = {wants, use, reading};
+    g_autoptr(GError) cause = NULL;
+
+    if (okse_contents_visit_heads(contents, component, &visitor, HEAD_LIMIT, &cause))
+        return true;
+    if (reading->collection->install == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return false;
+    }
+    partial(reading, "", cause->message);
+    return true;
+}
+
+static char *place_of(const OkseCollection *collection, const char *component)
+{
+    return collection->install != NULL ? g_strdup_printf("%s/current/%s", collection->root, component)
+                                       : g_strdup(component);
+}
+
 static bool read_component(Reading *reading, const OkseContents *contents, unsigned component, GError **error)
 {
+    g_autofree char *shown = place_of(reading->collection, okse_contents_name(contents, component));
     const char *name = okse_contents_name(contents, component), *kind = okse_contents_kind(contents, component);
     const char *declared = declared_of(contents, component);
-    OkseContentsVisitor visitor = {.wants = wants, .file = use, .context = reading};
 
     reading->component = name;
+    reading->shown = shown;
     reading->examined = okse_contents_weights(contents, component) != NULL;
     reading->files = 0;
-    reading->unit = json_pack("{s:s,s:s,s:s?,s:n,s:i,s:[],s:[]}", "component", name, "kind", kind, "declared", declared,
-                              "name", "texts", 0, "claims", "bases");
+    reading->unit = json_pack("{s:s,s:s,s:s,s:s?,s:n,s:i,s:[],s:[]}", "component", name, "kind", kind, "place", shown,
+                              "declared", declared, "name", "texts", 0, "claims", "bases");
     json_array_append_new(reading->evidence->units, reading->unit);
     if (declared != NULL)
         add_claim(reading, "declared", declared, declared, "stack.yaml", 0);
     if (reading->examined)
         use_gguf(reading, okse_contents_weights(contents, component));
-    if (!okse_contents_visit_heads(contents, component, &visitor, HEAD_LIMIT, error))
+    if (!visit(reading, contents, component, error))
         return false;
     if (strcmp(kind, "weights") == 0 && okse_license_of_model(reading->data->table, name) != NULL)
-        add_base(reading, name, "name", name, 0);
+        add_base(reading, name, "name", shown, 0);
     refine_claims(reading);
     return true;
 }
@@ -325,4 +349,18 @@ bool okse_collect_licenses(OkseCollection *collection, const OkseContents *conte
     okse_licenses_add(collection->facts, collection->licenses->table, &evidence);
     okse_facts_coverage(collection->facts, "licenses", OKSE_COMPLETE, NULL);
     return true;
+}
+
+void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseContents) contents = NULL;
+
+    if (collection->install == NULL) {
+        okse_facts_coverage(collection->facts, "licenses", OKSE_UNAVAILABLE, why_not);
+        return;
+    }
+    contents = okse_contents_of_install(collection->root_fd, &cause);
+    if (contents == NULL || !okse_collect_licenses(collection, contents, &cause))
+        okse_facts_coverage(collection->facts, "licenses", OKSE_UNAVAILABLE, cause->message);
 }

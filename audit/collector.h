@@ -36,6 +36,8 @@ void okse_collect_install(OkseCollection *collection, const char *why_not);
 bool okse_collect_components(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* licenses: what texts, cards and headers of the components say, and where their lineage leads. Errors: as before. */
 bool okse_collect_licenses(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not);
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 

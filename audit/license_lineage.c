@@ -241,7 +241,7 @@ static void add_claims(const Writer *writer, const json_t *unit)
     if (json_array_size(claims) > 0)
         return;
     g_autoptr(json_t) none = json_pack("{s:s,s:n,s:n,s:s,s:i,s:n,s:n}", "method", "none", "said", "id", "path",
-                                       okse_json_peek_text(unit, "component"), "line", 0, "score", "digest");
+                                       okse_json_peek_text(unit, "place"), "line", 0, "score", "digest");
     add_row(writer, unit, none, NULL, json_array(), true);
 }
 

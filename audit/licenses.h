@@ -6,7 +6,7 @@
 /* From what components say of their licenses to facts (docs/formats/facts.md, "licenses"). */
 
 /* What one component says, gathered by the collector:
- * {"component", "kind", "declared": expression or null, "name": of the model or null, "texts": license texts in it,
+ * {"component", "kind", "place": its directory as sources show it, "declared": expression or null, "name": of the model or null, "texts": license texts in it,
  *  "claims": [{"method", "said", "id" or null, "path", "line", "score", "digest" or null}],
  *  "bases": [{"model", "method", "path", "line"}]}. */
 typedef struct {

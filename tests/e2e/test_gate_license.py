@@ -194,6 +194,38 @@ def test_weights_and_bundle_give_the_same_facts(okse):
     assert [f for f in sealed["findings"] if f["control"].startswith("license.")] == [f for f in again["findings"] if f["control"].startswith("license.")]
 
 
+def test_an_install_is_asked_again_on_site(okse):
+    """The agreement has run out since, and somebody changed a license text."""
+    model(okse.directory, {"README.md": card("other", license_name="exaone")}, spdx=NC)
+    write(okse.directory / "model/LICENSE", APACHE)
+    agreement(okse.directory, models=["assistant"])
+    build(okse, gate=("--gate", "warn"), status=0)
+    okse("key", "new", "--type", "ed25519", "-o", "vendor.pem", status=0)
+    okse("sign", "x.okse", "--key", "vendor.pem", "--role", "vendor", status=0)
+    (okse.directory / "trust.yaml").write_text("okse: trust/v1\nroles:\n  vendor: {threshold: 1, signers: [{key: vendor.pub}]}\n")
+    okse("install", "x.okse", "--root", "target", "--trust", "trust.yaml", "--site", "site.yaml", status=0)
+    root = okse.directory / "target"
+
+    def asked():
+        facts = okse("collect", "--root", root, "--scope", "install", "--at", "2026-07-01", "--json").json
+        (okse.directory / "facts.json").write_text(json.dumps(facts))
+        told = okse("audit", "--evidence", "facts.json", "--country", "VN", "--framework", "shipping", "--json").json
+        return facts, {f["control"]: f for f in told["findings"] if f["control"].startswith("license.")}
+    facts, found = asked()
+    assert found["license.use_permitted"]["status"] == "pass" and found["license.known"]["status"] == "pass"
+    assert [row["detected"]["id"] for row in facts["licenses"] if row["detected"]["method"] == "digest"] == ["Apache-2.0"]
+    text = root / "current/assistant/LICENSE"
+    text.chmod(0o644)
+    text.write_bytes(changed(APACHE))
+    facts, found = asked()
+    row, = [row for row in facts["licenses"] if row["detected"]["method"] == "unknown-text"]
+    assert row["source"]["path"] == f"{root}/current/assistant/LICENSE" and found["license.known"]["status"] == "pass", "the agreement covers it"
+    text.unlink()
+    facts, found = asked()
+    row, = [c for c in facts["collectors"] if c["collector"] == "licenses"]
+    assert row["status"] == "partial" and "assistant" in row["reason"] and found["license.known"]["status"] == "inconclusive"
+
+
 def test_a_license_that_is_not_granted_there(okse):
     files = {"README.md": card("LicenseRef-Tencent-Hunyuan-3D-2.0")}
     model(okse.directory, files, spdx="LicenseRef-Tencent-Hunyuan-3D-2.0")
