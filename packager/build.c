@@ -110,7 +110,8 @@ static bool fill_bundle(const OkseBuildRequest *request, OksePlan *plan, const O
         .fd = output->fd, .threads = request->threads, .way = request->way, .progress = progress, .resume = resume};
 
     return okse_bundle_write_payload(plan, layout, &target, &result->copied, error) &&
-           okse_bundle_write_metadata(plan, layout, output->fd, error) && okse_output_finish(output, error);
+           okse_bundle_write_metadata(plan, layout, output->fd, error) &&
+           (resume == NULL || okse_resume_finish(resume, error)) && okse_output_finish(output, error);
 }
 
 static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
