@@ -16,6 +16,8 @@
 #define CARD_LIMIT (1u << 20)  /* bytes of a model card or configuration */
 #define HEAD_LIMIT (32u << 20) /* bytes in which a GGUF's metadata is looked for */
 #define FILES_LIMIT 500u       /* files of one component that are read */
+#define CLAIMS_LIMIT 1000u     /* what they say of licenses, and … */
+#define BASES_LIMIT 64u        /* … of models */
 
 struct OkseLicenseData {
     OkseLicenseTable *table;
@@ -101,19 +103,32 @@ static char *shown_path(const Reading *reading, const char *path)
     return g_strconcat(reading->shown, "/", valid, NULL);
 }
 
-/* id: NULL for what is not known. Steals nothing. */
+/* Another of them, or none where there are too many to be honest; steals it. */
+static void append(const Reading *reading, const char *list, size_t limit, json_t *one)
+{
+    json_t *all = json_object_get(reading->unit, list);
+
+    if (json_array_size(all) < limit) {
+        json_array_append_new(all, one);
+        return;
+    }
+    json_decref(one);
+    partial(reading, "", "says more about licenses and models than is read");
+}
+
+/* id: NULL for what is not known. */
 static void add_claim(const Reading *reading, const char *method, const char *text, const char *id, const char *path,
                       json_int_t line)
 {
-    json_array_append_new(json_object_get(reading->unit, "claims"),
-                          json_pack("{s:s,s:s?,s:s?,s:s,s:I,s:n,s:n}", "method", method, "said", text, "id", id, "path",
-                                    path, "line", line, "score", "digest"));
+    append(reading, "claims", CLAIMS_LIMIT,
+           json_pack("{s:s,s:s?,s:s?,s:s,s:I,s:n,s:n}", "method", method, "said", text, "id", id, "path", path, "line",
+                     line, "score", "digest"));
 }
 
 static void add_base(const Reading *reading, const char *model, const char *method, const char *path, json_int_t line)
 {
-    json_array_append_new(json_object_get(reading->unit, "bases"),
-                          json_pack("{s:s,s:s,s:s,s:I}", "model", model, "method", method, "path", path, "line", line));
+    append(reading, "bases", BASES_LIMIT,
+           json_pack("{s:s,s:s,s:s,s:I}", "model", model, "method", method, "path", path, "line", line));
 }
 
 static void set_name(const Reading *reading, const char *name)
@@ -153,11 +168,10 @@ static void read_text(const Reading *reading, const char *path, GBytes *bytes)
 
     okse_sha256_text(&fingerprint.bytes, digest);
     json_object_set_new(reading->unit, "texts", json_integer(texts + 1));
-    json_array_append_new(json_object_get(reading->unit, "claims"),
-                          json_pack("{s:s,s:s?,s:s?,s:s,s:i,s:i,s:s}", "method",
-                                    match.method != NULL ? match.method : "unknown-text", "said", match.id, "id",
-                                    match.method != NULL ? match.id : NULL, "path", path, "line", 1, "score",
-                                    (int)match.score, "digest", digest));
+    append(reading, "claims", CLAIMS_LIMIT,
+           json_pack("{s:s,s:s?,s:s?,s:s,s:i,s:i,s:s}", "method", match.method != NULL ? match.method : "unknown-text",
+                     "said", match.id, "id", match.method != NULL ? match.id : NULL, "path", path, "line", 1, "score",
+                     (int)match.score, "digest", digest));
 }
 
 static void use_said(const Reading *reading, const json_t *said, const char *method, const char *base_method,
@@ -189,6 +203,21 @@ static void use_said(const Reading *reading, const json_t *said, const char *met
     }
 }
 
+/* The header of this file could not be gone through to its end. */
+static bool has_broken_header(const json_t *report, const char *path)
+{
+    json_t *finding;
+    size_t i;
+
+    json_array_foreach(json_object_get(report, "findings"), i, finding)
+    {
+        if (g_strcmp0(okse_json_peek_text(finding, "rule"), "gguf.header") == 0 &&
+            g_strcmp0(okse_json_peek_text(finding, "file"), path) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void use_gguf(const Reading *reading, const json_t *report)
 {
     const json_t *files = json_object_get(report, "files"), *file;
@@ -202,6 +231,8 @@ static void use_gguf(const Reading *reading, const json_t *report)
 
         if (path == NULL || !is_gguf(path) || strchr(path, '!') != NULL)
             continue;
+        if (has_broken_header(report, path))
+            partial(reading, path, "its header is damaged, or longer than is read");
         shown = shown_path(reading, path);
         said = okse_license_said_by_gguf(json_object_get(file, "metadata"));
         use_said(reading, said, "gguf", "base", shown);

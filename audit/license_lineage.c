@@ -73,9 +73,14 @@ static void follow_unit(const Writer *writer, Chain *chain, const char *model, c
 {
     const json_t *claims = json_object_get(unit, "claims"), *bases = json_object_get(unit, "bases");
     const char *component = okse_json_peek_text(unit, "component");
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (size_t i = 0; i < json_array_size(claims); i++)
-        step(writer, chain, model, okse_json_peek_text(json_array_get(claims, i), "id"), "unit", component);
+    for (size_t i = 0; i < json_array_size(claims); i++) {
+        const char *id = okse_json_peek_text(json_array_get(claims, i), "id");
+
+        if (g_hash_table_add(seen, (gpointer)(uintptr_t)(id != NULL ? id : "")))
+            step(writer, chain, model, id, "unit", component);
+    }
     if (json_array_size(claims) == 0)
         step(writer, chain, model, NULL, "unit", component);
     for (size_t i = 0; i < json_array_size(bases); i++)
@@ -143,24 +148,31 @@ static json_t *base_models(const json_t *unit)
     return models;
 }
 
+static void add_name(json_t *names, GHashTable *seen, const char *name)
+{
+    char *lower = g_ascii_strdown(name, -1);
+
+    if (g_hash_table_add(seen, lower)) /* stolen */
+        json_array_append_new(names, json_string(lower));
+}
+
 /* How an agreement may call what it covers, in lower case. */
 static json_t *names_of(const json_t *unit, const json_t *steps)
 {
-    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const char *name = okse_json_peek_text(unit, "name");
     json_t *names = json_array();
 
-    g_ptr_array_add(found, g_ascii_strdown(okse_json_peek_text(unit, "component"), -1));
-    if (okse_json_peek_text(unit, "name") != NULL)
-        g_ptr_array_add(found, g_ascii_strdown(okse_json_peek_text(unit, "name"), -1));
+    add_name(names, seen, okse_json_peek_text(unit, "component"));
+    if (name != NULL)
+        add_name(names, seen, name);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const char *model = okse_json_peek_text(json_array_get(steps, i), "model");
         g_autofree char *base = g_path_get_basename(model);
 
-        g_ptr_array_add(found, g_ascii_strdown(model, -1));
-        g_ptr_array_add(found, g_ascii_strdown(base, -1));
+        add_name(names, seen, model);
+        add_name(names, seen, base);
     }
-    for (guint i = 0; i < found->len; i++)
-        json_array_append_new(names, json_string(g_ptr_array_index(found, i)));
     return names;
 }
 

@@ -9,6 +9,8 @@
 #define TABLE_PATH "manifests/licenses.yaml"
 #define FAMILIES_PATH "manifests/model-families.yaml"
 
+const char *const okse_license_uses[] = {"commercial", "research", "education", "public-administration", NULL};
+
 struct OkseLicenseTable {
     json_t *rows;      /* id → terms */
     GHashTable *names; /* lower-case word → id (borrowed from rows) */
@@ -20,8 +22,7 @@ static const char *const distributions[] = {"free", "with-copy", "contradictory"
 static const char *const trainings[] = {"allowed", "named", "if-not-competing", "forbidden", NULL};
 static const char *const confidences[] = {"high", "medium", "low", NULL};
 static const char *const lists[] = {"uses", "uses_unclear", "attribution", "not_in", NULL};
-static const char *const flags[] = {"revocable", "termination_destroy", NULL};
-static const char *const uses[] = {"commercial", "research", "education", "public-administration", NULL};
+static const char *const flags[] = {"revocable", "share_alike", "termination_destroy", NULL};
 
 void okse_license_table_free(OkseLicenseTable *table)
 {
@@ -60,9 +61,9 @@ static const char *wrong_member(const json_t *row)
 
     if (okse_json_peek_text(row, "title") == NULL)
         return "title";
-    if (json_object_get(row, "uses") == NULL || !is_texts(json_object_get(row, "uses"), uses))
+    if (json_object_get(row, "uses") == NULL || !is_texts(json_object_get(row, "uses"), okse_license_uses))
         return "uses";
-    if (!is_texts(json_object_get(row, "uses_unclear"), uses))
+    if (!is_texts(json_object_get(row, "uses_unclear"), okse_license_uses))
         return "uses_unclear";
     if (!is_texts(json_object_get(row, "attribution"), NULL))
         return "attribution";

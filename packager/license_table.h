@@ -8,6 +8,9 @@
  * manifests/model-families.yaml. Immutable after reading. */
 typedef struct OkseLicenseTable OkseLicenseTable;
 
+/* The uses there are: what terms permit and stack.yaml declares; NULL-terminated. */
+extern const char *const okse_license_uses[];
+
 /* Errors: those of reading the files; INVALID when a row is not what docs/licenses.md says. */
 OkseLicenseTable *okse_license_table_read(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_license_table_free(OkseLicenseTable *table);

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "core/vocabulary.h"
 #include "core/yaml.h"
+#include "packager/license_table.h"
 #include "packager/spdx.h"
 #include "packager/stack_source.h"
 
@@ -22,9 +23,6 @@ typedef struct {
     const OkseVocabulary *countries, *classes;
     const OkseSpdxIds *licenses;
 } Reader;
-
-/* What the recipient does with it; terms of licenses speak of these (manifests/licenses.yaml). */
-static const char *const uses[] = {"commercial", "research", "education", "public-administration", NULL};
 
 static void component_free(gpointer data)
 {
@@ -194,7 +192,7 @@ static void check_texts(const Reader *reader, const OkseNode *list, const char *
     }
 }
 
-/* A closed list that is no vocabulary of its own. */
+/* What the recipient does with it: the terms of licenses speak of the same. */
 static void check_uses(const Reader *reader, const OkseNode *list)
 {
     OksePlace place = okse_node_place(list);
@@ -206,12 +204,12 @@ static void check_uses(const Reader *reader, const OkseNode *list)
     for (unsigned i = 0; i < okse_node_count(list); i++) {
         const OkseNode *item = okse_node_item(list, i);
         const char *text = okse_node_kind(item) == OKSE_NODE_TEXT ? okse_node_text(item) : NULL;
-        const char *near = text != NULL ? okse_text_nearest(text, uses) : NULL;
+        const char *near = text != NULL ? okse_text_nearest(text, okse_license_uses) : NULL;
         OksePlace at = okse_node_place(item);
 
         if (text == NULL)
             okse_issue(reader->issues, &at, "use must be a text, not %s", okse_node_kind_name(item));
-        else if (!g_strv_contains(uses, text))
+        else if (!g_strv_contains(okse_license_uses, text))
             okse_issue(reader->issues, &at, "unknown use '%s'%s%s%s", text, near != NULL ? " (did you mean '" : "",
                        near != NULL ? near : "", near != NULL ? "'?)" : "");
     }

@@ -194,6 +194,67 @@ def test_weights_and_bundle_give_the_same_facts(okse):
     assert [f for f in sealed["findings"] if f["control"].startswith("license.")] == [f for f in again["findings"] if f["control"].startswith("license.")]
 
 
+@pytest.mark.parametrize("base,license", [("google/gemma-3-4b-it", "mit"), ("meta-llama/Llama-3.1-8B-Instruct", "apache-2.0"), ("bigcode/starcoder2-3b", "mit"),
+                                          ("Qwen/Qwen2.5-72B-Instruct", "apache-2.0"), ("LGAI-EXAONE/K-EXAONE-236B-A23B", "mit")])
+def test_labels_that_drop_what_the_base_asks_for(okse, base, license):
+    model(okse.directory, {"README.md": card(license, base), "LICENSE": APACHE}, spdx=None, use="[research]")
+    assert ("license.lineage", "assistant/README.md", 3) in stopped(okse)
+
+
+@pytest.mark.parametrize("base", ["Qwen/Qwen3-8B", "openai/gpt-oss-20b", "microsoft/phi-4"])
+def test_labels_that_may_be_wider_than_an_open_base(okse, base):
+    model(okse.directory, {"README.md": card("apache-2.0", base), "LICENSE": APACHE})
+    build(okse, status=0)
+    assert statuses(okse)["license.lineage"] == "pass"
+
+
+def test_a_base_that_nobody_knows_is_no_pass(okse):
+    model(okse.directory, {"README.md": card("apache-2.0", "somebody/something"), "LICENSE": APACHE})
+    build(okse, status=0)
+    assert statuses(okse)["license.lineage"] == "inconclusive"
+
+
+def test_an_adapter_is_made_from_its_base(okse):
+    model(okse.directory, {"README.md": card(), "LICENSE": APACHE, "adapter_config.json": '{"base_model_name_or_path": "LGAI-EXAONE/EXAONE-4.0-32B"}'}, use="[research]")
+    assert ("license.lineage", "assistant/adapter_config.json", None) in stopped(okse)
+
+
+def test_a_directory_on_its_makers_machine_says_what_it_was(okse):
+    model(okse.directory, {"README.md": card(), "LICENSE": APACHE, "config.json": '{"_name_or_path": "/home/u/EXAONE-4.0-1.2B"}'}, use="[research]")
+    assert ("license.lineage", "assistant/config.json", None) in stopped(okse)
+    model(okse.directory, {"README.md": card(), "LICENSE": APACHE, "config.json": '{"_name_or_path": "/home/u/checkpoint-900"}'})
+    build(okse, status=0)
+    assert statuses(okse)["license.lineage"] == "pass"
+
+
+def test_own_terms_are_known_but_not_to_the_table(okse):
+    model(okse.directory, {"LICENSE": "You may use this model as long as we are friends.\n"}, spdx="LicenseRef-Friends")
+    build(okse, status=0)
+    found = statuses(okse)
+    assert found["license.known"] == found["license.use_permitted"] == "inconclusive"
+    agreement(okse.directory, models=["assistant"])
+    build(okse, status=0)
+    found = statuses(okse)
+    assert found["license.known"] == found["license.use_permitted"] == "pass"
+
+
+def test_a_gguf_header_longer_than_is_read_is_no_pass(okse):
+    """Behind 33 MiB of vocabulary it says another license; as a data set it is looked into up to its limit only."""
+    data = gguf([("tokenizer.ggml.tokens", 8, gguf_string("x" * (33 << 20))), pair("general.license", "cc-by-nc-4.0")])
+    model(okse.directory, {"README.md": card(), "LICENSE": APACHE, "m.gguf": data}, kind="dataset")
+    build(okse, status=0)
+    assert set(statuses(okse).values()) == {"inconclusive"}
+
+
+def test_a_card_that_says_too_much_is_no_pass(okse):
+    bases = "".join(f"\n- civic/base-{i}" for i in range(70))
+    model(okse.directory, {"README.md": card(base=bases), "LICENSE": APACHE, "adapter_config.json": '{"base_model_name_or_path": "civic/one-more"}'})
+    build(okse, status=0)
+    told = okse("audit", "--bundle", "x.okse", "--country", "VN", "--site", "site.yaml", "--json").json
+    row, = [c for c in told["collectors"] if c["collector"] == "licenses"]
+    assert row["status"] == "partial" and "more about licenses and models" in row["reason"]
+
+
 def test_an_install_is_asked_again_on_site(okse):
     """The agreement has run out since, and somebody changed a license text."""
     model(okse.directory, {"README.md": card("other", license_name="exaone")}, spdx=NC)
