@@ -107,7 +107,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSite) site = NULL;
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
-    g_autoptr(OkseLicenseData) licenses = NULL;
+    g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
                                  .sysroot_fd = -1,
@@ -124,7 +124,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
-    licenses = scanner == NULL ? NULL : okse_license_data_read(resources, error);
+    licenses = scanner == NULL ? NULL : okse_licenses_read(resources, error);
     collection.scanner = scanner;
     collection.licenses = licenses;
     if (licenses != NULL && request->contents != NULL)

@@ -2,20 +2,14 @@
 
 #include "audit/facts.h"
 #include "audit/scan.h"
-#include "packager/contents.h"
-
-/* What the collector of licenses compares with: tables and known texts. */
-typedef struct OkseLicenseData OkseLicenseData;
-OkseLicenseData *okse_license_data_read(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void okse_license_data_free(OkseLicenseData *data);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLicenseData, okse_license_data_free)
+#include "packager/licenses.h"
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
  * name and opens no connection; trouble is coverage, not failure. */
 typedef struct {
     OkseFacts *facts;
     const OkseScanner *scanner;
-    const OkseLicenseData *licenses;
+    const OkseLicenses *licenses;
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */

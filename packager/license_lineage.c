@@ -1,8 +1,7 @@
 /* A model is held to its own license and to those of everything it was made from: through units of the same stack as
  * far as they lead, then by the families of names. */
-#include "audit/licenses.h"
 #include "core/json.h"
-#include "core/text.h"
+#include "packager/license_internal.h"
 #include "packager/spdx.h"
 
 #include <string.h>
@@ -10,9 +9,8 @@
 #define CHAIN_LIMIT 16u /* models of one lineage */
 
 typedef struct {
-    OkseFacts *facts;
-    const OkseLicenseTable *table;
     const OkseLicenseEvidence *evidence;
+    json_t *rows;
 } Writer;
 
 /* How names are compared: the last element, in lower case, with '-' for blanks. */
@@ -56,7 +54,7 @@ static void step(const Writer *writer, Chain *chain, const char *model, const ch
                  const char *component)
 {
     g_autoptr(json_t) parsed = id != NULL ? okse_spdx_parse(id, NULL) : NULL;
-    g_autoptr(json_t) terms = parsed != NULL ? okse_license_terms(writer->table, parsed) : NULL;
+    g_autoptr(json_t) terms = parsed != NULL ? okse_license_terms(writer->evidence->table, parsed) : NULL;
 
     json_array_append_new(chain->steps,
                           json_pack("{s:s,s:s?,s:s,s:s?}", "model", model, "id", id, "by", by, "component", component));
@@ -91,7 +89,7 @@ static void follow_unit(const Writer *writer, Chain *chain, const char *model, c
 static void follow(const Writer *writer, Chain *chain, const char *model)
 {
     g_autofree char *plain = plain_name(model);
-    const char *family = okse_license_of_model(writer->table, model);
+    const char *family = okse_license_of_model(writer->evidence->table, model);
     const json_t *unit = find_unit(writer, plain);
 
     if (g_hash_table_contains(chain->seen, plain))
@@ -187,15 +185,19 @@ static bool is_derivative(const json_t *unit)
     return false;
 }
 
+/* What the license texts of a component are, each once. */
 static json_t *copies_of(const json_t *unit)
 {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     const json_t *claims = json_object_get(unit, "claims");
     json_t *copies = json_array();
 
     for (size_t i = 0; i < json_array_size(claims); i++) {
         const json_t *claim = json_array_get(claims, i);
+        const char *id = okse_json_peek_text(claim, "id");
 
-        if (!json_is_null(json_object_get(claim, "digest")))
+        if (!json_is_null(json_object_get(claim, "digest")) &&
+            g_hash_table_add(seen, (gpointer)(uintptr_t)(id != NULL ? id : "")))
             json_array_append(copies, json_object_get(claim, "id"));
     }
     return copies;
@@ -207,7 +209,7 @@ static void add_row(const Writer *writer, const json_t *unit, const json_t *clai
 {
     const char *component = okse_json_peek_text(unit, "component"), *method = okse_json_peek_text(claim, "method");
     const char *path = okse_json_peek_text(claim, "path"), *text = okse_json_peek_text(claim, "said");
-    const char *name = okse_json_peek_text(unit, "name"), *digest = okse_json_peek_text(claim, "digest");
+    const char *name = okse_json_peek_text(unit, "name");
     json_int_t line = json_integer_value(json_object_get(claim, "line"));
     g_autofree char *key = g_strdup_printf("%s|%s|%s|%" JSON_INTEGER_FORMAT "|%s", component, method, path, line,
                                            text != NULL ? text : "");
@@ -222,23 +224,17 @@ static void add_row(const Writer *writer, const json_t *unit, const json_t *clai
     json_object_set_new(row, "derivative", json_boolean(is_derivative(unit)));
     json_object_set_new(row, "attribution_missing", missing_attribution(writer, terms));
     json_object_set_new(row, "terms", terms != NULL ? terms : json_null());
-    json_object_set_new(row, "state", json_string("declared"));
-    json_object_set_new(row, "source",
-                        okse_facts_source(&(OkseSourceFact){.collector = "licenses",
-                                                            .path = path,
-                                                            .line = (unsigned)line,
-                                                            .digest = digest,
-                                                            .excerpt = text,
-                                                            .component = component,
-                                                            .via = "declared"}));
-    okse_facts_add(writer->facts, "licenses", "lic", key, row);
+    json_object_set_new(row, "key", json_string(key));
+    json_object_set_new(row, "path", json_string(path));
+    json_object_set_new(row, "line", json_integer(line));
+    json_array_append_new(writer->rows, row);
 }
 
 static json_t *terms_of_expression(const Writer *writer, const char *expression)
 {
     g_autoptr(json_t) parsed = expression != NULL ? okse_spdx_parse(expression, NULL) : NULL;
 
-    return parsed != NULL ? okse_license_terms(writer->table, parsed) : NULL;
+    return parsed != NULL ? okse_license_terms(writer->evidence->table, parsed) : NULL;
 }
 
 static void add_claims(const Writer *writer, const json_t *unit)
@@ -271,14 +267,14 @@ static void add_base(const Writer *writer, const json_t *unit, const json_t *bas
     claim = json_pack("{s:s,s:s,s:s?,s:O,s:O,s:n,s:n}", "method", okse_json_peek_text(base, "method"), "said", model,
                       "id", expression, "path", json_object_get(base, "path"), "line", json_object_get(base, "line"),
                       "score", "digest");
-    add_row(writer, unit, claim, okse_license_terms(writer->table, chain.known), chain.steps, chain.complete);
+    add_row(writer, unit, claim, okse_license_terms(writer->evidence->table, chain.known), chain.steps, chain.complete);
     json_decref(chain.known);
     g_hash_table_unref(chain.seen);
 }
 
-void okse_licenses_add(OkseFacts *facts, const OkseLicenseTable *table, const OkseLicenseEvidence *evidence)
+json_t *okse_license_rows_of(const OkseLicenseEvidence *evidence)
 {
-    Writer writer = {facts, table, evidence};
+    Writer writer = {evidence, json_array()};
 
     for (size_t i = 0; i < json_array_size(evidence->units); i++) {
         const json_t *unit = json_array_get(evidence->units, i), *bases = json_object_get(unit, "bases");
@@ -287,4 +283,5 @@ void okse_licenses_add(OkseFacts *facts, const OkseLicenseTable *table, const Ok
         for (size_t k = 0; k < json_array_size(bases); k++)
             add_base(&writer, unit, json_array_get(bases, k));
     }
+    return writer.rows;
 }
