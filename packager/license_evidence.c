@@ -17,6 +17,7 @@
 #define FILES_LIMIT 500u       /* files of one component that are read */
 #define ALL_LIMIT 20000u       /* of all components */
 #define CLAIMS_LIMIT 1000u     /* what they say of licenses, and … */
+#define REASONS_LIMIT 16u      /* why something is not known */
 #define BASES_LIMIT 64u        /* … of models */
 
 struct OkseLicenses {
@@ -59,10 +60,9 @@ typedef struct {
     const char *root; /* of an install, or NULL */
     OkseLicenseEvidence *evidence;
     json_t *incomplete;
-    json_t *unit; /* of the component that is read */
-    const char *component;
-    char *shown;   /* how sources call where its files lie */
-    bool examined; /* its GGUF headers are known already */
+    json_t *unit;      /* of the component that is read */
+    const char *shown; /* how sources call where its files lie */
+    bool examined;     /* its GGUF headers are known already */
     unsigned files, all_files;
 } Reading;
 
@@ -71,23 +71,26 @@ static void partial(const Reading *reading, const char *path, const char *why)
     g_autofree char *shown = okse_text_show(path, -1, false);
     g_autofree char *reason = g_strdup_printf("%s%s%s: %s", reading->shown, *shown != '\0' ? "/" : "", shown, why);
 
-    json_array_append_new(reading->incomplete, json_string(reason));
+    if (json_array_size(reading->incomplete) < REASONS_LIMIT)
+        json_array_append_new(reading->incomplete, json_string(reason));
 }
 
 static bool is_gguf(const char *path)
 {
-    return g_str_has_suffix(path, ".gguf");
+    g_autofree char *lower = g_ascii_strdown(path, -1);
+
+    return g_str_has_suffix(lower, ".gguf");
 }
 
 static bool wants(void *context, const char *path, uint64_t size)
 {
     Reading *reading = context;
-    bool text = okse_patterns_find(reading->licenses->names, path) != NULL;
+    bool gguf = is_gguf(path), text = okse_patterns_find(reading->licenses->names, path) != NULL;
     uint64_t limit = text ? OKSE_LIMIT_LICENSE : CARD_LIMIT;
 
-    if (!text && !okse_license_is_card(path) && (!is_gguf(path) || reading->examined))
+    if (gguf ? reading->examined : !text && !okse_license_is_card(path))
         return false;
-    if (size > limit && !is_gguf(path)) {
+    if (!gguf && size > limit) {
         partial(reading, path, "is too large for what it is called, and was not read");
         return false;
     }
@@ -132,10 +135,16 @@ static void add_base(const Reading *reading, const char *model, const char *meth
            json_pack("{s:s,s:s,s:s,s:I}", "model", model, "method", method, "path", path, "line", line));
 }
 
-static void set_name(const Reading *reading, const char *name)
+/* A card's name before a header's, then that of the first path: files come in no order of their own. */
+static void set_name(const Reading *reading, const char *name, const char *method, const char *path)
 {
-    if (json_is_null(json_object_get(reading->unit, "name")))
-        json_object_set_new(reading->unit, "name", json_string(name));
+    g_autofree char *from = g_strconcat(method, " ", path, NULL);
+    const char *before = okse_json_peek_text(reading->unit, "name_from");
+
+    if (before != NULL && strcmp(before, from) <= 0)
+        return;
+    json_object_set_new(reading->unit, "name", json_string(name));
+    json_object_set_new(reading->unit, "name_from", json_string(from)); /* "front-matter …" is before "gguf …" */
 }
 
 /* An attribution that a text holds, word for word, has been given. */
@@ -186,7 +195,7 @@ static void use_said(const Reading *reading, const json_t *said, const char *met
     if (broken != NULL)
         partial(reading, path + strlen(reading->shown) + 1, broken);
     if (name != NULL)
-        set_name(reading, name);
+        set_name(reading, name, method, path);
     json_array_foreach(json_object_get(said, "licenses"), i, one)
     {
         const char *text = okse_json_peek_text(one, "text");
@@ -277,20 +286,20 @@ static void use(void *context, const char *path, GBytes *bytes)
 /* What the stack says of a component's license. */
 static const char *declared_of(const OkseContents *contents, unsigned component)
 {
-    const json_t *rows = json_object_get(okse_contents_stack(contents), "components"), *row;
-    size_t i;
+    const json_t *rows = json_object_get(okse_contents_stack(contents), "components");
+    const char *name = okse_contents_name(contents, component);
 
-    json_array_foreach(rows, i,
-                       row) if (g_strcmp0(okse_json_peek_text(row, "name"), okse_contents_name(contents, component)) ==
-                                0) return okse_json_peek_text(row, "license");
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (g_strcmp0(okse_json_peek_text(json_array_get(rows, i), "name"), name) == 0)
+            return okse_json_peek_text(json_array_get(rows, i), "license");
     return NULL;
 }
 
-/* The id of a text or of the stack that begins with this one: a version of it. */
+/* The id of a text or of the stack that begins with this one: a version of it; the first by name. NULL: none. */
 static json_t *version_of(const json_t *claims, const char *id)
 {
     g_autofree char *start = g_strconcat(id, "-", NULL);
-    json_t *claim;
+    json_t *claim, *version = NULL;
     size_t i;
 
     json_array_foreach(claims, i, claim)
@@ -298,10 +307,11 @@ static json_t *version_of(const json_t *claims, const char *id)
         const char *other = okse_json_peek_text(claim, "id"), *method = okse_json_peek_text(claim, "method");
 
         if (other != NULL && g_str_has_prefix(other, start) && strchr(other, ' ') == NULL &&
-            strcmp(method, "front-matter") != 0 && strcmp(method, "gguf") != 0)
-            return json_object_get(claim, "id");
+            strcmp(method, "front-matter") != 0 && strcmp(method, "gguf") != 0 &&
+            (version == NULL || strcmp(other, json_string_value(version)) < 0))
+            version = json_object_get(claim, "id");
     }
-    return NULL;
+    return version;
 }
 
 /* Cards say "exaone" where the text beside them says which version. */
@@ -348,7 +358,6 @@ static bool read_component(Reading *reading, const OkseContents *contents, unsig
     const char *name = okse_contents_name(contents, component), *kind = okse_contents_kind(contents, component);
     const char *declared = declared_of(contents, component);
 
-    reading->component = name;
     reading->shown = shown;
     reading->examined = okse_contents_weights(contents, component) != NULL;
     reading->files = 0;

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import pathlib
 import struct
+import zipfile
 
 import pytest
 import yaml
@@ -285,6 +286,25 @@ def test_an_install_is_asked_again_on_site(okse):
     facts, found = asked()
     row, = [c for c in facts["collectors"] if c["collector"] == "licenses"]
     assert row["status"] == "partial" and "assistant" in row["reason"] and found["license.known"]["status"] == "inconclusive"
+
+
+def test_the_order_of_an_archive_changes_nothing(okse):
+    """Names come from the card, then from the first header by name, whatever comes first in the archive."""
+    header = [gguf([pair("general.license", "apache-2.0"), pair("general.name", name)]) for name in ("B", "A")]
+    members = {"z.gguf": header[0], "a.gguf": header[1], "README.md": card(model_name="Card").encode(), "LICENSE": APACHE, "sub/README.md": card(model_name="Other").encode()}
+    model(okse.directory)
+    text = (okse.directory / "stack.yaml").read_text().replace("source: {path: model}", "source: {archive: model.zip}")
+    (okse.directory / "stack.yaml").write_text(text)
+    sealed = []
+    for order in (list(members), list(reversed(members))):
+        with zipfile.ZipFile(okse.directory / "model.zip", "w") as archive:
+            for name in order:
+                archive.writestr(zipfile.ZipInfo(name), members[name])
+        build(okse, status=0)
+        again = okse("audit", "--bundle", "x.okse", "--country", "VN", "--site", "site.yaml", "--at", "2026-07-01", "--json").json
+        sealed += [json.loads(member(okse.directory / "x.okse", "findings.json")), again]
+    ours = [[f for f in told["findings"] if f["control"].startswith("license.")] for told in sealed]
+    assert all(one == ours[0] for one in ours)
 
 
 def test_a_license_that_is_not_granted_there(okse):
