@@ -48,6 +48,7 @@ bool okse_collect_licenses(OkseCollection *collection, const OkseContents *conte
 
 void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not)
 {
+    const char *fault = okse_json_peek_text(collection->install, "fault");
     g_autoptr(GError) cause = NULL;
     g_autoptr(OkseContents) contents = NULL;
 
@@ -55,6 +56,8 @@ void okse_collect_installed_licenses(OkseCollection *collection, const char *why
         okse_facts_coverage(collection->facts, "licenses", OKSE_UNAVAILABLE, why_not);
         return;
     }
+    if (fault != NULL) /* the list of components may be short */
+        okse_facts_coverage(collection->facts, "licenses", OKSE_PARTIAL, fault);
     contents = okse_contents_of_install(collection->root_fd, &cause);
     if (contents == NULL || !collect(collection, contents, collection->root, &cause))
         okse_facts_coverage(collection->facts, "licenses", OKSE_UNAVAILABLE, cause->message);
