@@ -85,6 +85,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
+    okse_collect_installed_licenses(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     return okse_facts_finish(collection->facts, atlas, site);
 }
@@ -95,7 +96,8 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
 {
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
-    return okse_collect_components(collection, request->contents, error)
+    return okse_collect_components(collection, request->contents, error) &&
+                   okse_collect_licenses(collection, request->contents, error)
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
 }
@@ -105,6 +107,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSite) site = NULL;
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
+    g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
                                  .sysroot_fd = -1,
@@ -121,10 +124,12 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
+    licenses = scanner == NULL ? NULL : okse_licenses_read(resources, error);
     collection.scanner = scanner;
-    if (scanner != NULL && request->contents != NULL)
+    collection.licenses = licenses;
+    if (licenses != NULL && request->contents != NULL)
         document = run_contents(&collection, request, atlas, site, error);
-    else if (scanner != NULL && open_places(&collection, request, error))
+    else if (licenses != NULL && open_places(&collection, request, error))
         document = run(&collection, request, atlas, site);
     okse_fd_clear(&collection.sysroot_fd);
     okse_fd_clear(&collection.root_fd);

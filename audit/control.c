@@ -8,8 +8,8 @@
 
 const char *const okse_expression_names[OKSE_EXPRESSIONS] = {"violations", "unknown", "applies", "subjects"};
 
-const char *const okse_collectors[] = {"host", "mounts",  "sockets", "routes",        "resolvers", "time",
-                                       "site", "install", "drift",   "configuration", "documents", NULL};
+const char *const okse_collectors[] = {"host",    "mounts", "sockets",       "routes",    "resolvers", "time", "site",
+                                       "install", "drift",  "configuration", "documents", "licenses",  NULL};
 
 static const char *const parameter_kinds[] = {"countries", "text", "integer", "number", "flag", "texts", NULL};
 
@@ -316,9 +316,9 @@ json_t *okse_control_bind(const OkseControl *control, const json_t *given, const
 static const char *collector_of(const char *domain)
 {
     static const char *const pairs[][2] = {
-        {"mounts", "mounts"}, {"sockets", "sockets"}, {"routes", "routes"}, {"documents", "documents"},
-        {"drift", "drift"},   {"install", "install"}, {"site", "site"},     {"settings", "configuration"},
-        {"host", "host"}};
+        {"mounts", "mounts"}, {"sockets", "sockets"},  {"routes", "routes"}, {"documents", "documents"},
+        {"drift", "drift"},   {"install", "install"},  {"site", "site"},     {"settings", "configuration"},
+        {"host", "host"},     {"licenses", "licenses"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)
         if (strcmp(pairs[i][0], domain) == 0)

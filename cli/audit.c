@@ -128,6 +128,8 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
 
     if (!options_check(options, error) || !time_of(options, source.now, &at, error))
         return 2;
+    if (options->bundle != NULL) /* a sealed bundle is the same on any day: it is asked on that of the law */
+        source.now = at;
     resources = okse_resources_open(invocation->manifests, error);
     findings = resources == NULL ? NULL : audit(options, &source, at, resources, error);
     if (findings == NULL || !show(invocation, findings, resources, error))
