@@ -23,6 +23,8 @@ extern const OkseCommand okse_command_trust_show;
 extern const OkseCommand okse_command_install;
 extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
+/* trying */
+extern const OkseCommand okse_command_try;
 /* facts */
 extern const OkseCommand okse_command_collect;
 /* law */

@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",    "build",    "rebuild", "inspect", "diff",      "sign",   "verify",
-                                           "install", "rollback", "status",  "collect", "audit",     "report", "policy",
-                                           "trust",   "key",      "weights", "--help",  "--version", NULL};
+static const char *const known_topics[] = {"init",    "build",    "rebuild", "inspect", "diff",   "sign",      "verify",
+                                           "install", "rollback", "status",  "collect", "audit",  "report",    "policy",
+                                           "trust",   "key",      "weights", "try",     "--help", "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -34,6 +34,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_install,
     &okse_command_rollback,
     &okse_command_status,
+    /* trying */
+    &okse_command_try,
     /* facts */
     &okse_command_collect,
     /* law */
