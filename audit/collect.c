@@ -2,6 +2,7 @@
 #include "audit/collect.h"
 
 #include "audit/collector.h"
+#include "audit/fetches.h"
 #include "core/fd.h"
 #include "core/text.h"
 #include "packager/drift.h"
@@ -107,6 +108,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSite) site = NULL;
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
+    g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
@@ -124,8 +126,10 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
-    licenses = scanner == NULL ? NULL : okse_licenses_read(resources, error);
+    fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
+    licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
     collection.scanner = scanner;
+    collection.fetches = fetches;
     collection.licenses = licenses;
     if (licenses != NULL && request->contents != NULL)
         document = run_contents(&collection, request, atlas, site, error);

@@ -14,7 +14,7 @@ struct OkseFacts {
 };
 
 static const char *const lists[] = {"mounts", "sockets",   "routes",   "settings", "documents",
-                                    "drift",  "endpoints", "mentions", "licenses"};
+                                    "drift",  "endpoints", "mentions", "licenses", "fetches"};
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
 static const unsigned badness[] = {[OKSE_ABSENT] = 0, [OKSE_COMPLETE] = 1, [OKSE_PARTIAL] = 2, [OKSE_UNAVAILABLE] = 3};

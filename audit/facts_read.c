@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-const char *const okse_fact_lists[] = {"documents", "drift",   "endpoints", "mounts", "routes",
-                                       "settings",  "sockets", "licenses",  NULL};
+const char *const okse_fact_lists[] = {"documents", "drift",   "endpoints", "mounts",  "routes",
+                                       "settings",  "sockets", "licenses",  "fetches", NULL};
 /* What an older okse did not collect yet: a control that needs it is inconclusive. */
-static const char *const later[] = {"licenses", NULL};
+static const char *const later[] = {"licenses", "fetches", NULL};
 
 static bool collectors_check(const json_t *facts, const char *origin, GError **error)
 {

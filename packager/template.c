@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/sandbox.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "core/yaml_write.h"
 
 #include <libjsonnet.h>
@@ -16,20 +17,9 @@
 
 #define LIBRARY_LIMIT (16u << 20)    /* bytes of all files that can be imported */
 #define RESULT_LIMIT (64u << 20)     /* bytes of what a program makes */
-#define MEMORY_LIMIT (2048ull << 20) /* address space the process may add to that of its parent */
+#define MEMORY_LIMIT (2048ull << 20) /* address space of the process */
 #define SECONDS_LIMIT 30u            /* of processor time */
 #define MESSAGE_LINES 4u             /* of the library's message; below come the calls that led there */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#endif
-#endif
-#ifndef ADDRESS_SPACE_IS_SHADOWED
-#define ADDRESS_SPACE_IS_SHADOWED 0 /* sanitizers map terabytes, which RLIMIT_AS would refuse */
-#endif
 
 struct OkseTemplates {
     GTree *files; /* path → GBytes, by path */
@@ -83,13 +73,7 @@ bool okse_templates_add(OkseTemplates *templates, const char *path, GBytes *byte
 
 static gboolean digest_file(gpointer path, gpointer bytes, gpointer stream)
 {
-    OkseSha256 digest = okse_sha256_of_bytes(bytes);
-    char text[OKSE_SHA256_TEXT];
-
-    okse_sha256_stream_update(stream, path, strlen(path) + 1);
-    okse_sha256_text(&digest, text);
-    okse_sha256_stream_update(stream, text, strlen(text));
-    okse_sha256_stream_update(stream, "\n", 1);
+    okse_sha256_stream_file(stream, path, bytes);
     return FALSE;
 }
 
@@ -180,7 +164,7 @@ static bool limit(__rlimit_resource_t resource, uint64_t value)
 static bool confine(GError **error)
 {
     if (!limit(RLIMIT_CPU, SECONDS_LIMIT) || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_FSIZE, 0) ||
-        (!ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, MEMORY_LIMIT)))
+        (!OKSE_ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, MEMORY_LIMIT)))
         return okse_fail_errno(error, "limit the evaluation of templates");
     return okse_sandbox_enter(NULL, NULL, NULL, error);
 }
@@ -200,6 +184,8 @@ static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry
     int failed = 0;
     char *text;
 
+    signal(SIGINT, SIG_DFL); /* the parent only notes it, and a program would go on to its limit */
+    signal(SIGTERM, SIG_DFL);
     if (!confine(&cause)) {
         okse_write_all(fd, cause->message, strlen(cause->message), "pipe", NULL);
         _exit(UNCONFINED);
@@ -245,6 +231,8 @@ static bool judge_end(const char *entry, int status, GBytes *output, GError **er
         return object(entry, text, length, error);
     if (WIFEXITED(status) && WEXITSTATUS(status) == UNCONFINED)
         return okse_fail(error, OKSE_ERROR_SYSTEM, "template %s: %.*s", entry, (int)MIN(length, 300), text);
+    if (okse_interrupted())
+        return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
     return okse_fail(error, OKSE_ERROR_INVALID,
                      "template %s: its evaluation had to be stopped: it may take %u s and %u MiB, and go only so deep",
                      entry, SECONDS_LIMIT, (unsigned)(MEMORY_LIMIT >> 20));
