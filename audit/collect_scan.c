@@ -11,12 +11,19 @@ typedef struct {
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
+char *okse_collect_mask(const OkseCollection *collection, const char *line)
+{
+    g_autofree char *masked = okse_secret_scan_mask(collection->masker, "line", line);
+
+    return okse_redact_line(masked);
+}
+
 static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
     bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
-    g_autofree char *masked = secret ? g_strdup("***") : okse_redact_line(trimmed);
+    g_autofree char *masked = secret ? g_strdup("***") : okse_collect_mask(sink->collection, trimmed);
 
     return okse_facts_source(&(OkseSourceFact){.collector = sink->file->collector,
                                                .path = sink->file->path,
@@ -82,7 +89,8 @@ static void on_setting(void *context, const OkseScanSetting *found)
 {
     Sink *sink = context;
     g_autofree char *key = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->name);
-    g_autofree char *masked = okse_redact_key(found->name) ? g_strdup("***") : okse_redact_line(found->value);
+    g_autofree char *masked =
+        okse_redact_key(found->name) ? g_strdup("***") : okse_collect_mask(sink->collection, found->value);
 
     okse_facts_add(sink->collection->facts, "settings", "set", key,
                    json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",

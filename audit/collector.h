@@ -2,6 +2,7 @@
 
 #include "audit/facts.h"
 #include "audit/scan.h"
+#include "audit/secret_scan.h"
 #include "packager/contents.h"
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
@@ -9,6 +10,8 @@
 typedef struct {
     OkseFacts *facts;
     const OkseScanner *scanner;
+    const OkseSecretRules *secrets;
+    OkseSecretScan *masker; /* for lines and texts on their way into facts */
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */
@@ -32,6 +35,9 @@ void okse_collect_configuration(OkseCollection *collection, bool installed, bool
 
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
+
+/* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
+char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Scan a text and add what it holds. path: as sources show it; name: the file's own. Comments and the like go to
  * mentions. */

@@ -8,8 +8,23 @@
 
 const char *const okse_expression_names[OKSE_EXPRESSIONS] = {"violations", "unknown", "applies", "subjects"};
 
-const char *const okse_collectors[] = {"host", "mounts",  "sockets", "routes",        "resolvers", "time",
-                                       "site", "install", "drift",   "configuration", "documents", NULL};
+const char *const okse_collectors[] = {
+    "host",
+    "mounts",
+    "sockets",
+    "routes",
+    "resolvers",
+    "time",
+    "site",
+    "install",
+    "drift",
+    "configuration",
+    "documents",
+    /* secrets and programs */
+    "secrets",
+    "programs",
+    NULL,
+};
 
 static const char *const parameter_kinds[] = {"countries", "text", "integer", "number", "flag", "texts", NULL};
 

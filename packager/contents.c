@@ -1,5 +1,5 @@
 /* One view of a stack's sources and of a bundle's components. */
-#include "packager/contents.h"
+#include "packager/contents_internal.h"
 
 #include "core/text.h"
 #include "packager/blob_copy.h"
@@ -7,28 +7,11 @@
 #include "packager/bundle_tree.h"
 #include "packager/manifest.h"
 #include "packager/media_types.h"
-#include "packager/plan.h"
 #include "packager/tar_header.h"
-
-typedef struct {
-    const char *name, *kind;
-    const OkseSource *source;             /* of a plan; NULL for an image */
-    const json_t *weights;                /* of a plan's weights; NULL otherwise */
-    const OkseBundleComponent *component; /* of a bundle */
-    OkseTree *tree;                       /* of a bundle */
-    uint64_t files, bytes;
-} Part;
-
-struct OkseContents {
-    const OkseBundle *bundle; /* NULL for a plan */
-    json_t *stack;
-    gint64 created;
-    GArray *parts; /* Part */
-};
 
 static void part_clear(gpointer data)
 {
-    Part *part = data;
+    ContentsPart *part = data;
 
     okse_tree_free(part->tree);
 }
@@ -38,7 +21,7 @@ static OkseContents *contents_new(json_t *stack)
     OkseContents *contents = g_new0(OkseContents, 1);
 
     contents->stack = stack;
-    contents->parts = g_array_new(FALSE, FALSE, sizeof(Part));
+    contents->parts = g_array_new(FALSE, FALSE, sizeof(ContentsPart));
     g_array_set_clear_func(contents->parts, part_clear);
     return contents;
 }
@@ -52,12 +35,13 @@ void okse_contents_free(OkseContents *contents)
     g_free(contents);
 }
 
-static Part plan_part(const OkseManifestPlan *manifest)
+static ContentsPart plan_part(const OkseManifestPlan *manifest)
 {
-    Part part = {.name = manifest->component->name,
-                 .kind = manifest->component->kind,
-                 .source = manifest->source,
-                 .weights = manifest->weights};
+    ContentsPart part = {.name = manifest->component->name,
+                         .kind = manifest->component->kind,
+                         .source = manifest->source,
+                         .weights = manifest->weights,
+                         .image = manifest->image != NULL ? manifest : NULL};
 
     for (unsigned i = 0; part.source != NULL && i < okse_source_count(part.source); i++) {
         const OkseEntry *entry = okse_source_entry(part.source, i);
@@ -78,7 +62,7 @@ OkseContents *okse_contents_of_plan(const OksePlan *plan)
 
     contents->created = plan->epoch;
     for (guint i = 1; i < plan->manifests->len; i++) { /* the first is the stack manifest */
-        Part part = plan_part(g_ptr_array_index(plan->manifests, i));
+        ContentsPart part = plan_part(g_ptr_array_index(plan->manifests, i));
 
         g_array_append_val(contents->parts, part);
     }
@@ -113,7 +97,7 @@ OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error)
         OkseTree *tree = okse_bundle_tree(bundle, component, error);
         const json_t *layers = json_object_get(component->manifest, "layers");
         bool image = component->form == OKSE_FORM_IMAGE;
-        Part part = {.name = component->name, .kind = component->kind, .component = component, .tree = tree};
+        ContentsPart part = {.name = component->name, .kind = component->kind, .component = component, .tree = tree};
 
         if (tree == NULL)
             return NULL;
@@ -139,34 +123,34 @@ unsigned okse_contents_count(const OkseContents *contents)
     return contents->parts->len;
 }
 
-static const Part *part_at(const OkseContents *contents, unsigned component)
+const ContentsPart *contents_part(const OkseContents *contents, unsigned component)
 {
-    return &g_array_index(contents->parts, Part, component);
+    return &g_array_index(contents->parts, ContentsPart, component);
 }
 
 const char *okse_contents_name(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->name;
+    return contents_part(contents, component)->name;
 }
 
 const json_t *okse_contents_weights(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->weights;
+    return contents_part(contents, component)->weights;
 }
 
 const char *okse_contents_kind(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->kind;
+    return contents_part(contents, component)->kind;
 }
 
 uint64_t okse_contents_files(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->files;
+    return contents_part(contents, component)->files;
 }
 
 uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->bytes;
+    return contents_part(contents, component)->bytes;
 }
 
 /* Bytes of a source arrive in pieces, entry after entry. */
@@ -227,8 +211,7 @@ static bool visit_source(const OkseSource *source, const OkseContentsVisitor *vi
     return copied;
 }
 
-/* Where the file's bytes lie: a blob of its own, or behind its headers in the tar. *at: of the next member there. */
-static uint64_t place_of(const OkseBundle *bundle, const Part *part, const OkseTreeEntry *entry, uint64_t *at)
+uint64_t contents_place(const OkseBundle *bundle, const ContentsPart *part, const OkseTreeEntry *entry, uint64_t *at)
 {
     static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
     uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0, place;
@@ -242,7 +225,8 @@ static uint64_t place_of(const OkseBundle *bundle, const Part *part, const OkseT
     return place;
 }
 
-static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseContentsVisitor *visitor, GError **error)
+static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const OkseContentsVisitor *visitor,
+                       GError **error)
 {
     const OkseBlob *archive =
         part->component->form == OKSE_FORM_TAR ? okse_bundle_find(bundle, &part->component->archive) : NULL;
@@ -255,7 +239,7 @@ static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseCon
         g_autoptr(GBytes) bytes = NULL;
 
         if (entry->type == OKSE_TREE_FILE || archive != NULL)
-            range.offset = place_of(bundle, part, entry, &at);
+            range.offset = contents_place(bundle, part, entry, &at);
         if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
             continue;
         bytes = okse_blob_read(&range, entry->size, name, error);
@@ -269,7 +253,7 @@ static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseCon
 bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                          GError **error)
 {
-    const Part *part = part_at(contents, component);
+    const ContentsPart *part = contents_part(contents, component);
 
     if (contents->bundle != NULL)
         return visit_tree(contents->bundle, part, visitor, error);
