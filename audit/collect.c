@@ -98,6 +98,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
+    okse_collect_installed_licenses(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     return collect_payload(collection, request, resources, why_not, error)
                ? okse_facts_finish(collection->facts, atlas, site)
@@ -112,6 +113,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
     return okse_collect_components(collection, request->contents, error) &&
+                   okse_collect_licenses(collection, request->contents, error) &&
                    okse_collect_payload(collection, request->contents, resources, error)
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
@@ -124,6 +126,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseScanner) scanner = NULL;
     g_autoptr(OkseSecretRules) secrets = NULL;
     g_autoptr(OkseSecretScan) masker = NULL;
+    g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
                                  .sysroot_fd = -1,
@@ -140,9 +143,11 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
-    secrets = scanner == NULL ? NULL : okse_secret_rules_read(resources, error);
+    licenses = scanner == NULL ? NULL : okse_licenses_read(resources, error);
+    secrets = licenses == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
+    collection.licenses = licenses;
     collection.secrets = secrets;
     collection.masker = masker;
     if (masker != NULL && request->contents != NULL)

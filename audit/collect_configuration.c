@@ -130,18 +130,16 @@ static void walk_directory(Walk *walk, int fd, const char *prefix, unsigned dept
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+    bool whole;
 
     if (directory == NULL) {
         partial(walk, prefix, g_strerror(errno));
         return;
     }
-    errno = 0;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            g_ptr_array_add(names, g_strdup(entry->d_name));
-        errno = 0;
-    }
-    if (errno != 0)
+    while ((whole = okse_directory_next(directory, &entry, prefix, NULL)) && entry != NULL)
+        g_ptr_array_add(names, g_strdup(entry->d_name));
+    if (!whole)
         partial(walk, prefix, g_strerror(errno));
     closedir(directory);
     g_ptr_array_sort(names, compare_names);

@@ -103,7 +103,7 @@ static json_t *masked(const OkseCollection *collection, const json_t *value)
     size_t i;
 
     if (json_is_string(value)) {
-        g_autofree char *text = okse_secret_scan_mask(collection->masker, "line", json_string_value(value));
+        g_autofree char *text = okse_secret_scan_mask(collection->masker, json_string_value(value));
 
         return json_string(text);
     }

@@ -13,7 +13,7 @@ static void add_program(const OksePayload *payload, const json_t *finding)
     g_autofree char *shown = g_strconcat(payload->shown, "/", file, NULL);
     g_autofree char *key = g_strdup_printf("%s|%s|%" JSON_INTEGER_FORMAT "|%s", shown, rule,
                                            offset != NULL ? json_integer_value(offset) : -1, text);
-    g_autofree char *safe = okse_secret_scan_mask(payload->masker, "line", text);
+    g_autofree char *safe = okse_secret_scan_mask(payload->masker, text);
     g_autofree char *family = g_strndup(rule, strcspn(rule, "."));
     json_t *source = okse_facts_source(&(OkseSourceFact){
         .collector = "programs", .path = shown, .excerpt = safe, .component = payload->name, .via = "structured"});

@@ -13,7 +13,7 @@ typedef struct {
 
 char *okse_collect_mask(const OkseCollection *collection, const char *line)
 {
-    g_autofree char *masked = okse_secret_scan_mask(collection->masker, "line", line);
+    g_autofree char *masked = okse_secret_scan_mask(collection->masker, line);
 
     return okse_redact_line(masked);
 }

@@ -45,18 +45,17 @@ static void scan_drop_ins(Service *service, const char *path)
     okse_autofd fd = okse_open_in_root(service->collection->sysroot_fd, path + 1, O_RDONLY | O_DIRECTORY, &error);
     DIR *directory = fd < 0 ? NULL : fdopendir(okse_fd_steal(&fd));
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    const struct dirent *entry = NULL;
+    bool whole;
 
     if (directory == NULL) {
         service->readable = service->readable && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND);
         return;
     }
-    errno = 0;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    while ((whole = okse_directory_next(directory, &entry, path, NULL)) && entry != NULL)
         if (g_str_has_suffix(entry->d_name, ".conf") || g_str_has_suffix(entry->d_name, ".sources"))
             g_ptr_array_add(names, g_strconcat(path, "/", entry->d_name, NULL));
-        errno = 0;
-    }
-    service->readable = service->readable && errno == 0; /* a listing that breaks off is not the whole */
+    service->readable = service->readable && whole;
     closedir(directory);
     g_ptr_array_sort(names, compare_names);
     for (guint i = 0; i < names->len; i++)

@@ -175,14 +175,15 @@ static bool add_owned(GHashTable *owners, int process_fd, unsigned pid)
     return whole || faccessat(process_fd, "fd", F_OK, 0) != 0; /* it ended while it was listed */
 }
 
-/* False when some process would not show its descriptors. */
-static bool find_owners(GHashTable *owners)
+/* Why not every owner is known, or NULL. */
+static const char *find_owners(GHashTable *owners)
 {
+    static const char broken[] = "the listing of processes broke off, so some sockets have no owner";
     DIR *directory = opendir("/proc");
     const struct dirent *entry = NULL;
-    bool all = directory != NULL, whole = true;
+    bool shown = true, whole = directory != NULL, listed = whole;
 
-    while (directory != NULL && (whole = okse_directory_next(directory, &entry, "/proc", NULL)) && entry != NULL) {
+    while (directory != NULL && (listed = okse_directory_next(directory, &entry, "/proc", NULL)) && entry != NULL) {
         guint64 pid;
         okse_autofd process = -1;
 
@@ -192,12 +193,14 @@ static bool find_owners(GHashTable *owners)
         if (process < 0)
             continue;
         /* one that ended in the meantime owns nothing any more */
-        all = (faccessat(process, "fd", R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ESRCH) && all;
-        all = add_owned(owners, process, (unsigned)pid) && all;
+        shown = (faccessat(process, "fd", R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ESRCH) && shown;
+        whole = add_owned(owners, process, (unsigned)pid) && whole;
     }
     if (directory != NULL)
         closedir(directory);
-    return all && whole;
+    if (!shown)
+        return "processes of other users do not show which sockets are theirs (run as root)";
+    return whole && listed ? NULL : broken;
 }
 
 void okse_collect_sockets(OkseCollection *collection)
@@ -205,7 +208,8 @@ void okse_collect_sockets(OkseCollection *collection)
     g_autoptr(GHashTable) owners = g_hash_table_new(NULL, NULL), listening = g_hash_table_new(NULL, NULL);
     Sockets sockets = {collection, owners, listening, 0, true};
     struct mnl_socket *netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-    bool good, all_owners;
+    const char *no_owners;
+    bool good;
 
     if (netlink == NULL || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
         okse_facts_coverage(collection->facts, "sockets", OKSE_UNAVAILABLE,
@@ -214,16 +218,15 @@ void okse_collect_sockets(OkseCollection *collection)
             mnl_socket_close(netlink);
         return;
     }
-    all_owners = find_owners(owners);
+    no_owners = find_owners(owners);
     good = dump_all(netlink, &sockets);
     sockets.only_listening = false;
     good = dump_all(netlink, &sockets) && good;
     mnl_socket_close(netlink);
     if (!good)
         okse_facts_coverage(collection->facts, "sockets", OKSE_PARTIAL, "the list of sockets came incomplete");
-    else if (!all_owners)
-        okse_facts_coverage(collection->facts, "sockets", OKSE_PARTIAL,
-                            "processes of other users do not show which sockets are theirs (run as root)");
+    else if (no_owners != NULL)
+        okse_facts_coverage(collection->facts, "sockets", OKSE_PARTIAL, no_owners);
     else
         okse_facts_coverage(collection->facts, "sockets", OKSE_COMPLETE, NULL);
 }

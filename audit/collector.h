@@ -4,6 +4,7 @@
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
 #include "packager/contents.h"
+#include "packager/licenses.h"
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
  * name and opens no connection; trouble is coverage, not failure. */
@@ -12,6 +13,7 @@ typedef struct {
     const OkseScanner *scanner;
     const OkseSecretRules *secrets;
     OkseSecretScan *masker; /* for lines and texts on their way into facts */
+    const OkseLicenses *licenses;
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */
@@ -30,6 +32,10 @@ void okse_collect_time(OkseCollection *collection);
 void okse_collect_install(OkseCollection *collection, const char *why_not);
 /* install, configuration and documents of what is not installed yet. Errors: those of okse_contents_visit(). */
 bool okse_collect_components(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* licenses: what texts, cards and headers of the components say, and where their lineage leads. Errors: as before. */
+bool okse_collect_licenses(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not);
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 

@@ -20,6 +20,7 @@ const char *const okse_collectors[] = {
     "drift",
     "configuration",
     "documents",
+    "licenses",
     /* secrets and programs */
     "secrets",
     "programs",
@@ -331,9 +332,9 @@ json_t *okse_control_bind(const OkseControl *control, const json_t *given, const
 static const char *collector_of(const char *domain)
 {
     static const char *const pairs[][2] = {
-        {"mounts", "mounts"}, {"sockets", "sockets"}, {"routes", "routes"}, {"documents", "documents"},
-        {"drift", "drift"},   {"install", "install"}, {"site", "site"},     {"settings", "configuration"},
-        {"host", "host"}};
+        {"mounts", "mounts"}, {"sockets", "sockets"},  {"routes", "routes"}, {"documents", "documents"},
+        {"drift", "drift"},   {"install", "install"},  {"site", "site"},     {"settings", "configuration"},
+        {"host", "host"},     {"licenses", "licenses"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)
         if (strcmp(pairs[i][0], domain) == 0)

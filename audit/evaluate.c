@@ -198,15 +198,19 @@ static void take_line(Evaluation *evaluation, Child *child)
     child->since = g_get_monotonic_time();
 }
 
-static bool take_bytes(Evaluation *evaluation, Child *child)
+/* What arrived. False: nothing more will, or enough did. Nothing read from a pipe that has not been hung up is no end.
+ */
+static bool take_bytes(Evaluation *evaluation, Child *child, bool hung_up, GError **error)
 {
     char buffer[16384];
     ssize_t got = read(child->fd, buffer, sizeof buffer);
 
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return true;
-    if (got <= 0)
-        return false;
+    if (got < 0)
+        return okse_fail_errno(error, "read the answers of the evaluation");
+    if (got == 0)
+        return !hung_up;
     for (const char *at = buffer, *end = buffer + got; at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
 
@@ -220,19 +224,25 @@ static bool take_bytes(Evaluation *evaluation, Child *child)
     return child->stop == NULL;
 }
 
-static void listen_to(Evaluation *evaluation, Child *child)
+static bool listen_to(Evaluation *evaluation, Child *child, GError **error)
 {
+    GError *cause = NULL;
+
     for (;;) {
         struct pollfd ready = {child->fd, POLLIN, 0};
         int found = poll(&ready, 1, POLL_MILLISECONDS);
+        bool hung_up = (ready.revents & POLLHUP) != 0 && (ready.revents & POLLIN) == 0;
 
-        if (found > 0 && !take_bytes(evaluation, child))
-            return;
+        if (found > 0 && !take_bytes(evaluation, child, hung_up, &cause))
+            break;
         if (is_late(evaluation, child)) {
             child->stop = "it took longer than the limit and was stopped";
-            return;
+            break;
         }
     }
+    if (cause != NULL)
+        g_propagate_error(error, cause);
+    return cause == NULL;
 }
 
 static const char *why_ended(const Child *child, int status)
@@ -279,19 +289,20 @@ static bool run_once(Evaluation *evaluation, unsigned *stops, GError **error)
     Child child = {.fd = -1, .line = line};
     unsigned end = evaluation->done + MIN(evaluation->count - evaluation->done, evaluation->batch);
     int status = 0;
+    bool heard;
 
     if (!start(evaluation, &child, error)) {
         okse_fd_clear(&child.fd);
         return false;
     }
-    listen_to(evaluation, &child);
+    heard = listen_to(evaluation, &child, error);
     kill(child.pid, SIGKILL); /* already ended, or has to */
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
         continue;
     okse_fd_clear(&child.fd);
-    if (evaluation->done < end)
+    if (heard && evaluation->done < end)
         judge_end(evaluation, &child, status, stops);
-    return true;
+    return heard;
 }
 
 json_t *okse_evaluate(const json_t *facts, const OkseTask *tasks, unsigned count, const OkseEvaluateLimits *limits,

@@ -22,6 +22,7 @@ static const char *const lists[] = {
     "drift",
     "endpoints",
     "mentions",
+    "licenses",
     /* secrets and programs */
     "secrets",
     "programs",
@@ -37,6 +38,7 @@ static const char *const counted[][2] = {
     {"routes", "routes"},
     {"drift", "drift"},
     {"documents", "documents"},
+    {"licenses", "licenses"},
     /* secrets and programs */
     {"secrets", "secrets"},
     {"programs", "programs"},

@@ -14,6 +14,7 @@ const char *const okse_fact_lists[] = {
     "routes",
     "settings",
     "sockets",
+    "licenses",
     /* secrets and programs */
     "secrets",
     "programs",
@@ -22,6 +23,7 @@ const char *const okse_fact_lists[] = {
 
 /* Lists that facts of an older okse do not have: nobody looked, and the collectors say no word. */
 static const char *const later_lists[] = {
+    "licenses",
     /* secrets and programs */
     "secrets",
     "programs",

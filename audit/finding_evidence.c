@@ -68,6 +68,17 @@ static char *setting_message(const json_t *fact)
     return g_strdup_printf("%s=%s", text_or(fact, "name", "?"), value != NULL ? value : "***");
 }
 
+/* "assistant: LicenseRef-EXAONE-1.2-NC (base LGAI-EXAONE/EXAONE-4.0-1.2B)" */
+static char *license_message(const json_t *fact)
+{
+    const json_t *detected = json_object_get(fact, "detected");
+    const char *said = okse_json_peek_text(detected, "said");
+
+    return g_strdup_printf("%s: %s (%s%s%s)", text_or(fact, "component", "?"),
+                           text_or(detected, "id", "no known license"), text_or(detected, "method", "?"),
+                           said != NULL ? " " : "", said != NULL ? said : "");
+}
+
 /* One line about a fact of any domain; the domain is the prefix of its id. */
 static char *message_of(const char *id, const json_t *fact)
 {
@@ -87,6 +98,8 @@ static char *message_of(const char *id, const json_t *fact)
     if (g_str_has_prefix(id, "doc:"))
         return g_strdup_printf("%s: %s", text_or(fact, "type", "?"),
                                text_or(fact, "title", text_or(fact, "path", "?")));
+    if (g_str_has_prefix(id, "lic:"))
+        return license_message(fact);
     if (g_str_has_prefix(id, "dft:"))
         return g_strdup_printf("%s: %s", text_or(fact, "path", "?"), text_or(fact, "status", "?"));
     if (g_str_has_prefix(id, "sec:"))

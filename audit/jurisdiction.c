@@ -48,6 +48,7 @@ void okse_jurisdiction_free(OkseJurisdiction *jurisdiction)
     json_decref(jurisdiction->languages);
     g_free(jurisdiction->as_of);
     g_free(jurisdiction->confidence);
+    json_decref(jurisdiction->profile);
     json_decref(jurisdiction->regime);
     json_decref(jurisdiction->instruments);
     g_ptr_array_unref(jurisdiction->provisions);
@@ -264,6 +265,30 @@ static void read_regime(OkseJurisdiction *jurisdiction, const OkseNode *node, Ok
     okse_map_end(map);
 }
 
+/* Defaults that templates render with: what the provisions ask for at least, said once more as settings. */
+static void read_profile(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    static const char *const days[] = {"log_days", "record_days"};
+    OkseMap *map = okse_map_open(node, "profile", issues);
+    const OkseNode *list = NULL;
+    const char *text = NULL;
+    guint64 number = 0;
+
+    okse_map_take_text(map, "time_zone", OKSE_REQUIRED, &text);
+    okse_map_take_text(map, "language", OKSE_REQUIRED, &text);
+    for (unsigned i = 0; i < G_N_ELEMENTS(days); i++)
+        okse_map_take_unsigned(map, days[i], OKSE_OPTIONAL, &number);
+    if (okse_map_take_list(map, "algorithms", OKSE_OPTIONAL, &list))
+        for (unsigned i = 0; i < okse_node_count(list); i++)
+            if (okse_node_kind(okse_node_item(list, i)) != OKSE_NODE_TEXT) {
+                OksePlace at = okse_law_place(okse_node_place(okse_node_item(list, i)), jurisdiction->origin);
+
+                okse_issue(issues, &at, "an algorithm must be a text");
+            }
+    okse_map_end(map);
+    jurisdiction->profile = okse_node_to_json(node);
+}
+
 static void read_uncertain(OkseJurisdiction *jurisdiction, const OkseNode *list, OkseIssues *issues)
 {
     for (unsigned i = 0; i < okse_node_count(list); i++) {
@@ -342,6 +367,8 @@ OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin, OkseI
         read_head(jurisdiction, node, issues);
     if (okse_map_take_map(map, "regime", OKSE_REQUIRED, &node))
         read_regime(jurisdiction, node, issues);
+    if (okse_map_take_map(map, "profile", OKSE_OPTIONAL, &node))
+        read_profile(jurisdiction, node, issues);
     if (okse_map_take_list(map, "instruments", OKSE_REQUIRED, &node))
         for (unsigned i = 0; i < okse_node_count(node); i++)
             read_instrument(jurisdiction, okse_node_item(node, i), issues);

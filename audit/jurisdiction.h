@@ -32,6 +32,7 @@ typedef struct {
     json_t *name;      /* language → text */
     json_t *languages; /* list of texts: report languages, the country's own first */
     char *as_of, *confidence;
+    json_t *profile;       /* object: what a package is set to for this country, or NULL; for templates */
     json_t *regime;        /* object: class, reason {language: text}, confidence */
     json_t *instruments;   /* list of objects, as docs/formats/findings.md lists them, with `source` */
     GPtrArray *provisions; /* OkseProvision, in the order of the file */

@@ -76,15 +76,15 @@ static bool any_matches(const GPtrArray *globs, const char *name)
 
 static void choose_kinds(OkseSecretScan *scan, const char *path)
 {
-    g_autofree char *base = g_path_get_basename(path);
+    g_autofree char *base = path == NULL ? NULL : g_path_get_basename(path);
 
     g_free(scan->name);
-    scan->name = g_ascii_strdown(base, -1);
+    scan->name = base == NULL ? NULL : g_ascii_strdown(base, -1);
     for (guint i = 0; i < scan->rules->kinds->len; i++) {
         const OkseSecretKind *kind = g_ptr_array_index(scan->rules->kinds, i);
 
-        scan->active[i] = (kind->files == NULL || any_matches(kind->files, scan->name)) &&
-                          (kind->except == NULL || !any_matches(kind->except, scan->name));
+        scan->active[i] = base == NULL || ((kind->files == NULL || any_matches(kind->files, scan->name)) &&
+                                           (kind->except == NULL || !any_matches(kind->except, scan->name)));
         scan->done[i] = 0;
     }
 }
@@ -339,13 +339,13 @@ const GArray *okse_secret_scan_end(OkseSecretScan *scan, OkseSecretGaps *gaps)
     return scan->found;
 }
 
-char *okse_secret_scan_mask(OkseSecretScan *scan, const char *path, const char *line)
+char *okse_secret_scan_mask(OkseSecretScan *scan, const char *line)
 {
     g_autoptr(GString) masked = g_string_new(NULL);
     size_t length = strlen(line), at = 0;
     const GArray *found;
 
-    okse_secret_scan_begin(scan, path);
+    okse_secret_scan_begin(scan, NULL);
     okse_secret_scan_feed(scan, (const uint8_t *)line, length);
     found = okse_secret_scan_end(scan, NULL);
     for (guint i = 0; i < found->len; i++) {

@@ -29,7 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSecretScan, okse_secret_scan_free)
  */
 bool okse_secret_scan_head(const OkseSecretScan *scan, const OkseReadable *file, uint64_t *end, GError **error);
 
-/* A stream begins. path: of the file or member, for kinds that are looked for in files of some names only. */
+/* A stream begins. path: of the file or member, for kinds that are looked for in files of some names only;
+ * NULL: every kind is looked for. */
 void okse_secret_scan_begin(OkseSecretScan *scan, const char *path);
 void okse_secret_scan_feed(OkseSecretScan *scan, const uint8_t *data, size_t length);
 /* What was not proven: secrets that were not kept, and places at which an expression gave up (its limits), so that no
@@ -42,5 +43,5 @@ typedef struct {
  * may be NULL. */
 const GArray *okse_secret_scan_end(OkseSecretScan *scan, OkseSecretGaps *gaps);
 
-/* A line with every value that a kind finds in it replaced by "***"; a new string. */
-char *okse_secret_scan_mask(OkseSecretScan *scan, const char *path, const char *line) G_GNUC_WARN_UNUSED_RESULT;
+/* A line with every value that any kind finds in it, in whatever file it stands, replaced by "***"; a new string. */
+char *okse_secret_scan_mask(OkseSecretScan *scan, const char *line) G_GNUC_WARN_UNUSED_RESULT;

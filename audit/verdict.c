@@ -56,6 +56,7 @@ static const char *scope_of(const char *collector)
         "drift",
         "configuration",
         "documents",
+        "licenses",
         /* secrets and programs */
         "secrets",
         "programs",

@@ -120,14 +120,17 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
-    OkseAuditSource source = {options->root, options->bundle, options->evidence,     options->scope,
-                              options->site, options->geo,    invocation->manifests, (gint64)time(NULL)};
+    OkseAuditSource source = {options->root,         options->bundle,    options->evidence,
+                              options->scope,        options->site,      options->geo,
+                              invocation->manifests, (gint64)time(NULL), options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(json_t) findings = NULL;
     gint64 at;
 
     if (!options_check(options, error) || !time_of(options, source.now, &at, error))
         return 2;
+    if (options->bundle != NULL) /* a sealed bundle is the same on any day: it is asked on that of the law */
+        source.now = at;
     resources = okse_resources_open(invocation->manifests, error);
     findings = resources == NULL ? NULL : audit(options, &source, at, resources, error);
     if (findings == NULL || !show(invocation, findings, resources, error))

@@ -30,7 +30,7 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle", offsetof(BuildOptions, output)},
     {OKSE_OPTION_TEXT, "gate", 0, "block|warn|off",
      "what a breach of the destination's law does to the build (default: block)", offsetof(BuildOptions, gate)},
-    {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place, for the pre-flight",
+    {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place, for templates and the pre-flight",
      offsetof(BuildOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB), for the pre-flight", offsetof(BuildOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "pre-flight under the law of that day (default: that of the law's data)",
@@ -177,11 +177,9 @@ static bool check_preflight(const BuildOptions *given, OksePreflight *preflight,
         return false;
     if (given->at != NULL && !okse_text_time_parse(given->at, &preflight->at))
         return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", given->at);
-    if (preflight->gate == OKSE_GATE_OFF &&
-        (given->site != NULL || given->geo != NULL || given->at != NULL || given->reports != NULL))
+    if (preflight->gate == OKSE_GATE_OFF && (given->geo != NULL || given->at != NULL || given->reports != NULL))
         return okse_fail(error, OKSE_ERROR_INVALID,
-                         "--site, --geo, --at and --report belong to the pre-flight, which "
-                         "--gate off leaves out");
+                         "--geo, --at and --report belong to the pre-flight, which --gate off leaves out");
     for (char **report = given->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
@@ -210,6 +208,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                        .reports = given->reports};
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
+                                .site = given->site,
                                 .output = given->output,
                                 .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .dry_run = given->dry_run,

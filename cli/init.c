@@ -11,7 +11,7 @@ typedef struct {
 } InitOptions;
 
 static const OkseOption init_options[] = {
-    {OKSE_OPTION_TEXT, "example", 0, "NAME", "write this example instead (start, civic-search)",
+    {OKSE_OPTION_TEXT, "example", 0, "NAME", "write this example instead (a wrong name is answered with all)",
      offsetof(InitOptions, example)},
     {0},
 };

@@ -112,10 +112,10 @@ static json_t *jurisdiction_to_json(const OkseJurisdiction *one)
 
     for (guint i = 0; i < one->provisions->len; i++)
         json_array_append_new(provisions, provision_to_json(g_ptr_array_index(one->provisions, i)));
-    return json_pack("{s:s, s:s, s:O, s:s, s:s, s:O, s:O, s:o, s:O}", "schema", "okse.policy.jurisdiction.v1", "iso",
-                     one->iso, "name", one->name, "as_of", one->as_of, "confidence", one->confidence, "regime",
-                     one->regime, "instruments", one->instruments, "provisions", provisions, "uncertain",
-                     one->uncertain);
+    return json_pack("{s:s, s:s, s:O, s:s, s:s, s:O?, s:O, s:O, s:o, s:O}", "schema", "okse.policy.jurisdiction.v1",
+                     "iso", one->iso, "name", one->name, "as_of", one->as_of, "confidence", one->confidence, "profile",
+                     one->profile, "regime", one->regime, "instruments", one->instruments, "provisions", provisions,
+                     "uncertain", one->uncertain);
 }
 
 static void print_provision(const OkseProvision *provision)

@@ -259,6 +259,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     g_auto(Session) session = {.given = given, .fd = -1};
     g_auto(OksePreflight) preflight = {.site = given->site, .geo = given->geo, .at = OKSE_TIME_NONE};
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
+                                .site = given->site,
                                 .output = given->output,
                                 .discard = given->output == NULL,
                                 .epoch = OKSE_EPOCH_OF_SOURCES,

@@ -3,10 +3,12 @@
 #include "cli/edge.h"
 #include "cli/options.h"
 #include "core/fd.h"
+#include "core/text.h"
 
 #include <unistd.h>
 
 #define CHAIN_LIMIT (1u << 20)
+#define ENDS_SOON (30 * 86400) /* seconds */
 
 static OkseKey *key_open(const char *uri, const char *passphrase_fd, GError **error)
 {
@@ -26,6 +28,25 @@ static OkseCertificates *chain_read(const char *path, GError **error)
     return pem != NULL ? okse_certificates_read_pem(pem, path, error) : NULL;
 }
 
+/* Without a timestamp a signature is worth nothing once its certificate has ended; who signs can still do something. */
+static void tell_end(const OkseCertificates *chain)
+{
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+
+    for (unsigned i = 0; i < okse_certificates_count(chain); i++) {
+        const X509 *certificate = okse_certificates_get(chain, i);
+        g_autofree char *subject = okse_certificate_subject(certificate), *shown = okse_text_show(subject, -1, false);
+        g_autofree char *day = NULL;
+        gint64 begins, ends;
+
+        okse_certificate_validity(certificate, &begins, &ends);
+        day = okse_text_time(ends);
+        if (ends < now + ENDS_SOON)
+            okse_note("note: the certificate %s %s on %.10s; who verifies later needs a timestamp (--tsa)", shown,
+                      ends < now ? "ended" : "ends", day);
+    }
+}
+
 bool okse_signing_key_open(const char *key, const char *certificate, const char *passphrase_fd, OkseSigningKey *signer,
                            GError **error)
 {
@@ -37,6 +58,7 @@ bool okse_signing_key_open(const char *key, const char *certificate, const char 
         opened.chain = chain_read(certificate, error);
         if (opened.chain == NULL)
             return false;
+        tell_end(opened.chain);
     }
     *signer = opened;
     opened = (OkseSigningKey){NULL, NULL};

@@ -46,7 +46,7 @@ static void print_drift(const json_t *installed)
     if (fault != NULL) {
         g_autofree char *shown = okse_text_show(fault, -1, false);
 
-        okse_print("  records:    damaged: %s\n", shown);
+        okse_print("  records:    %s\n", shown);
     }
     if (count == 0)
         okse_print("  drift:      %s\n", json_is_true(json_object_get(installed, "complete"))
@@ -86,7 +86,7 @@ static void print_generations(const json_t *generations)
 static void print_status(const json_t *status)
 {
     const json_t *installed = json_object_get(status, "installed");
-    bool agrees = json_is_true(json_object_get(json_object_get(status, "config"), "agrees"));
+    const json_t *config = json_object_get(status, "config"), *agrees = json_object_get(config, "agrees");
     g_autofree char *root = okse_text_show(text_of(status, "root"), -1, false);
 
     okse_print("%s: %s %s, generation %s\n", root, text_of(installed, "name"), text_of(installed, "version"),
@@ -97,9 +97,12 @@ static void print_status(const json_t *status)
     if (!json_is_true(json_object_get(status, "known")))
         okse_print("  state.json: does not know this generation (install the bundle again)\n");
     print_drift(installed);
-    okse_print("  config:     %s\n",
-               agrees ? "follows this generation (changes: git -C ROOT/config diff)"
-                      : "does not follow this generation (okse install of the same bundle mends it)");
+    if (json_is_null(agrees))
+        okse_print("  config:     %s\n", text_of(config, "fault"));
+    else
+        okse_print("  config:     %s\n",
+                   json_is_true(agrees) ? "follows this generation (changes: git -C ROOT/config diff)"
+                                        : "does not follow this generation (okse install of the same bundle mends it)");
     print_generations(json_object_get(status, "generations"));
 }
 
@@ -118,7 +121,7 @@ static int status_run(const OkseInvocation *invocation, GError **error)
     if (!invocation->json)
         print_status(status);
     if (json_is_true(json_object_get(status, "clean")))
-        return 0;
+        return json_is_null(json_object_get(json_object_get(status, "config"), "agrees")) ? 4 : 0;
     /* Drift that was seen is an answer; without any, what could not be read leaves the question open. */
     return json_array_size(json_object_get(json_object_get(status, "installed"), "drift")) > 0 ? 1 : 4;
 }

@@ -179,6 +179,7 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     guint8 chunk[65536];
+    bool asked_again = false;
     struct stat info;
 
     if (fstat(fd, &info) < 0) {
@@ -199,8 +200,9 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
             okse_fail_errno(error, "read %s", name);
             return NULL;
         }
-        if (got == 0)
+        if (got == 0 && (bytes->len >= (uint64_t)info.st_size || asked_again))
             return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+        asked_again = got == 0; /* shorter than it said: cut off meanwhile, or of a file system that rounds sizes up */
         if (bytes->len + (uint64_t)got > limit) {
             okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %" G_GUINT64_FORMAT " bytes", name,
                       limit);

@@ -14,6 +14,7 @@
 #include "packager/equal.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
+#include "packager/site.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -109,7 +110,8 @@ static bool fill_bundle(const OkseBuildRequest *request, OksePlan *plan, const O
         .fd = output->fd, .threads = request->threads, .way = request->way, .progress = progress, .resume = resume};
 
     return okse_bundle_write_payload(plan, layout, &target, &result->copied, error) &&
-           okse_bundle_write_metadata(plan, layout, output->fd, error) && okse_output_finish(output, error);
+           okse_bundle_write_metadata(plan, layout, output->fd, error) &&
+           (resume == NULL || okse_resume_finish(resume, error)) && okse_output_finish(output, error);
 }
 
 static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
@@ -169,16 +171,29 @@ static json_t *list_left_out(const OksePlan *plan)
     return list;
 }
 
-static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
-                           GError **error)
+/* What the site declares; what its file is called is no part of that. */
+static bool read_site(const OkseBuildRequest *request, json_t **json, GError **error)
+{
+    g_autoptr(OkseSite) site = request->site == NULL ? NULL : okse_site_open(request->site, error);
+
+    if (site == NULL)
+        return request->site == NULL;
+    *json = okse_site_to_json(site);
+    json_object_del(*json, "path");
+    return true;
+}
+
+static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const json_t *site,
+                           const OkseResources *resources, GError **error)
 {
     g_autofree char *directory = g_path_get_dirname(request->stack_path);
     okse_autofd dir_fd = okse_open_directory(directory, error);
-    g_autoptr(OksePlan) plan = dir_fd < 0 ? NULL : okse_plan_new(stack, dir_fd, resources, error);
+    const OksePlanInputs inputs = {
+        .stack = stack, .dir_fd = dir_fd, .country = request->country, .site = site, .resources = resources};
+    g_autoptr(OksePlan) plan = dir_fd < 0 ? NULL : okse_plan_new(&inputs, error);
 
     if (plan == NULL)
         return NULL;
-    plan->country = request->country;
     plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     okse_documents_add(plan);
     if (!examine(request, plan, error))
@@ -194,6 +209,7 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
 {
     g_autoptr(GBytes) yaml = NULL;
     g_autoptr(OkseStack) stack = NULL;
+    g_autoptr(json_t) site = NULL;
     g_autoptr(OksePlan) plan = NULL;
     g_auto(OkseLayout) layout = {0};
     g_auto(OkseBuildResult) built = {0};
@@ -202,7 +218,8 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
         return false;
     yaml = okse_read_path(request->stack_path, OKSE_LIMIT_DOCUMENT, error);
     stack = yaml == NULL ? NULL : okse_stack_read(yaml, request->stack_path, resources, error);
-    plan = stack == NULL ? NULL : make_plan(request, stack, resources, error);
+    plan =
+        stack == NULL || !read_site(request, &site, error) ? NULL : make_plan(request, stack, site, resources, error);
     if (plan == NULL || !okse_layout_place(plan, index_length(plan), &layout, error))
         return false;
     built.path = request->output != NULL

@@ -20,6 +20,7 @@ struct OkseResume {
     int dir_fd; /* owned */
     int fd;     /* of the journal; owned */
     char *name; /* of the journal */
+    bool finished;
     GHashTable *notes;
 };
 
@@ -196,11 +197,20 @@ void okse_resume_note(const OkseResume *resume, const OkseBlobPlan *blob)
     okse_write_all(resume->fd, line, strlen(line), "journal", NULL); /* O_APPEND: one write, one line */
 }
 
+bool okse_resume_finish(OkseResume *resume, GError **error)
+{
+    if (unlinkat(resume->dir_fd, resume->name, 0) < 0 && errno != ENOENT)
+        return okse_fail_errno(error, "remove %s", resume->name);
+    resume->finished = true;
+    return true;
+}
+
 void okse_resume_free(OkseResume *resume)
 {
     if (resume == NULL)
         return;
-    unlinkat(resume->dir_fd, resume->name, 0);
+    if (!resume->finished)
+        unlinkat(resume->dir_fd, resume->name, 0);
     g_hash_table_unref(resume->notes);
     okse_fd_clear(&resume->fd);
     okse_fd_clear(&resume->dir_fd);

@@ -23,7 +23,9 @@ bool okse_resume_find(const OkseResume *resume, const OkseBlobPlan *blob, OkseSh
 /* Note that it is. Thread-safe. A note that cannot be written costs nothing but time, later. */
 void okse_resume_note(const OkseResume *resume, const OkseBlobPlan *blob);
 
-/* Remove the journal: the bundle has its name, or the build failed and leaves nothing. */
+/* The bundle is whole and gets its name next: the journal goes first, or it would lie beside it. Errors: SYSTEM. */
+bool okse_resume_finish(OkseResume *resume, GError **error);
+/* Remove the journal if it is still there: the build failed and leaves nothing. */
 void okse_resume_free(OkseResume *resume);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseResume, okse_resume_free)
 

@@ -262,13 +262,15 @@ static bool write_index(git_repository *repository, int root_fd, const char *gen
            okse_fail_errno(error, "write index of the config repository");
 }
 
-static bool head_is(git_repository *repository, const char *generation)
+static bool head_is(git_repository *repository, const char *generation, bool *is, GError **error)
 {
     g_autofree char *wanted = reference_name(generation);
     g_autoptr(Reference) head = NULL;
+    int found = git_reference_lookup(&head, repository, "HEAD");
 
-    return git_reference_lookup(&head, repository, "HEAD") == 0 && git_reference_type(head) == GIT_REFERENCE_SYMBOLIC &&
-           strcmp(git_reference_symbolic_target(head), wanted) == 0;
+    *is = found == 0 && git_reference_type(head) == GIT_REFERENCE_SYMBOLIC &&
+          strcmp(git_reference_symbolic_target(head), wanted) == 0;
+    return found == 0 || found == GIT_ENOTFOUND || git_fail(error, "read HEAD");
 }
 
 bool okse_config_follow(const char *root_path, int root_fd, const char *name, GError **error)
@@ -276,23 +278,31 @@ bool okse_config_follow(const char *root_path, int root_fd, const char *name, GE
     g_auto(OkseGitLibrary) library = okse_git_library_begin();
     g_autofree char *reference = reference_name(name);
     g_autoptr(Repository) repository = NULL;
+    bool follows;
 
     if (library < 0)
         return git_fail(error, "start");
     repository = open_repository(root_path, error);
-    if (repository == NULL)
+    if (repository == NULL || !head_is(repository, name, &follows, error))
         return false;
-    if (head_is(repository, name))
+    if (follows)
         return true;
     if (!remove_lock(root_fd, "HEAD", error) || !write_index(repository, root_fd, name, error))
         return false;
     return git_repository_set_head(repository, reference) == 0 || git_fail(error, "move HEAD");
 }
 
-bool okse_config_agrees(const char *root_path, const char *name)
+bool okse_config_agrees(const char *root_path, const char *name, bool *agrees, GError **error)
 {
+    g_autofree char *path = g_build_filename(root_path, "config", ".git", NULL);
     g_auto(OkseGitLibrary) library = okse_git_library_begin();
-    g_autoptr(Repository) repository = library < 0 ? NULL : open_repository(root_path, NULL);
+    g_autoptr(Repository) repository = NULL;
 
-    return repository != NULL && head_is(repository, name);
+    *agrees = false;
+    if (library < 0)
+        return git_fail(error, "start");
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return true;
+    repository = open_repository(root_path, error);
+    return repository != NULL && head_is(repository, name, agrees, error);
 }

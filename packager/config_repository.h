@@ -22,5 +22,5 @@ bool okse_config_commit(const OkseConfigCommit *commit, int generation_fd, const
  * commit of that generation). */
 bool okse_config_follow(const char *root_path, int root_fd, const char *name, GError **error);
 
-/* Does HEAD name the commit of this generation? False also when there is no repository. */
-bool okse_config_agrees(const char *root_path, const char *name);
+/* *agrees: HEAD names the commit of this generation; false also when there is no repository. Errors: SYSTEM. */
+bool okse_config_agrees(const char *root_path, const char *name, bool *agrees, GError **error);

@@ -1,13 +1,18 @@
 /* One view of a stack's sources and of a bundle's components. */
 #include "packager/contents_internal.h"
 
+#include "core/fd.h"
 #include "core/text.h"
 #include "packager/blob_copy.h"
 #include "packager/bundle_internal.h"
 #include "packager/bundle_tree.h"
+#include "packager/install_root.h"
 #include "packager/manifest.h"
 #include "packager/media_types.h"
+#include "packager/records.h"
 #include "packager/tar_header.h"
+
+#include <sys/stat.h>
 
 static void part_clear(gpointer data)
 {
@@ -20,6 +25,7 @@ static OkseContents *contents_new(json_t *stack)
 {
     OkseContents *contents = g_new0(OkseContents, 1);
 
+    contents->generation_fd = -1;
     contents->stack = stack;
     contents->parts = g_array_new(FALSE, FALSE, sizeof(ContentsPart));
     g_array_set_clear_func(contents->parts, part_clear);
@@ -31,6 +37,8 @@ void okse_contents_free(OkseContents *contents)
     if (contents == NULL)
         return;
     g_array_unref(contents->parts);
+    okse_fd_clear(&contents->generation_fd);
+    okse_records_free(contents->records);
     json_decref(contents->stack);
     g_free(contents);
 }
@@ -108,6 +116,41 @@ OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error)
     return g_steal_pointer(&contents);
 }
 
+OkseContents *okse_contents_of_install(int root_fd, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *name = okse_root_current(root_fd, &cause);
+    g_autoptr(OkseContents) contents = NULL;
+    okse_autofd fd = name != NULL ? okse_root_generation(root_fd, name, error) : -1;
+
+    if (cause != NULL)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    else if (name == NULL)
+        okse_fail(error, OKSE_ERROR_NOT_FOUND, "nothing is installed here yet");
+    if (fd < 0)
+        return NULL;
+    contents = contents_new(NULL);
+    contents->generation_fd = okse_fd_steal(&fd);
+    contents->records = okse_records_read(contents->generation_fd, name, NULL);
+    contents->stack = json_incref(contents->records->stack);
+    if (contents->records->parts == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "the records of the install are damaged: %s", contents->records->fault);
+        return NULL;
+    }
+    for (guint i = 0; i < contents->records->parts->len; i++) {
+        const OksePart *installed = g_ptr_array_index(contents->records->parts, i);
+        bool known = installed->tree != NULL;
+        ContentsPart part = {.name = installed->name,
+                             .kind = installed->kind,
+                             .installed = installed,
+                             .files = known ? okse_tree_files(installed->tree) : 0,
+                             .bytes = known ? okse_tree_bytes(installed->tree) : 0};
+
+        g_array_append_val(contents->parts, part);
+    }
+    return g_steal_pointer(&contents);
+}
+
 const json_t *okse_contents_stack(const OkseContents *contents)
 {
     return contents->stack;
@@ -115,6 +158,8 @@ const json_t *okse_contents_stack(const OkseContents *contents)
 
 const OkseSha256 *okse_contents_identity(const OkseContents *contents)
 {
+    if (contents->records != NULL)
+        return contents->records->has_identity ? &contents->records->identity : NULL;
     return contents->bundle != NULL ? okse_bundle_identity(contents->bundle) : NULL;
 }
 
@@ -159,7 +204,16 @@ typedef struct {
     const OkseContentsVisitor *visitor;
     GByteArray *bytes; /* of `entry` so far; NULL before the first */
     unsigned entry;
+    uint64_t head;
 } Gathering;
+
+/* As much as belongs to the first `head` bytes; 0: everything. */
+static void append_head(GByteArray *bytes, const void *data, size_t length, uint64_t head)
+{
+    size_t room = head == 0 ? length : (size_t)(head - MIN(head, bytes->len));
+
+    g_byte_array_append(bytes, data, (guint)MIN(length, room));
+}
 
 static void hand_over(Gathering *gathering)
 {
@@ -181,14 +235,14 @@ static bool gather(void *context, unsigned entry, const void *data, size_t lengt
     if (gathering->bytes == NULL)
         gathering->bytes = g_byte_array_new();
     gathering->entry = entry;
-    g_byte_array_append(gathering->bytes, data, (guint)length);
+    append_head(gathering->bytes, data, length, gathering->head);
     return true;
 }
 
-static bool visit_source(const OkseSource *source, const OkseContentsVisitor *visitor, GError **error)
+static bool visit_source(const OkseSource *source, const OkseContentsVisitor *visitor, uint64_t head, GError **error)
 {
     g_autofree bool *wanted = g_new0(bool, okse_source_count(source) + 1u);
-    Gathering gathering = {source, visitor, NULL, 0};
+    Gathering gathering = {.source = source, .visitor = visitor, .head = head};
     bool any = false, copied;
 
     for (unsigned i = 0; i < okse_source_count(source); i++) {
@@ -225,8 +279,37 @@ uint64_t contents_place(const OkseBundle *bundle, const ContentsPart *part, cons
     return place;
 }
 
+typedef struct {
+    GByteArray *bytes;
+    uint64_t head;
+} Head;
+
+static bool put_head(const void *data, size_t length, void *context, GError **error)
+{
+    const Head *head = context;
+
+    (void)error;
+    append_head(head->bytes, data, length, head->head);
+    return true;
+}
+
+/* A file of a bundle, or its head: all of it is hashed, or its head would be anybody's. */
+static GBytes *read_head(const OkseBlobRange *range, uint64_t head, const char *name, GError **error)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Head reading;
+
+    if (head == 0 || range->size <= head)
+        return okse_blob_read(range, range->size, name, error);
+    bytes = g_byte_array_new();
+    reading = (Head){bytes, head};
+    return okse_blob_stream(range, &(OkseBlobSink){.put = put_head, .context = &reading}, name, error)
+               ? g_byte_array_free_to_bytes(g_steal_pointer(&bytes))
+               : NULL;
+}
+
 static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const OkseContentsVisitor *visitor,
-                       GError **error)
+                       uint64_t head, GError **error)
 {
     const OkseBlob *archive =
         part->component->form == OKSE_FORM_TAR ? okse_bundle_find(bundle, &part->component->archive) : NULL;
@@ -242,7 +325,55 @@ static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const
             range.offset = contents_place(bundle, part, entry, &at);
         if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
             continue;
-        bytes = okse_blob_read(&range, entry->size, name, error);
+        bytes = read_head(&range, head, name, error);
+        if (bytes == NULL)
+            return false;
+        visitor->file(visitor->context, entry->path, bytes);
+    }
+    return true;
+}
+
+/* The first bytes of a file as it lies there now. */
+static GBytes *read_installed(int directory_fd, const OkseTreeEntry *entry, uint64_t head, const char *name,
+                              GError **error)
+{
+    okse_autofd fd = okse_open_beneath(directory_fd, entry->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    struct stat info;
+    g_autofree void *bytes = NULL;
+    uint64_t size;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || (head == 0 && (uint64_t)info.st_size != entry->size)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: not the file that was installed", name);
+        return NULL;
+    }
+    size = head == 0 ? entry->size : MIN((uint64_t)info.st_size, head);
+    bytes = g_malloc((gsize)size + 1);
+    if (!okse_read_exact(fd, bytes, (size_t)size, name, error))
+        return NULL;
+    return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)size);
+}
+
+static bool visit_installed(const OkseContents *contents, const ContentsPart *part, const OkseContentsVisitor *visitor,
+                            uint64_t head, GError **error)
+{
+    const OkseTree *tree = part->installed->tree;
+    okse_autofd fd = -1;
+
+    if (tree == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", part->name, part->installed->fault);
+    fd = okse_open_beneath(contents->generation_fd, part->name, O_RDONLY | O_DIRECTORY, 0, error);
+    if (fd < 0)
+        return false;
+    for (unsigned i = 0; i < okse_tree_count(tree); i++) {
+        const OkseTreeEntry *entry = okse_tree_entry(tree, i);
+        g_autofree char *name = g_strconcat(part->name, "/", entry->path, NULL);
+        g_autoptr(GBytes) bytes = NULL;
+
+        if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
+            continue;
+        bytes = read_installed(fd, entry, head, name, error);
         if (bytes == NULL)
             return false;
         visitor->file(visitor->context, entry->path, bytes);
@@ -253,9 +384,17 @@ static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const
 bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                          GError **error)
 {
+    return okse_contents_visit_heads(contents, component, visitor, 0, error);
+}
+
+bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                               uint64_t head, GError **error)
+{
     const ContentsPart *part = contents_part(contents, component);
 
+    if (contents->records != NULL)
+        return visit_installed(contents, part, visitor, head, error);
     if (contents->bundle != NULL)
-        return visit_tree(contents->bundle, part, visitor, error);
-    return part->source == NULL || visit_source(part->source, visitor, error);
+        return visit_tree(contents->bundle, part, visitor, head, error);
+    return part->source == NULL || visit_source(part->source, visitor, head, error);
 }

@@ -4,7 +4,8 @@
 #include "packager/source_look.h"
 
 /* What would be installed, seen before it is: the components of a stack that is being built, or of a bundle, as paths
- * and bytes. For checks that must see one thing on both sides of the seal. Images have no files here. */
+ * and bytes; or what was installed. For checks that must see one thing on both sides of the seal. Images have no files
+ * here. */
 typedef struct OkseContents OkseContents;
 typedef struct OksePlan OksePlan;
 
@@ -12,6 +13,9 @@ typedef struct OksePlan OksePlan;
  * okse_bundle_tree(). */
 OkseContents *okse_contents_of_plan(const OksePlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The running generation of an install root: the files that its bundle promised, as they are now. Whether they still
+ * are what was promised says okse_drift_check(). Errors: NOT_FOUND (nothing is installed), INVALID, SYSTEM. */
+OkseContents *okse_contents_of_install(int root_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_contents_free(OkseContents *contents);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseContents, okse_contents_free)
 
@@ -40,10 +44,13 @@ typedef struct {
     void *context; /* of both */
 } OkseContentsVisitor;
 
-/* Errors: INVALID (a source changed since it was listed), REFUSED (a file of a bundle has other bytes than its name
- * says), SYSTEM. */
+/* Errors: INVALID (a source changed since it was listed; what an install holds is not known), REFUSED (a file of a
+ * bundle has other bytes than its name says), NOT_FOUND (a file of an install is gone), SYSTEM. */
 bool okse_contents_visit(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                          GError **error);
+/* The same, but of a larger file only the first `head` bytes are given (it is read whole all the same). */
+bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
+                               uint64_t head, GError **error);
 
 /* Give every file to `look`, one at a time, readable at any place; of an image its config and its layers, as
  * "blobs/sha256/…". A bundle's file that is read from its beginning to its end is hashed on the way and must be what

@@ -3,6 +3,7 @@
 #include "packager/bundle_tree.h"
 #include "packager/contents.h"
 #include "packager/plan.h"
+#include "packager/records.h"
 
 /* What contents*.c share. */
 
@@ -13,11 +14,14 @@ typedef struct {
     const json_t *weights;                /* of a plan's weights; NULL otherwise */
     const OkseBundleComponent *component; /* of a bundle */
     OkseTree *tree;                       /* of a bundle */
+    const OksePart *installed;            /* of an install */
     uint64_t files, bytes;
 } ContentsPart;
 
 struct OkseContents {
-    const OkseBundle *bundle; /* NULL for a plan */
+    const OkseBundle *bundle; /* of a bundle; NULL otherwise */
+    OkseRecords *records;     /* of an install; NULL otherwise */
+    int generation_fd;        /* of an install; -1 otherwise */
     json_t *stack;
     gint64 created;
     GArray *parts; /* ContentsPart */

@@ -38,6 +38,11 @@ bool okse_drift_clean(const OkseDriftReport *report)
     return okse_drift_complete(report) && report->drift->len == 0;
 }
 
+bool okse_drift_damaged(const OkseDriftReport *report)
+{
+    return report->drift->len > 0 || report->records->damaged;
+}
+
 const char *okse_drift_name(OkseDriftStatus status)
 {
     static const char *const names[] = {"changed", "missing", "added", "mode", "type"};
@@ -59,7 +64,8 @@ char *okse_drift_summary(const OkseDriftReport *report)
     if (report->unreadable->len > 0)
         g_string_append_printf(text, "%s%u unreadable", text->len > 0 ? ", " : "", report->unreadable->len);
     if (report->records->fault != NULL)
-        g_string_append_printf(text, "%sits records are damaged", text->len > 0 ? ", " : "");
+        g_string_append_printf(text, "%sits records %s", text->len > 0 ? ", " : "",
+                               report->records->damaged ? "are damaged" : "could not be read");
     if (text->len == 0)
         g_string_append(text, "none");
     return g_string_free(g_steal_pointer(&text), FALSE);
@@ -126,6 +132,21 @@ static bool parts_check(int generation_fd, OkseDriftReport *report, const OkseDr
     return true;
 }
 
+/* Whether something was added is not known while the records are not: they may name it. */
+static void hide_added(const OkseDriftReport *report)
+{
+    for (guint i = report->drift->len; report->records->unread && i > 0; i--) {
+        const OkseDrift *drift = g_ptr_array_index(report->drift, i - 1);
+
+        if (drift->status != OKSE_DRIFT_ADDED)
+            continue;
+        g_ptr_array_add(report->unreadable, *drift->component == '\0'
+                                                ? g_strdup(drift->path)
+                                                : g_strconcat(drift->component, "/", drift->path, NULL));
+        g_ptr_array_remove_index(report->drift, i - 1);
+    }
+}
+
 OkseDriftReport *okse_drift_check(int generation_fd, const char *name, const OkseSha256 *identity, unsigned threads,
                                   OkseProgress *progress, GError **error)
 {
@@ -140,6 +161,7 @@ OkseDriftReport *okse_drift_check(int generation_fd, const char *name, const Oks
         top_added(report, present);
     if (!parts_check(generation_fd, report, &terms, error))
         return NULL;
+    hide_added(report);
     g_ptr_array_sort(report->drift, drift_compare);
     g_ptr_array_sort(report->unreadable, text_compare);
     return g_steal_pointer(&report);

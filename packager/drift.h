@@ -38,6 +38,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseDriftReport, okse_drift_report_free)
 bool okse_drift_complete(const OkseDriftReport *report);
 /* Everything was compared and is as promised. */
 bool okse_drift_clean(const OkseDriftReport *report);
+/* Something was seen that is not as promised. When this and okse_drift_clean() are both false, the system could not
+ * read enough to say. */
+bool okse_drift_damaged(const OkseDriftReport *report);
 /* "changed", … */
 const char *okse_drift_name(OkseDriftStatus status);
 /* "2 changed, 1 missing", or "none". */

@@ -126,6 +126,16 @@ static void compare_entry(Walk *walk, const OkseTreeEntry *entry, int dir_fd, co
         g_array_append_val(walk->files, file);
 }
 
+/* What lies below a directory that cannot be read is not missing: nothing is known of it. */
+static void hide_below(const Walk *walk, const char *directory)
+{
+    g_autofree char *prefix = g_strconcat(directory, "/", NULL);
+
+    for (unsigned i = 0; i < okse_tree_count(walk->tree); i++)
+        if (strcmp(directory, ".") == 0 || g_str_has_prefix(okse_tree_entry(walk->tree, i)->path, prefix))
+            walk->seen[i] = true;
+}
+
 static void walk_name(Walk *walk, int dir_fd, const char *directory, const char *name)
 {
     g_autofree char *path = strcmp(directory, ".") == 0 ? g_strdup(name) : g_strconcat(directory, "/", name, NULL);
@@ -135,6 +145,7 @@ static void walk_name(Walk *walk, int dir_fd, const char *directory, const char 
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
         if (index >= 0)
             walk->seen[index] = true;
+        hide_below(walk, path);
         add_unreadable(walk, path);
         return;
     }
@@ -144,16 +155,6 @@ static void walk_name(Walk *walk, int dir_fd, const char *directory, const char 
     }
     walk->seen[index] = true;
     compare_entry(walk, okse_tree_entry(walk->tree, (unsigned)index), dir_fd, name, &info);
-}
-
-/* What lies below a directory that cannot be read is not missing: nothing is known of it. */
-static void hide_below(const Walk *walk, const char *directory)
-{
-    g_autofree char *prefix = g_strconcat(directory, "/", NULL);
-
-    for (unsigned i = 0; i < okse_tree_count(walk->tree); i++)
-        if (strcmp(directory, ".") == 0 || g_str_has_prefix(okse_tree_entry(walk->tree, i)->path, prefix))
-            walk->seen[i] = true;
 }
 
 static void walk_directory(Walk *walk, const char *directory)

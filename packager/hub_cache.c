@@ -44,16 +44,19 @@ static bool refuse_incomplete(const OkseHubCache *cache, const char *origin, GEr
 {
     int copy = openat(cache->blobs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    g_autofree char *found = NULL;
+    const struct dirent *entry = NULL;
+    g_autofree char *found = NULL, *name = g_strconcat(origin, ": blobs", NULL);
+    bool listed = true;
 
     if (directory == NULL)
         return okse_fail_errno(error, "%s: blobs", origin);
-    for (struct dirent *entry = readdir(directory); entry != NULL && found == NULL; entry = readdir(directory))
+    while (found == NULL && (listed = okse_directory_next(directory, &entry, name, error)) && entry != NULL)
         if (g_str_has_suffix(entry->d_name, ".incomplete"))
             found = okse_text_show(entry->d_name, -1, false);
     closedir(directory);
-    return found == NULL ||
-           okse_fail(error, OKSE_ERROR_INVALID,
+    if (found == NULL)
+        return listed;
+    return okse_fail(error, OKSE_ERROR_INVALID,
                      "%s: blobs/%s: a download that has not ended (finish it, or remove that file)", origin, found);
 }
 

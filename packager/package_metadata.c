@@ -3,6 +3,7 @@
 
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/package_deb.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -132,8 +133,12 @@ static json_t *read_deb(GBytes *bytes)
     g_autoptr(GBytes) inner = member(bytes, &(Wanted){"control.tar", ""});
     g_autoptr(GBytes) control = inner == NULL ? NULL : member(inner, &(Wanted){"control", "control"});
     g_autofree char *text = control == NULL ? NULL : okse_text_of_bytes(control);
+    json_t *package = text == NULL ? NULL : from_fields("deb", text, "Package");
+    g_autofree char *licenses = package == NULL ? NULL : okse_deb_licenses(bytes);
 
-    return text == NULL ? NULL : from_fields("deb", text, "Package");
+    if (licenses != NULL)
+        json_object_set_new(package, "license", json_string(licenses));
+    return package;
 }
 
 static uint32_t big_endian(const uint8_t *at)

@@ -7,6 +7,8 @@
 #include "packager/path_fold.h"
 #include "packager/patterns.h"
 #include "packager/source_open.h"
+#include "packager/source_template.h"
+#include "packager/template_arguments.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -294,9 +296,9 @@ static bool read_license(const OkseStackComponent *component, int dir_fd, OkseIn
 }
 
 /* Images are not looked into. */
-static bool add_inventory(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, int dir_fd,
-                          GError **error)
+static bool add_inventory(OksePlan *plan, unsigned index, const OkseSource *source, int dir_fd, GError **error)
 {
+    const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, index);
     OkseInventory *inventory = NULL;
 
     if (component->source.form != OKSE_SOURCE_OCI) {
@@ -304,22 +306,37 @@ static bool add_inventory(OksePlan *plan, const OkseStackComponent *component, c
         if (inventory == NULL)
             return false;
     }
-    g_ptr_array_add(plan->inventories, inventory);
+    g_ptr_array_index(plan->inventories, index) = inventory;
     return read_license(component, dir_fd, inventory, error);
 }
 
-static bool plan_component(OksePlan *plan, const OkseStackComponent *component, int dir_fd, GError **error)
+static OkseSource *open_source(const OksePlan *plan, const OkseStackComponent *component, const OksePlanInputs *inputs,
+                               GError **error)
 {
+    const OkseStackSource *wanted = &component->source;
     g_autofree char *base = g_path_get_dirname(plan->stack->origin);
-    g_autofree char *origin = strcmp(base, ".") == 0 ? g_strdup(component->source.location)
-                                                     : g_build_filename(base, component->source.location, NULL);
-    OkseSource *source = okse_source_open_stack(&component->source, dir_fd, origin, error);
+    g_autofree char *origin =
+        strcmp(base, ".") == 0 ? g_strdup(wanted->location) : g_build_filename(base, wanted->location, NULL);
+    g_autoptr(json_t) arguments = NULL;
+
+    if (wanted->form != OKSE_SOURCE_TEMPLATE)
+        return okse_source_open_stack(wanted, inputs->dir_fd, origin, error);
+    arguments = okse_template_arguments(plan, component, inputs->resources, error);
+    return arguments == NULL ? NULL
+                             : okse_source_open_template(inputs->dir_fd, wanted->location, origin, arguments,
+                                                         inputs->resources, error);
+}
+
+static bool plan_component(OksePlan *plan, unsigned index, const OksePlanInputs *inputs, GError **error)
+{
+    const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, index);
+    OkseSource *source = open_source(plan, component, inputs, error);
     OkseManifestPlan *manifest;
 
     if (source == NULL)
         return false;
-    g_ptr_array_add(plan->sources, source);
-    if (!add_inventory(plan, component, source, dir_fd, error))
+    g_ptr_array_index(plan->sources, index) = source;
+    if (!add_inventory(plan, index, source, inputs->dir_fd, error))
         return false;
     if (component->source.form == OKSE_SOURCE_OCI)
         return plan_image(plan, component, source, error);
@@ -327,7 +344,7 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
         return false;
     manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
-    manifest->inventory = g_ptr_array_index(plan->inventories, plan->inventories->len - 1);
+    manifest->inventory = g_ptr_array_index(plan->inventories, index);
     if (is_weights(component)) {
         manifest->weights = okse_weights_examine(plan->weights_rules, source, error);
         if (manifest->weights == NULL)
@@ -340,11 +357,47 @@ static bool plan_component(OksePlan *plan, const OkseStackComponent *component, 
     return check_paths(source, manifest->form, error);
 }
 
-OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources, GError **error)
+/* Templates see the other components, so they come after them. */
+static bool plan_components(OksePlan *plan, const OksePlanInputs *inputs, bool templates, GError **error)
 {
+    const GPtrArray *components = plan->stack->components;
+
+    for (guint i = 0; i < components->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(components, i);
+
+        if ((component->source.form == OKSE_SOURCE_TEMPLATE) != templates || plan_component(plan, i, inputs, error))
+            continue;
+        g_prefix_error(error, "%s:%u:%u: component '%s': ", plan->stack->origin, component->line, component->column,
+                       component->name);
+        return false;
+    }
+    return true;
+}
+
+static unsigned rank(const OksePlan *plan, const OkseManifestPlan *manifest)
+{
+    guint at = 0;
+
+    return manifest->component == NULL || !g_ptr_array_find(plan->stack->components, manifest->component, &at) ? 0
+                                                                                                               : at + 1;
+}
+
+/* In the stack's order, whichever was planned first; those of one component stay as they are. */
+static int compare_manifests(gconstpointer a, gconstpointer b, gpointer plan)
+{
+    unsigned first = rank(plan, *(OkseManifestPlan *const *)a), second = rank(plan, *(OkseManifestPlan *const *)b);
+
+    return (first > second) - (first < second);
+}
+
+OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
+{
+    const OkseResources *resources = inputs->resources;
     g_autoptr(OksePlan) plan = g_new0(OksePlan, 1);
 
-    plan->stack = stack;
+    plan->stack = inputs->stack;
+    plan->country = inputs->country;
+    plan->site = inputs->site;
     plan->sources = g_ptr_array_new_with_free_func(source_free);
     plan->images = g_ptr_array_new_with_free_func(image_free);
     plan->tars = g_ptr_array_new_with_free_func(tar_free);
@@ -362,15 +415,11 @@ OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources 
     plan->index = okse_plan_blob(plan, 0);
     plan->index->metadata = true;
     add_manifest(plan, NULL, OKSE_PLAN_STACK);
-    for (guint i = 0; i < stack->components->len; i++) {
-        const OkseStackComponent *component = g_ptr_array_index(stack->components, i);
-
-        if (!plan_component(plan, component, dir_fd, error)) {
-            g_prefix_error(error, "%s:%u:%u: component '%s': ", stack->origin, component->line, component->column,
-                           component->name);
-            return NULL;
-        }
-    }
+    g_ptr_array_set_size(plan->sources, (int)inputs->stack->components->len);
+    g_ptr_array_set_size(plan->inventories, (int)inputs->stack->components->len);
+    if (!plan_components(plan, inputs, false, error) || !plan_components(plan, inputs, true, error))
+        return NULL;
+    g_ptr_array_sort_with_data(plan->manifests, compare_manifests, plan);
     return g_steal_pointer(&plan);
 }
 

@@ -57,6 +57,7 @@ void okse_document_free(OkseDocument *document);
 struct OksePlan {
     const OkseStack *stack;
     const char *country;
+    const json_t *site;                 /* okse_site_to_json(), or NULL; for templates */
     gint64 epoch;                       /* seconds: the only time in the bundle */
     GPtrArray *sources, *images, *tars; /* owned */
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
@@ -69,10 +70,17 @@ struct OksePlan {
     OkseBlobPlan *index; /* the bundle index */
 };
 
-/* Open every source beneath dir_fd (the stack's directory) and plan every component.
+typedef struct {
+    const OkseStack *stack;
+    int dir_fd; /* the stack's directory: sources are opened beneath it */
+    const char *country;
+    const json_t *site; /* or NULL */
+    const OkseResources *resources;
+} OksePlanInputs;
+
+/* Open every source and plan every component. What the inputs point to must outlive the plan.
  * Errors: INVALID with the stack's line for a source that cannot be used; NOT_FOUND; SYSTEM. */
-OksePlan *okse_plan_new(const OkseStack *stack, int dir_fd, const OkseResources *resources,
-                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_plan_free(OksePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OksePlan, okse_plan_free)
 

@@ -192,8 +192,20 @@ static void own_fill(OkseRecords *records, GArray *digests)
 
 static void fault_add(OkseRecords *records, GError **cause)
 {
+    bool unread = g_error_matches(*cause, OKSE_ERROR, OKSE_ERROR_SYSTEM);
+
     if (*cause != NULL && records->fault == NULL)
         records->fault = g_strdup((*cause)->message);
+    records->unread = records->unread || unread;
+    records->damaged = records->damaged || (*cause != NULL && !unread);
+    g_clear_error(cause);
+}
+
+/* For what the identity does not vouch for: other bytes there are found by the comparison, or mean nothing. */
+static void unread_add(OkseRecords *records, GError **cause)
+{
+    if (g_error_matches(*cause, OKSE_ERROR, OKSE_ERROR_SYSTEM))
+        fault_add(records, cause);
     g_clear_error(cause);
 }
 
@@ -221,14 +233,16 @@ static void models_add(OkseRecords *records, int fd, const GArray *statements)
         OksePart *part = g_ptr_array_index(records->parts, i);
         const char *text = okse_json_peek_text(models, part->name);
         g_autoptr(GBytes) bytes = NULL;
+        g_autoptr(GError) cause = NULL;
         OkseSha256 digest;
 
         if (text == NULL || part->tree == NULL || !okse_sha256_parse(text, &digest, NULL) ||
             !digests_hold(statements, &digest))
             continue;
-        bytes = read_blob(&digest, OKSE_LIMIT_METADATA, &fd, NULL);
+        bytes = read_blob(&digest, OKSE_LIMIT_METADATA, &fd, &cause);
         if (bytes != NULL)
             okse_part_sign(part, &digest, g_bytes_get_size(bytes), NULL);
+        unread_add(records, &cause);
     }
 }
 
@@ -275,8 +289,9 @@ OkseRecords *okse_records_read(int generation_fd, const char *name, const OkseSh
     else if (fd >= 0)
         records->has_identity = identity_find(fd, name, &records->identity, &cause);
     if (fd >= 0 && records->has_identity) {
-        generation = read_file(fd, "generation.json", NULL);
+        generation = read_file(fd, "generation.json", &cause);
         records->generation = generation == NULL ? NULL : okse_generation_read(generation, NULL);
+        unread_add(records, &cause);
         records_fill(records, fd, &records->identity, digests);
     }
     fault_add(records, &cause);

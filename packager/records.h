@@ -27,6 +27,8 @@ typedef struct {
     GPtrArray *parts;   /* OksePart */
     OkseTree *own;      /* what `.okse` must hold, as far as it is known */
     char *fault;        /* NULL: everything is known */
+    bool damaged;       /* something is not what it should be … */
+    bool unread;        /* … or the system could not read something, so that nothing is known of it */
 } OkseRecords;
 
 /* identity: NULL: taken from index.json, and must fit `name`, the generation's name. Never NULL. */

@@ -52,6 +52,10 @@ static bool check_target(const OkseRollback *rollback, int root_fd, const OkseIn
     if (okse_drift_clean(report))
         return true;
     summary = okse_drift_summary(report);
+    if (!okse_drift_damaged(report))
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "generation %s could not be read to its end (%s%s%s)",
+                         target->generation, summary, report->records->fault != NULL ? ": " : "",
+                         report->records->fault != NULL ? report->records->fault : "");
     return okse_fail(error, OKSE_ERROR_REFUSED,
                      "generation %s is not what was installed (%s); install its bundle again, or a newer one",
                      target->generation, summary);
@@ -151,11 +155,24 @@ static void finish_switch(const char *root, int root_fd, const char *current)
 {
     okse_autofd lock = -1;
 
-    if (okse_config_agrees(root, current))
+    bool agrees = false;
+
+    if (okse_config_agrees(root, current, &agrees, NULL) && agrees)
         return;
     lock = okse_root_lock(root_fd, false, NULL);
     if (lock >= 0)
         okse_config_follow(root, root_fd, current, NULL);
+}
+
+/* `agrees` is null where that could not be found out. */
+static json_t *config_json(const char *root, const char *current)
+{
+    g_autoptr(GError) cause = NULL;
+    bool agrees = false;
+
+    if (okse_config_agrees(root, current, &agrees, &cause))
+        return json_pack("{s:b}", "agrees", agrees);
+    return json_pack("{s:n, s:s}", "agrees", "fault", cause->message);
 }
 
 typedef struct {
@@ -183,7 +200,7 @@ static bool set_running(json_t *value, const Running *running, const OkseStatusT
     json_object_set_new(value, "installed", okse_drift_describe(report, current));
     json_object_set_new(value, "known", json_boolean(installed != NULL));
     json_object_set_new(value, "clean", json_boolean(okse_drift_clean(report) && installed != NULL));
-    json_object_set_new(value, "config", json_pack("{s:b}", "agrees", okse_config_agrees(root, current)));
+    json_object_set_new(value, "config", config_json(root, current));
     set_recorded(value, report->records->generation);
     return true;
 }

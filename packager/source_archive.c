@@ -86,7 +86,9 @@ static Archive *open_pass(const OkseSource *source, int *fd, GError **error)
         return NULL;
     support_filters(archive);
     archive_read_support_format_tar(archive);
-    archive_read_support_format_zip(archive);
+    /* by its central directory only: the local headers, which libarchive would fall back to when that cannot be read,
+     * may tell of other names and know no modes */
+    archive_read_support_format_zip_seekable(archive);
     if (archive_read_open_fd(archive, *fd, CHUNK) != ARCHIVE_OK) {
         fail_archive(source, archive, error);
         return NULL;

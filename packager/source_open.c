@@ -30,6 +30,7 @@ OkseSource *okse_source_open_stack(const OkseStackSource *wanted, int dir_fd, co
     case OKSE_SOURCE_FILES:
         return okse_source_open_files(dir_fd, wanted, origin, error);
     case OKSE_SOURCE_PATH:
+    case OKSE_SOURCE_TEMPLATE: /* needs the rest of the plan: okse_source_open_template() */
         break;
     }
     return okse_source_open_path(dir_fd, wanted, origin, error);

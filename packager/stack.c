@@ -6,6 +6,8 @@
 #include "core/text.h"
 #include "core/vocabulary.h"
 #include "core/yaml.h"
+#include "packager/license_table.h"
+#include "packager/spdx.h"
 #include "packager/stack_source.h"
 
 #include <string.h>
@@ -19,6 +21,7 @@ const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "
 typedef struct {
     OkseIssues *issues;
     const OkseVocabulary *countries, *classes;
+    const OkseSpdxIds *licenses;
 } Reader;
 
 static void component_free(gpointer data)
@@ -96,12 +99,24 @@ static void check_country(const Reader *reader, const OkseNode *map, const char 
         okse_issue(reader->issues, &at, "unknown country '%s' (ISO 3166-1 alpha-2, such as KR)", country);
 }
 
+static void check_spdx(const Reader *reader, const OkseNode *node, const char *expression)
+{
+    OksePlace at = member_place(node, "spdx");
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(json_t) parsed = okse_spdx_parse(expression, &cause);
+
+    if (parsed == NULL || !okse_spdx_check(reader->licenses, parsed, &cause))
+        okse_issue(reader->issues, &at, "license.spdx: %s", cause->message);
+}
+
 static void read_license(const Reader *reader, const OkseNode *node, OkseStackComponent *component)
 {
     OkseMap *map = okse_map_open(node, "license", reader->issues);
 
     component->spdx = take_copy(map, "spdx", OKSE_REQUIRED);
     component->license_file = take_copy(map, "file", OKSE_OPTIONAL);
+    if (component->spdx != NULL)
+        check_spdx(reader, node, component->spdx);
     okse_map_end(map);
 }
 
@@ -177,6 +192,29 @@ static void check_texts(const Reader *reader, const OkseNode *list, const char *
     }
 }
 
+/* What the recipient does with it: the terms of licenses speak of the same. */
+static void check_uses(const Reader *reader, const OkseNode *list)
+{
+    OksePlace place = okse_node_place(list);
+
+    if (okse_node_count(list) == 0)
+        okse_issue(reader->issues, &place,
+                   "'use' is empty; it holds at least one of commercial, research, education "
+                   "and public-administration");
+    for (unsigned i = 0; i < okse_node_count(list); i++) {
+        const OkseNode *item = okse_node_item(list, i);
+        const char *text = okse_node_kind(item) == OKSE_NODE_TEXT ? okse_node_text(item) : NULL;
+        const char *near = text != NULL ? okse_text_nearest(text, okse_license_uses) : NULL;
+        OksePlace at = okse_node_place(item);
+
+        if (text == NULL)
+            okse_issue(reader->issues, &at, "use must be a text, not %s", okse_node_kind_name(item));
+        else if (!g_strv_contains(okse_license_uses, text))
+            okse_issue(reader->issues, &at, "unknown use '%s'%s%s%s", text, near != NULL ? " (did you mean '" : "",
+                       near != NULL ? near : "", near != NULL ? "'?)" : "");
+    }
+}
+
 static void check_flow(const Reader *reader, const OkseNode *node)
 {
     OkseMap *map = okse_map_open(node, "flow", reader->issues);
@@ -218,6 +256,8 @@ static json_t *read_compliance(const Reader *reader, const OkseNode *node)
         check_texts(reader, child, "data class", reader->classes);
     okse_map_take_text(map, "sector", OKSE_OPTIONAL, &text);
     okse_map_take_text(map, "purpose", OKSE_OPTIONAL, &text);
+    if (okse_map_take_list(map, "use", OKSE_OPTIONAL, &child))
+        check_uses(reader, child);
     if (okse_map_take_list(map, "flows", OKSE_OPTIONAL, &child))
         for (unsigned i = 0; i < okse_node_count(child); i++)
             check_flow(reader, okse_node_item(child, i));
@@ -278,6 +318,7 @@ OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources
     g_autoptr(OkseYaml) document = okse_yaml_read(yaml, origin, error);
     g_autoptr(OkseVocabulary) countries = NULL;
     g_autoptr(OkseVocabulary) classes = NULL;
+    g_autoptr(OkseSpdxIds) licenses = NULL;
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseStack) stack = g_new0(OkseStack, 1);
 
@@ -289,8 +330,11 @@ OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources
     classes = okse_vocabulary_read(resources, "data-classes", error);
     if (classes == NULL)
         return NULL;
+    licenses = okse_spdx_ids_read(resources, error);
+    if (licenses == NULL)
+        return NULL;
     stack->origin = g_strdup(origin);
     stack->components = g_ptr_array_new_with_free_func(component_free);
-    read_root(&(Reader){issues, countries, classes}, okse_yaml_root(document), stack);
+    read_root(&(Reader){issues, countries, classes, licenses}, okse_yaml_root(document), stack);
     return okse_issues_none(issues, error) ? g_steal_pointer(&stack) : NULL;
 }

@@ -12,13 +12,14 @@ typedef enum {
     OKSE_SOURCE_GIT,         /* a commit of a local repository */
     OKSE_SOURCE_HUGGINGFACE, /* a snapshot of the Hugging Face cache */
     OKSE_SOURCE_FILES,       /* files of a directory that match patterns */
+    OKSE_SOURCE_TEMPLATE,    /* what an infrastructure template makes */
 } OkseSourceForm;
 
 extern const char *const okse_source_forms[]; /* their keys, by the value of the enumeration; NULL-terminated */
 
 typedef struct {
     OkseSourceForm form;
-    char *location;     /* as written; relative to the stack's directory */
+    char *location;     /* as written; relative to the stack's directory. TEMPLATE: its name or its file */
     char *reference;    /* OCI: tag, digest or TAG@digest, or NULL */
     char *platform;     /* OCI: "os/arch[/variant]", or NULL for all */
     char *commit;       /* GIT: 40 hex digits or "HEAD", or NULL; HUGGINGFACE: the revision, or NULL */
@@ -27,6 +28,7 @@ typedef struct {
     bool allow_dirty;   /* GIT, HEAD: take it although the working tree differs */
     bool history;       /* GIT: with the history, as a git bundle */
     GStrv globs;        /* FILES: at least one */
+    json_t *parameters; /* TEMPLATE: object, or NULL */
 } OkseStackSource;
 
 typedef struct {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-const char *const okse_source_forms[] = {"path", "archive", "oci", "git", "huggingface", "files", NULL};
+const char *const okse_source_forms[] = {"path", "archive", "oci", "git", "huggingface", "files", "template", NULL};
 
 void okse_stack_clear_source(OkseStackSource *source)
 {
@@ -19,6 +19,7 @@ void okse_stack_clear_source(OkseStackSource *source)
     g_free(source->tag);
     g_free(source->subdirectory);
     g_strfreev(source->globs);
+    json_decref(source->parameters);
 }
 
 static char *take_copy(OkseMap *map, const char *key)
@@ -173,8 +174,9 @@ static bool take_form(OkseMap *map, const OkseNode *node, OkseStackSource *sourc
         source->form = (OkseSourceForm)i;
     }
     if (given != 1)
-        okse_issue(issues, &at,
-                   "source needs exactly one of 'path', 'archive', 'oci', 'git', 'huggingface' and 'files'");
+        okse_issue(
+            issues, &at,
+            "source needs exactly one of 'path', 'archive', 'oci', 'git', 'huggingface', 'files' and 'template'");
     return given == 1;
 }
 
@@ -202,6 +204,8 @@ void okse_stack_read_source(const OkseNode *node, OkseStackComponent *component,
             read_oci(map, node, source, issues);
         if (source->form == OKSE_SOURCE_HUGGINGFACE)
             source->commit = take_copy(map, "revision");
+        if (source->form == OKSE_SOURCE_TEMPLATE && okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &value))
+            source->parameters = okse_node_to_json(value);
     }
     okse_map_end(map);
 }

@@ -136,6 +136,51 @@ def test_a_debian_package_is_named_by_its_control_file(okse, tmp_path, compressi
     assert listed == f"Package: {name}\nVersion: {version}\n" and (kind, license) == ("deb", None)
 
 
+DEP5 = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: npu
+
+Files: *
+Copyright: 2026 Somebody
+License: Apache-2.0
+
+Files: vendored/*
+Copyright: 2020 Others
+License: Expat
+
+License: Apache-2.0
+ On Debian systems the text is in /usr/share/common-licenses/Apache-2.0
+"""
+
+
+def deb(tmp_path, copyright, compression="xz", payload=0):
+    write(tmp_path / "root/DEBIAN/control", "Package: npu-driver\nVersion: 1.0\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: d\n")
+    write(tmp_path / "root/opt/blob", bytes(payload))
+    if copyright is not None:
+        write(tmp_path / "root/usr/share/doc/npu-driver/copyright", copyright)
+    (tmp_path / "in").mkdir()
+    run("dpkg-deb", "--root-owner-group", f"-Z{compression}", "-b", tmp_path / "root", tmp_path / "in/npu.deb")
+
+
+@pytest.mark.parametrize("compression,payload", [("none", 10), ("gzip", 10), ("xz", 30_000_000), ("zstd", 10)])
+def test_a_debian_package_has_the_licenses_of_its_copyright_file(okse, tmp_path, compression, payload):
+    deb(tmp_path, DEP5, compression, payload)
+    bundle = build(okse, simple(tmp_path, "{path: in}", "driver"))
+    assert packages(bundle) == [("npu-driver", "1.0", "deb", "Apache-2.0, Expat")]
+    assert b"contains  npu-driver 1.0 (deb): Apache-2.0, Expat\n" in document(bundle, "licenses.txt")
+
+
+@pytest.mark.parametrize("copyright,license", [
+    (None, None), ("This is free software, License: mine\n", None), (DEP5.replace("Format", "Form"), None), ("", None), (b"\0" * 100, None),
+    (DEP5 + "".join(f"\nLicense: own-license-number-{i}\n text\n" for i in range(50)), ...), (DEP5.replace("Expat", "\x1b[31mred"), "Apache-2.0, \\u{1b}[31mred")])
+def test_other_copyright_files_name_nothing(okse, tmp_path, copyright, license):
+    deb(tmp_path, copyright)
+    (name, _, _, found), = packages(build(okse, simple(tmp_path, "{path: in}", "driver")))
+    if license is ...:
+        assert found.startswith("Apache-2.0, Expat, own-license-number-0, ") and found.endswith(", …") and len(found) < 210
+    else:
+        assert (name, found) == ("npu-driver", license)
+
+
 def rpm(name, version, release, license):
     """Lead, an empty signature header, a header with four texts: rpm.org, "Package format"."""
     def header(entries):

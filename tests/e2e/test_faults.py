@@ -1,7 +1,8 @@
 """One failing call of the system at a time: a clean error and nothing half-done, or the same bytes as ever."""
 import hashlib
+import json
 import os
-
+import subprocess
 
 import faults
 import install_bundle
@@ -85,10 +86,54 @@ def test_rollback(site):
     site.install(bundle=site.directory / "old.okse")
     old = site.current
     site.install(bundle=site.directory / "new.okse")
-    check(faults.Case(site.okse, site.directory, ["rollback", "--root", "root", "--to", old], in_service, judges=True,
-                      settles=True))
+    check(faults.Case(site.okse, site.directory, ["rollback", "--root", "root", "--to", old], in_service, settles=True))
 
 
 def test_status(site):
     site.install(bundle=site.directory / "new.okse")
     check(faults.Case(site.okse, site.directory, ["status", "--root", "root", "--json"], in_service, judges=True))
+
+
+def collected(directory):
+    """What a collection saw, when it was written at all."""
+    return files(directory).get("facts.json")
+
+
+def partial(out):
+    """A collector says that it could not see everything, so that nothing that needs it can pass."""
+    return any(collector["status"] in ("partial", "unavailable") and collector["reason"] for collector in json.loads(out)["collectors"])
+
+
+def test_collect(site):
+    site.install(bundle=site.directory / "new.okse")
+    check(faults.Case(site.okse, site.directory, ["collect", "--root", "root", "--scope", "install", "--at", "2026-06-01T00:00:00Z", "--json"],
+                      lambda directory: None, partial=partial), budget=40)
+
+
+def test_audit_of_a_bundle(site):
+    check(faults.Case(site.okse, site.directory, ["audit", "--bundle", "new.okse", "--country", "VN", "--at", "2026-08-01", "--json"],
+                      lambda directory: None, partial=partial), budget=40)
+
+
+def test_rebuild(okse, tmp_path):
+    start = tmp_path / "start"
+    start.mkdir()
+    stacks.civic(start)
+    subprocess.run([okse.binary, "build", "stack.yaml", "--country", "VN", "-o", "first.okse", "--unsigned", "--gate", "warn"],
+                   cwd=start, check=True, capture_output=True, env={**okse.environment, "SOURCE_DATE_EPOCH": "1767225600"})
+    check(faults.Case(okse, start, ["rebuild", "stack.yaml", "--expect", "first.okse", "--json"], files), budget=40)
+
+
+def test_a_broken_listing_of_processes_makes_the_sockets_partial(okse, tmp_path):
+    """On the real host: /proc lists processes, and one listing breaks off."""
+    start = tmp_path / "start"
+    start.mkdir()
+    case = faults.Case(okse, start, ["collect", "--scope", "host", "--json"], lambda directory: None, partial=partial)
+    told = set()
+    for function, site in sorted(set(case.count())):
+        if function != "readdir":
+            continue
+        status, out, err, _ = case.run("broken", OKSE_FAULT_AT=f"{function} {site} 1 EIO")
+        assert status == 0, err
+        told |= {c["reason"] for c in json.loads(out)["collectors"] if c["collector"] == "sockets" and c["status"] == "partial"}
+    assert any("broke off" in reason for reason in told), told

@@ -118,7 +118,7 @@ def test_off_says_so_and_leaves_no_findings(okse):
     stack(okse.directory, faulty=True)
     result = okse("build", "stack.yaml", "--country", "VN", "-o", "x.okse", "--unsigned", "--gate", "off", status=0)
     assert "was not asked" in result.err and member(okse.directory / "x.okse", "findings.json") is None
-    assert "--gate off" in build(okse, gate=("--gate", "off"), status=2).err, "a site file would be left unread"
+    assert "--gate off" in build(okse, "--geo", "x.mmdb", gate=("--gate", "off"), status=2).err, "it would be left unread"
     assert "block, warn, off" in build(okse, gate=("--gate", "of"), status=2).err
 
 

@@ -1,0 +1,104 @@
+"""The example stacks: each builds, with generated weights in the true layout, for three countries, and passes its own gates."""
+import json
+import pathlib
+import shutil
+import subprocess
+
+import conftest
+import pytest
+import stacks
+import weights_files
+import yaml
+
+EXAMPLES = conftest.ROOT / "manifests/stacks"
+TEMPLATED = sorted(path.parent.name for path in EXAMPLES.glob("*/stack.yaml") if "template:" in path.read_text())
+APACHE = pathlib.Path("/usr/share/common-licenses/Apache-2.0")
+
+
+def model(directory, restricted):
+    """Two shards with their index, configuration and tokenizer, as a hub revision has them."""
+    directory.mkdir(parents=True)
+    for number in (1, 2):
+        (directory / f"model-0000{number}-of-00002.safetensors").write_bytes(weights_files.safetensors({f"layer.{number}.weight": ("BF16", [4, 4], bytes(32))}))
+    (directory / "model.safetensors.index.json").write_text(json.dumps(
+        {"metadata": {"total_size": 64}, "weight_map": {f"layer.{n}.weight": f"model-0000{n}-of-00002.safetensors" for n in (1, 2)}}))
+    (directory / "config.json").write_text(json.dumps({"architectures": ["Exaone4ForCausalLM" if restricted else "Detector"],
+                                                       "model_type": "exaone4" if restricted else "detector", "num_hidden_layers": 2, "vocab_size": 3}))
+    (directory / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}))
+    if restricted:
+        (directory / "LICENSE").write_text("EXAONE AI Model License Agreement 1.2 - NC\n\nThe text stands in for the owner's, which is not ours to copy.\n")
+    else:
+        shutil.copy(APACHE, directory / "LICENSE")
+
+
+def place(okse, directory, name, iso):
+    okse("init", directory, "--example", name, status=0)
+    stack = yaml.safe_load((directory / "stack.yaml").read_text())
+    for component in stack["components"]:
+        if component["kind"] == "weights":
+            model(directory / "model", "EXAONE" in component["license"]["spdx"])
+        if "oci" in component["source"]:
+            stacks.image(directory / component["source"]["oci"], tag="1.0", name=component["name"])
+    site = directory / "site.yaml"
+    site.write_text(site.read_text().replace("VN", iso))
+    return stack
+
+
+def build(okse, directory, iso, *words, status=0):
+    return okse("build", directory / "stack.yaml", "--country", iso, "-o", directory / f"{iso}.okse", "--unsigned", "--site", directory / "site.yaml", "--json", *words,
+                status=status)
+
+
+def text_of(okse, bundle, wanted):
+    for component in okse("inspect", bundle, "--json", status=0).json["components"]:
+        for file in component["files"] if component["name"] == "serving" else []:
+            if file["path"] == wanted:
+                return subprocess.run(["tar", "-xOf", bundle, "blobs/sha256/" + file["digest"].removeprefix("sha256:")], check=True, capture_output=True, text=True).stdout
+    raise AssertionError(wanted)
+
+
+def test_there_are_examples():
+    assert {"exaone-gpu", "exaone-npu", "vision-inspection"} <= set(TEMPLATED)
+
+
+# days of access logs: Viet Nam (Decree 53/2022), Korea (safeguards standard, sensitive data), Saudi Arabia (ECC)
+LOGS = {"VN": ("365", "Asia/Ho_Chi_Minh"), "KR": ("730", "Asia/Seoul"), "SA": ("730", "Asia/Riyadh")}
+FILES = {"exaone-gpu": "gateway.yaml", "exaone-npu": "gateway-retention.container", "vision-inspection": "compose.yaml"}
+
+
+@pytest.mark.parametrize("iso", LOGS)
+@pytest.mark.parametrize("name", TEMPLATED)
+def test_it_builds_and_passes_its_own_gates(okse, tmp_path, name, iso):
+    place(okse, tmp_path / name, name, iso)
+    told = build(okse, tmp_path / name, iso, "--gate", "block").json
+    assert told["written"] and told["preflight"]["failed"] == []
+    text = text_of(okse, tmp_path / name / f"{iso}.okse", FILES[name])
+    days, zone = LOGS[iso]
+    assert (zone if name == "vision-inspection" else f"+{days}") in text
+
+
+@pytest.mark.parametrize("what, control", [
+    ("no agreement", "license.distribution_agreed"),
+    ("agreement for elsewhere", "license.distribution_agreed"),
+    ("agreement that ended", "license.distribution_agreed"),
+    ("no impact assessment", "documents.present"),
+    ("logs kept too short", "retention.days_min"),
+])
+def test_one_fault_is_enough(okse, tmp_path, what, control):
+    """The same stack with one fault for Korea, where the clean one passes above."""
+    directory = tmp_path / "x"
+    place(okse, directory, "exaone-gpu", "KR")
+    agreement = directory / "compliance/commercial-agreement.yaml"
+    if what == "no agreement":
+        agreement.unlink()
+    elif what == "agreement for elsewhere":
+        agreement.write_text(agreement.read_text().replace("[VN, KR, SA]", "[VN]"))
+    elif what == "agreement that ended":
+        agreement.write_text(agreement.read_text().replace("2027-12-31", "2026-06-30"))
+    elif what == "no impact assessment":
+        (directory / "compliance/dpia.yaml").unlink()
+    else:
+        retention = directory / "compliance/retention.yaml"
+        retention.write_text(retention.read_text().replace("log_days: 730", "log_days: 90"))
+    told = build(okse, directory, "KR", "--gate", "block", status=1).json
+    assert control in {row["control"] for row in told["preflight"]["failed"]} and not (directory / "KR.okse").exists()
