@@ -109,16 +109,14 @@ static bool begin_member(void *context, const char *member, GError **error)
 /* Archives in archives are not opened; that they are there is counted. */
 static bool is_archive(const void *data, size_t length)
 {
-    static const char *const magics[] = {"PK\x03\x04",
-                                         "\x1f\x8b",
-                                         "BZh",
-                                         "\xfd"
-                                         "7zXZ",
-                                         "\x28\xb5\x2f\xfd",
-                                         "7z\xbc\xaf"};
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } magics[] = {{"PK\x03\x04", 4},  {"\x1f\x8b", 2},         {"BZh", 3},
+                  {"\xfd\x37zXZ", 5}, {"\x28\xb5\x2f\xfd", 4}, {"7z\xbc\xaf", 4}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(magics); i++)
-        if (length > strlen(magics[i]) && memcmp(data, magics[i], strlen(magics[i])) == 0)
+        if (length > magics[i].length && memcmp(data, magics[i].bytes, magics[i].length) == 0)
             return true;
     return false;
 }
