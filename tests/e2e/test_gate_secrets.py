@@ -1,9 +1,9 @@
 """Secrets and hidden programs stop a stack where it is made; no value of a secret is ever shown or kept."""
 import base64
 import gzip
+import hashlib
 import io
 import json
-import pathlib
 import random
 import shutil
 import string
@@ -14,7 +14,8 @@ import zlib
 
 import pytest
 
-from stacks import HEAD, image, write
+from conftest import ROOT
+from stacks import HEAD, write
 from test_gate import member
 from weights_files import by_lines
 
@@ -316,3 +317,69 @@ def test_what_would_run_is_a_finding_of_the_framework(okse, name):
     assert [row["status"] for row in again["findings"] if row["provision"] == provision] == ["fail"], "from the bundle too"
     stack(okse.directory, {path: clean}, kind=kind)
     assert findings(build(okse, "warn", status=0).json, provision) == []
+
+
+def layout(directory, environment, text):
+    """A small OCI layout: one layer (tar+gzip) with one file, and a config with one variable."""
+    def blob(data):
+        digest = hashlib.sha256(data).hexdigest()
+        write(directory / "blobs/sha256" / digest, data)
+        return {"digest": "sha256:" + digest, "size": len(data)}
+
+    shutil.rmtree(directory, ignore_errors=True)
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        info = tarfile.TarInfo("app/settings.py")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text.encode()))
+    config = {"architecture": "amd64", "os": "linux", "config": {"Env": [environment]},
+              "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(tar.getvalue()).hexdigest()]}}
+    kind = "application/vnd.oci.image."
+    manifest = {"schemaVersion": 2, "mediaType": kind + "manifest.v1+json",
+                "config": {"mediaType": kind + "config.v1+json", **blob(json.dumps(config).encode())},
+                "layers": [{"mediaType": kind + "layer.v1.tar+gzip", **blob(gzip.compress(tar.getvalue(), mtime=0))}]}
+    index = {"schemaVersion": 2, "manifests": [{"mediaType": kind + "manifest.v1+json", **blob(json.dumps(manifest).encode()),
+                                                "annotations": {"org.opencontainers.image.ref.name": "1"}}]}
+    write(directory / "index.json", json.dumps(index))
+    write(directory / "oci-layout", '{"imageLayoutVersion":"1.0.0"}')
+    return [row["digest"][7:] for row in [manifest["config"], *manifest["layers"]]]
+
+
+def test_images_are_looked_into(okse):
+    make = Maker("image")
+    write(okse.directory / "stack.yaml", HEAD + "  - {name: server, kind: runtime, source: {oci: layout}}\n")
+    config, layer = layout(okse.directory / "layout", f"HF_TOKEN=hf_{make.word(34, string.ascii_letters)}", f"key = 'npm_{crc62(make.word(30))}'\n")
+    wanted = {f"server/blobs/sha256/{config}", f"server/blobs/sha256/{layer}!app/settings.py"}
+    assert {row["file"] for row in findings(build(okse, status=1).json, "shp-secrets")} == wanted
+    build(okse, "warn", status=0)
+    again = okse("audit", "--bundle", "x.okse", "--country", "VN", "--json", status=1).json
+    failed, = [row for row in again["findings"] if row["control"] == "secrets.none"]
+    assert {row["file"] for row in failed["evidence"]} == wanted, "from the bundle too"
+    layout(okse.directory / "layout", "HF_TOKEN=", "key = ''\n")
+    assert findings(build(okse, "warn", status=0).json, "shp-secrets") == []
+
+
+def test_what_cannot_be_read_is_no_pass(okse):
+    with zipfile.ZipFile(okse.directory / "a.zip", "w") as archive:
+        archive.writestr("a.env", "A=1\n")
+    data = bytearray((okse.directory / "a.zip").read_bytes())
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):  # the flag that says it is encrypted
+        data[data.index(mark) + (6 if mark[2] == 3 else 8)] |= 1
+    stack(okse.directory, {"a.zip": bytes(data)}, kind="source")
+    build(okse, "warn", status=0)
+    row, = [row for row in json.loads(member(okse.directory / "x.okse", "findings.json"))["findings"] if row["control"] == "secrets.none"]
+    assert row["status"] == "inconclusive" and "part/a.zip" in row["reason"]["en"]
+
+
+def test_the_table_is_data_and_its_faults_are_named(okse):
+    shutil.copytree(ROOT / "manifests", okse.directory / "manifests")
+    table = okse.directory / "manifests/secrets.yaml"
+    text = table.read_text()
+    stack(okse.directory, {"a.env": "PASS=acme-0a1b2c3d4e5f\n"}, kind="source")
+    table.write_text(text + "  - {id: acme, title: Acme, severity: critical, literals: [acme-], pattern: 'acme-[0-9a-f]{12}'}\n")
+    words = ("build", "stack.yaml", "--country", "VN", "--unsigned", "--gate", "block", "--dry-run", "--json", "--manifests", "manifests")
+    assert [row["message"].split(" (")[0] for row in findings(okse(*words, status=1).json, "shp-secrets")] == ["Acme"]
+    table.write_text(text + "  - {id: acme, title: Acme, severity: grave, literals: [a], pattern: '(', check: luck}\n")
+    told = okse(*words, status=2).err
+    for part in ("severity: 'grave'", "2 to 64 bytes", "check: 'luck'", "secrets.yaml:"):
+        assert part in told
