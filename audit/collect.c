@@ -3,6 +3,7 @@
 
 #include "audit/collect_payload.h"
 #include "audit/collector.h"
+#include "audit/fetches.h"
 #include "core/fd.h"
 #include "core/text.h"
 #include "packager/drift.h"
@@ -126,6 +127,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseScanner) scanner = NULL;
     g_autoptr(OkseSecretRules) secrets = NULL;
     g_autoptr(OkseSecretScan) masker = NULL;
+    g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
@@ -143,10 +145,12 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
-    licenses = scanner == NULL ? NULL : okse_licenses_read(resources, error);
+    fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
+    licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
     secrets = licenses == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
+    collection.fetches = fetches;
     collection.licenses = licenses;
     collection.secrets = secrets;
     collection.masker = masker;

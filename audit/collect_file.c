@@ -1,6 +1,7 @@
 /* Which files are configuration or documents, and what becomes of them: configuration is scanned, the files of
  * compliance components become documents. */
 #include "audit/collector.h"
+#include "audit/fetches.h"
 #include "core/digest.h"
 #include "core/text.h"
 #include "core/yaml.h"
@@ -75,10 +76,13 @@ static void scan_configuration(const OkseCollectFiles *files, const char *path, 
 
     if (g_bytes_get_size(bytes) == 0 || name_matches(files->collection, "noise_names", name))
         return;
-    if (is_text(bytes))
-        okse_collect_scan(files->collection,
-                          &(OkseScanFile){collector_of(files), shown, place, files->component, bytes});
-    else if (name_matches(files->collection, "file_names", name)) /* other binaries hold no configuration */
+    if (is_text(bytes)) {
+        const OkseScanFile file = {collector_of(files), shown, place, files->component, bytes};
+
+        okse_collect_scan(files->collection, &file);
+        if (files->component != NULL && !is_documents(files))
+            okse_collect_fetches(files->collection, &file);
+    } else if (name_matches(files->collection, "file_names", name)) /* other binaries hold no configuration */
         okse_collect_files_partial(files, path, "is named like configuration but is no text and was not read");
 }
 

@@ -8,12 +8,15 @@
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
  * name and opens no connection; trouble is coverage, not failure. */
+typedef struct OkseFetchRules OkseFetchRules;
+
 typedef struct {
     OkseFacts *facts;
     const OkseScanner *scanner;
     const OkseSecretRules *secrets;
     OkseSecretScan *masker; /* for lines and texts on their way into facts */
     const OkseLicenses *licenses;
+    const OkseFetchRules *fetches;
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */

@@ -331,10 +331,17 @@ json_t *okse_control_bind(const OkseControl *control, const json_t *given, const
 /* Which collector fills a member of the facts document. */
 static const char *collector_of(const char *domain)
 {
-    static const char *const pairs[][2] = {
-        {"mounts", "mounts"}, {"sockets", "sockets"},  {"routes", "routes"}, {"documents", "documents"},
-        {"drift", "drift"},   {"install", "install"},  {"site", "site"},     {"settings", "configuration"},
-        {"host", "host"},     {"licenses", "licenses"}};
+    static const char *const pairs[][2] = {{"mounts", "mounts"},
+                                           {"sockets", "sockets"},
+                                           {"routes", "routes"},
+                                           {"documents", "documents"},
+                                           {"drift", "drift"},
+                                           {"install", "install"},
+                                           {"site", "site"},
+                                           {"settings", "configuration"},
+                                           {"host", "host"},
+                                           {"licenses", "licenses"},
+                                           {"fetches", "configuration"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)
         if (strcmp(pairs[i][0], domain) == 0)

@@ -6,6 +6,8 @@
  * Between fork and _exit only this file, libjq, libseccomp and malloc run. */
 #include "audit/evaluate_worker.h"
 
+#include "core/sandbox.h"
+
 #include <errno.h>
 #include <jq.h>
 #include <seccomp.h>
@@ -14,17 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#endif
-#endif
-#ifndef ADDRESS_SPACE_IS_SHADOWED
-#define ADDRESS_SPACE_IS_SHADOWED 0 /* sanitizers map terabytes, which RLIMIT_AS would refuse */
-#endif
 
 static bool limit(__rlimit_resource_t resource, uint64_t value)
 {
@@ -35,7 +26,7 @@ static bool limit(__rlimit_resource_t resource, uint64_t value)
 
 static bool limit_resources(const OkseWorkerRequest *request)
 {
-    if (!ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, request->memory))
+    if (!OKSE_ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, request->memory))
         return false;
     return limit(RLIMIT_CPU, request->seconds) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
            limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 0);

@@ -23,6 +23,7 @@ static const char *const lists[] = {
     "endpoints",
     "mentions",
     "licenses",
+    "fetches",
     /* secrets and programs */
     "secrets",
     "programs",

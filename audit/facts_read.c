@@ -15,6 +15,7 @@ const char *const okse_fact_lists[] = {
     "settings",
     "sockets",
     "licenses",
+    "fetches",
     /* secrets and programs */
     "secrets",
     "programs",
@@ -24,6 +25,7 @@ const char *const okse_fact_lists[] = {
 /* Lists that facts of an older okse do not have: nobody looked, and the collectors say no word. */
 static const char *const later_lists[] = {
     "licenses",
+    "fetches",
     /* secrets and programs */
     "secrets",
     "programs",

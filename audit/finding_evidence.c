@@ -98,6 +98,8 @@ static char *message_of(const char *id, const json_t *fact)
     if (g_str_has_prefix(id, "doc:"))
         return g_strdup_printf("%s: %s", text_or(fact, "type", "?"),
                                text_or(fact, "title", text_or(fact, "path", "?")));
+    if (g_str_has_prefix(id, "fet:"))
+        return g_strdup_printf("%s: %s", text_or(fact, "kind", "?"), text_or(fact, "what", "?"));
     if (g_str_has_prefix(id, "lic:"))
         return license_message(fact);
     if (g_str_has_prefix(id, "dft:"))

@@ -55,17 +55,6 @@ json_t *okse_law_schema(const OkseResources *resources, GError **error)
     return bytes == NULL ? NULL : okse_json_read(bytes, OKSE_LIMIT_DOCUMENT, origin, error);
 }
 
-static void digest_file(OkseSha256Stream *digest, const char *path, GBytes *bytes)
-{
-    OkseSha256 of_file = okse_sha256_of_bytes(bytes);
-    char text[OKSE_SHA256_TEXT];
-
-    okse_sha256_stream_update(digest, path, strlen(path) + 1);
-    okse_sha256_text(&of_file, text);
-    okse_sha256_stream_update(digest, text, strlen(text));
-    okse_sha256_stream_update(digest, "\n", 1);
-}
-
 typedef struct {
     const OkseResources *resources;
     OkseLaw *law;
@@ -87,7 +76,7 @@ static bool load_controls(Loading *loading, GError **error)
 
         if (bytes == NULL)
             return false;
-        digest_file(loading->digest, path, bytes);
+        okse_sha256_stream_file(loading->digest, path, bytes);
         control = okse_control_read(bytes, origin, loading->law->schema, loading->issues);
         if (control != NULL)
             g_ptr_array_add(loading->law->controls, control);
@@ -127,7 +116,7 @@ static bool load_jurisdictions(Loading *loading, const char *directory, GError *
 
         if (bytes == NULL)
             return false;
-        digest_file(loading->digest, path, bytes);
+        okse_sha256_stream_file(loading->digest, path, bytes);
         if (!is_wanted(loading, directory, *name))
             continue;
         jurisdiction = okse_jurisdiction_read(bytes, origin, loading->issues);
@@ -193,7 +182,7 @@ static bool load_classes(Loading *loading, GError **error)
 
     if (bytes == NULL)
         return false;
-    digest_file(loading->digest, CLASSES, bytes);
+    okse_sha256_stream_file(loading->digest, CLASSES, bytes);
     loading->law->classes = okse_data_classes_read(bytes, origin, error);
     return loading->law->classes != NULL;
 }
@@ -204,7 +193,7 @@ static bool load_all(Loading *loading, GError **error)
 
     if (schema == NULL)
         return false;
-    digest_file(loading->digest, SCHEMA, schema);
+    okse_sha256_stream_file(loading->digest, SCHEMA, schema);
     loading->law->schema = okse_law_schema(loading->resources, error);
     if (loading->law->schema == NULL || !load_classes(loading, error) || !load_controls(loading, error) ||
         !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||

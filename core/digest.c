@@ -103,6 +103,17 @@ void okse_sha256_stream_update(OkseSha256Stream *stream, const void *data, size_
         g_error("SHA-256 failed");
 }
 
+void okse_sha256_stream_file(OkseSha256Stream *stream, const char *path, GBytes *bytes)
+{
+    OkseSha256 digest = okse_sha256_of_bytes(bytes);
+    char text[OKSE_SHA256_TEXT];
+
+    okse_sha256_stream_update(stream, path, strlen(path) + 1);
+    okse_sha256_text(&digest, text);
+    okse_sha256_stream_update(stream, text, strlen(text));
+    okse_sha256_stream_update(stream, "\n", 1);
+}
+
 OkseSha256 okse_sha256_stream_end(OkseSha256Stream *stream)
 {
     OkseSha256 digest;

@@ -32,6 +32,8 @@ bool okse_sha256_parse(const char *text, OkseSha256 *digest, GError **error);
 typedef struct OkseSha256Stream OkseSha256Stream;
 OkseSha256Stream *okse_sha256_stream_new(void);
 void okse_sha256_stream_update(OkseSha256Stream *stream, const void *data, size_t length);
+/* One file of a set, as "path, NUL, SHA-256 of its bytes, newline". */
+void okse_sha256_stream_file(OkseSha256Stream *stream, const char *path, GBytes *bytes);
 /* Ends the stream and makes it ready for another. */
 OkseSha256 okse_sha256_stream_end(OkseSha256Stream *stream);
 void okse_sha256_stream_free(OkseSha256Stream *stream);

@@ -2,6 +2,18 @@
 
 #include "core/error.h"
 
+/* Sanitizers map terabytes, which RLIMIT_AS would refuse: builds with them leave that limit out. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OKSE_ADDRESS_SPACE_IS_SHADOWED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OKSE_ADDRESS_SPACE_IS_SHADOWED 1
+#endif
+#endif
+#ifndef OKSE_ADDRESS_SPACE_IS_SHADOWED
+#define OKSE_ADDRESS_SPACE_IS_SHADOWED 0
+#endif
+
 /* Give up for good what reading hostile bytes never needs. For this thread and those it starts afterwards, so: call it
  * before any worker runs. */
 typedef struct {

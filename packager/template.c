@@ -20,17 +20,6 @@
 #define SECONDS_LIMIT 30u            /* of processor time */
 #define MESSAGE_LINES 4u             /* of the library's message; below come the calls that led there */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ADDRESS_SPACE_IS_SHADOWED 1
-#endif
-#endif
-#ifndef ADDRESS_SPACE_IS_SHADOWED
-#define ADDRESS_SPACE_IS_SHADOWED 0 /* sanitizers map terabytes, which RLIMIT_AS would refuse */
-#endif
-
 struct OkseTemplates {
     GTree *files; /* path → GBytes, by path */
     uint64_t size;
@@ -83,13 +72,7 @@ bool okse_templates_add(OkseTemplates *templates, const char *path, GBytes *byte
 
 static gboolean digest_file(gpointer path, gpointer bytes, gpointer stream)
 {
-    OkseSha256 digest = okse_sha256_of_bytes(bytes);
-    char text[OKSE_SHA256_TEXT];
-
-    okse_sha256_stream_update(stream, path, strlen(path) + 1);
-    okse_sha256_text(&digest, text);
-    okse_sha256_stream_update(stream, text, strlen(text));
-    okse_sha256_stream_update(stream, "\n", 1);
+    okse_sha256_stream_file(stream, path, bytes);
     return FALSE;
 }
 
@@ -180,7 +163,7 @@ static bool limit(__rlimit_resource_t resource, uint64_t value)
 static bool confine(GError **error)
 {
     if (!limit(RLIMIT_CPU, SECONDS_LIMIT) || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_FSIZE, 0) ||
-        (!ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, MEMORY_LIMIT)))
+        (!OKSE_ADDRESS_SPACE_IS_SHADOWED && !limit(RLIMIT_AS, MEMORY_LIMIT)))
         return okse_fail_errno(error, "limit the evaluation of templates");
     return okse_sandbox_enter(NULL, NULL, NULL, error);
 }

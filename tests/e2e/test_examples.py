@@ -11,7 +11,7 @@ import weights_files
 import yaml
 
 EXAMPLES = conftest.ROOT / "manifests/stacks"
-TEMPLATED = sorted(path.parent.name for path in EXAMPLES.glob("*/stack.yaml") if "template:" in path.read_text())
+TEMPLATED = sorted(path.parent.name for path in EXAMPLES.glob("*/stack.yaml") if "template:" in path.read_text() and path.parent.name != "civic-search")  # whose faults are planted
 APACHE = pathlib.Path("/usr/share/common-licenses/Apache-2.0")
 
 

@@ -29,7 +29,8 @@ def make_stack(where, sequence=14, fixed=False):
     (where / "model" / "model.safetensors").write_bytes(noise_safetensors(bytes(range(256)) * 100))
     text = (where / "stack.yaml").read_text()
     head, rest = text.split("  - name: onnxruntime\n")
-    text = head + "  - name: serving\n" + rest.split("  - name: serving\n")[1]
+    serving = rest.split("  - name: serving\n")[1].split("  - name: deployment\n")[0]
+    text = head + "  - name: serving\n" + serving + "  - name: papers\n" + rest.split("  - name: papers\n")[1]
     (where / "stack.yaml").write_text(text.replace("sequence: 14", f"sequence: {sequence}"))
     if fixed:
         for name in ("compose.yaml", "rsyslog.conf"):

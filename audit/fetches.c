@@ -1,0 +1,138 @@
+#include "audit/fetches.h"
+
+#include "core/digest.h"
+#include "core/yaml.h"
+
+#include <string.h>
+
+#define LINE_LIMIT 16384u /* bytes of a line that is looked at */
+#define WHAT_LIMIT 200u   /* bytes of it that are told */
+
+typedef struct {
+    char *kind;
+    GRegex *pattern;
+} Rule;
+
+struct OkseFetchRules {
+    GPtrArray *rules; /* Rule */
+};
+
+static void rule_free(gpointer data)
+{
+    Rule *rule = data;
+
+    g_free(rule->kind);
+    g_clear_pointer(&rule->pattern, g_regex_unref);
+    g_free(rule);
+}
+
+void okse_fetch_rules_free(OkseFetchRules *rules)
+{
+    if (rules == NULL)
+        return;
+    g_ptr_array_unref(rules->rules);
+    g_free(rules);
+}
+
+static void read_rule(OkseFetchRules *rules, const OkseNode *node, OkseIssues *issues)
+{
+    OkseMap *map = okse_map_open(node, "a rule", issues);
+    OksePlace at = okse_node_place(node);
+    const char *kind = "", *pattern = "";
+    g_autoptr(GError) cause = NULL;
+    Rule *rule = g_new0(Rule, 1);
+
+    okse_map_take_text(map, "kind", OKSE_REQUIRED, &kind);
+    okse_map_take_text(map, "pattern", OKSE_REQUIRED, &pattern);
+    okse_map_end(map);
+    rule->kind = g_strdup(kind);
+    rule->pattern = g_regex_new(pattern, G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, &cause);
+    g_ptr_array_add(rules->rules, rule);
+    if (rule->pattern == NULL)
+        okse_issue(issues, &at, "pattern: %s", cause->message);
+    else if (g_regex_get_capture_count(rule->pattern) != 1)
+        okse_issue(issues, &at, "pattern: it must have one group, which is what is fetched");
+}
+
+OkseFetchRules *okse_fetch_rules_read(const OkseResources *resources, GError **error)
+{
+    static const char path[] = "manifests/fetches.yaml";
+    g_autofree char *origin = okse_resources_name(resources, path);
+    g_autoptr(GBytes) bytes = okse_resources_read(resources, path, error);
+    g_autoptr(OkseYaml) yaml = bytes == NULL ? NULL : okse_yaml_read(bytes, origin, error);
+    g_autoptr(OkseFetchRules) rules = g_new0(OkseFetchRules, 1);
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+
+    rules->rules = g_ptr_array_new_with_free_func(rule_free);
+    if (yaml == NULL)
+        return NULL;
+    for (unsigned i = 0; i < okse_node_count(okse_yaml_root(yaml)); i++)
+        read_rule(rules, okse_node_item(okse_yaml_root(yaml), i), issues);
+    return okse_issues_none(issues, error) ? g_steal_pointer(&rules) : NULL;
+}
+
+static bool is_comment(const char *line)
+{
+    const char *first = line + strspn(line, " \t");
+
+    return *first == '#' || *first == ';' || g_str_has_prefix(first, "//");
+}
+
+static void add_fetch(OkseCollection *collection, const OkseScanFile *file, const char *digest, const Rule *rule,
+                      const char *what, const char *line, unsigned number)
+{
+    g_autofree char *key = g_strdup_printf("%s|%u", file->path, number);
+    g_autofree char *trimmed = g_strstrip(g_strdup(line)), *excerpt = okse_collect_mask(collection, trimmed);
+    g_autofree char *whole = okse_collect_mask(collection, what); /* before it is cut: half a secret looks like none */
+    g_autofree char *cut = g_strndup(whole, WHAT_LIMIT), *masked = g_utf8_make_valid(g_strstrip(cut), -1);
+    json_t *source = okse_facts_source(&(OkseSourceFact){.collector = file->collector,
+                                                         .path = file->path,
+                                                         .line = number,
+                                                         .digest = digest,
+                                                         .excerpt = excerpt,
+                                                         .component = file->component,
+                                                         .via = "sweep"});
+
+    okse_facts_add(collection->facts, "fetches", "fet", key,
+                   json_pack("{s:s,s:s,s:s,s:o,s:s}", "component", file->component, "kind", rule->kind, "what", masked,
+                             "source", source, "state", "configured"));
+}
+
+static void look_at(OkseCollection *collection, const OkseScanFile *file, const char *digest, const char *line,
+                    unsigned number)
+{
+    const GPtrArray *rules = collection->fetches->rules;
+
+    for (guint i = 0; i < rules->len; i++) {
+        const Rule *rule = g_ptr_array_index(rules, i);
+        g_autoptr(GMatchInfo) match = NULL;
+        g_autofree char *what = NULL;
+
+        if (!g_regex_match(rule->pattern, line, 0, &match))
+            continue;
+        what = g_match_info_fetch(match, 1);
+        add_fetch(collection, file, digest, rule, what, line, number);
+        return;
+    }
+}
+
+void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
+{
+    OkseSha256 hash = okse_sha256_of_bytes(file->bytes);
+    char digest[OKSE_SHA256_TEXT];
+    gsize length;
+    const char *at = g_bytes_get_data(file->bytes, &length), *end = at + length;
+
+    okse_sha256_text(&hash, digest);
+    for (unsigned number = 1; at < end; number++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline != NULL ? newline : end;
+        g_autofree char *line = g_strndup(at, MIN((size_t)(stop - at), LINE_LIMIT));
+
+        if ((size_t)(stop - at) > LINE_LIMIT)
+            okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL,
+                                "a line is too long to be looked at for what it fetches");
+        if (!is_comment(line))
+            look_at(collection, file, digest, line, number);
+        at = stop + 1;
+    }
+}
