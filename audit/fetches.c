@@ -7,6 +7,7 @@
 
 #define LINE_LIMIT 16384u /* bytes of a line that is looked at */
 #define WHAT_LIMIT 200u   /* bytes of it that are told */
+#define OF_A_FILE 200u    /* lines of a file that are told */
 
 typedef struct {
     char *kind;
@@ -78,61 +79,86 @@ static bool is_comment(const char *line)
     return *first == '#' || *first == ';' || g_str_has_prefix(first, "//");
 }
 
-static void add_fetch(OkseCollection *collection, const OkseScanFile *file, const char *digest, const Rule *rule,
-                      const char *what, const char *line, unsigned number)
-{
-    g_autofree char *key = g_strdup_printf("%s|%u", file->path, number);
-    g_autofree char *trimmed = g_strstrip(g_strdup(line)), *excerpt = okse_collect_mask(collection, trimmed);
-    g_autofree char *whole = okse_collect_mask(collection, what); /* before it is cut: half a secret looks like none */
-    g_autofree char *cut = g_strndup(whole, WHAT_LIMIT), *masked = g_utf8_make_valid(g_strstrip(cut), -1);
-    json_t *source = okse_facts_source(&(OkseSourceFact){.collector = file->collector,
-                                                         .path = file->path,
-                                                         .line = number,
-                                                         .digest = digest,
-                                                         .excerpt = excerpt,
-                                                         .component = file->component,
-                                                         .via = "sweep"});
+/* One file while it is looked at. */
+typedef struct {
+    OkseCollection *collection;
+    const OkseScanFile *file;
+    char digest[OKSE_SHA256_TEXT]; /* of the file, once something was found; "" before */
+    unsigned found;
+} Look;
 
-    okse_facts_add(collection->facts, "fetches", "fet", key,
+/* What was not looked at to its end holds a pass back. */
+static void partial(const Look *look, const char *why)
+{
+    g_autofree char *reason = g_strdup_printf("%s: %s", look->file->path, why);
+
+    okse_facts_coverage(look->collection->facts, look->file->collector, OKSE_PARTIAL, reason);
+}
+
+static void add_fetch(Look *look, const Rule *rule, const char *what, const char *line, unsigned number)
+{
+    const OkseScanFile *file = look->file;
+    g_autofree char *key = g_strdup_printf("%s|%u", file->path, number);
+    g_autofree char *trimmed = g_strstrip(g_strdup(line)), *excerpt = okse_collect_mask(look->collection, trimmed);
+    g_autofree char *whole =
+        okse_collect_mask(look->collection, what); /* before it is cut: half a secret looks like none */
+    g_autofree char *cut = g_strndup(whole, WHAT_LIMIT), *masked = g_utf8_make_valid(g_strstrip(cut), -1);
+    json_t *source;
+
+    if (look->found++ == 0) {
+        OkseSha256 hash = okse_sha256_of_bytes(file->bytes);
+
+        okse_sha256_text(&hash, look->digest);
+    }
+    source = okse_facts_source(&(OkseSourceFact){.collector = file->collector,
+                                                 .path = file->path,
+                                                 .line = number,
+                                                 .digest = look->digest,
+                                                 .excerpt = excerpt,
+                                                 .component = file->component,
+                                                 .via = "sweep"});
+    okse_facts_add(look->collection->facts, "fetches", "fet", key,
                    json_pack("{s:s,s:s,s:s,s:o,s:s}", "component", file->component, "kind", rule->kind, "what", masked,
                              "source", source, "state", "configured"));
 }
 
-static void look_at(OkseCollection *collection, const OkseScanFile *file, const char *digest, const char *line,
-                    unsigned number)
+static void look_at(Look *look, const char *line, unsigned number)
 {
-    const GPtrArray *rules = collection->fetches->rules;
+    const GPtrArray *rules = look->collection->fetches->rules;
 
     for (guint i = 0; i < rules->len; i++) {
         const Rule *rule = g_ptr_array_index(rules, i);
         g_autoptr(GMatchInfo) match = NULL;
+        g_autoptr(GError) cause = NULL;
         g_autofree char *what = NULL;
+        bool matches = g_regex_match_full(rule->pattern, line, -1, 0, 0, &match, &cause);
 
-        if (!g_regex_match(rule->pattern, line, 0, &match))
+        if (cause != NULL) /* the engine gave up, which is no "no" */
+            partial(look, "a line is too entangled to be looked at for what it fetches");
+        if (!matches)
             continue;
         what = g_match_info_fetch(match, 1);
-        add_fetch(collection, file, digest, rule, what, line, number);
+        add_fetch(look, rule, what, line, number);
         return;
     }
 }
 
 void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
 {
-    OkseSha256 hash = okse_sha256_of_bytes(file->bytes);
-    char digest[OKSE_SHA256_TEXT];
+    Look look = {collection, file, "", 0};
     gsize length;
     const char *at = g_bytes_get_data(file->bytes, &length), *end = at + length;
 
-    okse_sha256_text(&hash, digest);
-    for (unsigned number = 1; at < end; number++) {
+    for (unsigned number = 1; at < end && look.found < OF_A_FILE; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline != NULL ? newline : end;
         g_autofree char *line = g_strndup(at, MIN((size_t)(stop - at), LINE_LIMIT));
 
         if ((size_t)(stop - at) > LINE_LIMIT)
-            okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL,
-                                "a line is too long to be looked at for what it fetches");
+            partial(&look, "a line is too long to be looked at for what it fetches");
         if (!is_comment(line))
-            look_at(collection, file, digest, line, number);
+            look_at(&look, line, number);
         at = stop + 1;
     }
+    if (look.found == OF_A_FILE)
+        partial(&look, "more lines fetch something than are told");
 }

@@ -84,7 +84,7 @@ static bool load_controls(Loading *loading, GError **error)
     return names != NULL;
 }
 
-/* The id that the file called `name` must have; NULL for no such file. */
+/* The id that the file called `name` must have. */
 static char *id_of_file(const char *directory, const char *name)
 {
     g_autofree char *id = g_strndup(name, strlen(name) - strlen(".yaml"));

@@ -186,9 +186,9 @@ const char *okse_atlas_scope(const char *host)
 
     if (!okse_atlas_address(host, &address)) {
         name = g_ascii_strdown(host, -1);
-        return strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost")      ? "loopback"
-               : strchr(name, '.') == NULL || g_str_has_suffix(name, ".svc.cluster.local") ? "private"
-                                                                                           : "unresolved";
+        return strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") ? "loopback"
+               : g_str_has_suffix(name, ".svc.cluster.local")                         ? "private"
+                                                                                      : "unresolved";
     }
     inner = inside_nat64(address);
     if (!okse_cidr_parse(inner != NULL ? inner : address, &single, NULL))

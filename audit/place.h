@@ -16,9 +16,9 @@ void okse_atlas_free(OkseAtlas *atlas);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseAtlas, okse_atlas_free)
 
 /* "public", "private", "link-local", "loopback", "cgnat", "multicast", "documentation" for an address; "unresolved" for
- * a name, but "private" for one that no public name can be: a single label (a container's, a search domain's; an
- * address that a file gives it is an endpoint of its own) and those of a cluster's services; static. Source: IANA
- * special-purpose address registries (RFC 6890). */
+ * a name, but "private" for a service of a cluster (*.svc.cluster.local), which only the cluster's own name service
+ * answers; static. A single label stays unresolved: search domains and hosts files lead it anywhere. Source: IANA
+ * special-purpose address registries (RFC 6890); kubernetes.io, "DNS for Services and Pods". */
 const char *okse_atlas_scope(const char *host);
 
 /* True unless one special-purpose range holds all of `cidr` ("0.0.0.0/1" is public, "10.1.0.0/16" is not). */

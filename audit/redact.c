@@ -10,7 +10,7 @@
     "(?:pass(?:word|wd|phrase|code)|pass(?![a-z])|pwd|secret|token(?!iz)|api[_-]?key|access[_-]?key|credential|"       \
     "private[_-]?key|dsn|sas(?![a-z])|signature|authorization|bearer|cookie)"
 
-enum { KEYS, FLAGS, SHORT, BASIC, SCHEMES, URLS, HOOKS, QUERIES, TOKENS, WORDS, SHAPES };
+enum { KEYS, FLAGS, SHORT, BASIC, SCHEMES, PGPASS, URLS, HOOKS, QUERIES, TOKENS, WORDS, SHAPES };
 
 /* In the order of their use. What is kept is group 1. */
 static const char *const sources[SHAPES] = {
@@ -22,6 +22,9 @@ static const char *const sources[SHAPES] = {
     [SHORT] = "((?:^|[\\s\"'])-p)(?!\\d+:\\d+)[^\\s\"']+",
     [BASIC] = "((?:^|\\s)(?:-u|--user)[\\s=]+[\"']?[^\\s:\"']+:)[^\\s\"']+",
     [SCHEMES] = "(?i)(\\b(?:bearer|basic)\\s+)[^\\s\"']{6,}",
+    /* host:port:database:user:password, and no IPv6 address. Source: PostgreSQL, "The Password File" */
+    [PGPASS] = "^(\\s*(?![0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:)(?:[\\w./*-]|\\\\:)+:(?:\\d{1,5}|\\*):"
+               "(?:[^\\s:]|\\\\:)+:(?:[^\\s:]|\\\\:)+:)\\S.*$",
     /* up to the last @, for passwords hold / and @ too; a digest is no host */
     [URLS] = "([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\\s/\"'<>:]*:[^\\s\"'<>]*|[^/\\s\"'<>]*)@(?!sha(?:256|512):)",
     [HOOKS] =

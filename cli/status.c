@@ -37,17 +37,22 @@ static void print_signatures(const json_t *signatures)
     }
 }
 
+/* What the system said, which may hold names of any bytes. */
+static void print_fault(const char *of, const char *fault)
+{
+    g_autofree char *shown = okse_text_show(fault, -1, false);
+
+    okse_print("  %s    %s\n", of, shown);
+}
+
 static void print_drift(const json_t *installed)
 {
     const json_t *drift = json_object_get(installed, "drift"), *unreadable = json_object_get(installed, "unreadable");
     const char *fault = okse_json_peek_text(installed, "fault");
     size_t count = json_array_size(drift), blind = json_array_size(unreadable);
 
-    if (fault != NULL) {
-        g_autofree char *shown = okse_text_show(fault, -1, false);
-
-        okse_print("  records:    %s\n", shown);
-    }
+    if (fault != NULL)
+        print_fault("records:", fault);
     if (count == 0)
         okse_print("  drift:      %s\n", json_is_true(json_object_get(installed, "complete"))
                                              ? "none"
@@ -97,8 +102,8 @@ static void print_status(const json_t *status)
     if (!json_is_true(json_object_get(status, "known")))
         okse_print("  state.json: does not know this generation (install the bundle again)\n");
     print_drift(installed);
-    if (json_is_null(agrees))
-        okse_print("  config:     %s\n", text_of(config, "fault"));
+    if (!json_is_boolean(agrees))
+        print_fault("config: ", text_of(config, "fault"));
     else
         okse_print("  config:     %s\n",
                    json_is_true(agrees) ? "follows this generation (changes: git -C ROOT/config diff)"
@@ -121,7 +126,7 @@ static int status_run(const OkseInvocation *invocation, GError **error)
     if (!invocation->json)
         print_status(status);
     if (json_is_true(json_object_get(status, "clean")))
-        return json_is_null(json_object_get(json_object_get(status, "config"), "agrees")) ? 4 : 0;
+        return json_is_boolean(json_object_get(json_object_get(status, "config"), "agrees")) ? 0 : 4;
     /* Drift that was seen is an answer; without any, what could not be read leaves the question open. */
     return json_array_size(json_object_get(json_object_get(status, "installed"), "drift")) > 0 ? 1 : 4;
 }

@@ -374,20 +374,24 @@ static bool plan_components(OksePlan *plan, const OksePlanInputs *inputs, bool t
     return true;
 }
 
-static unsigned rank(const OksePlan *plan, const OkseManifestPlan *manifest)
+/* In the stack's order, whichever was planned first; those of one component stay as they are. order: OkseStackComponent
+ * → its number, from 1. */
+static int compare_manifests(gconstpointer a, gconstpointer b, gpointer order)
 {
-    guint at = 0;
+    const OkseManifestPlan *one = *(OkseManifestPlan *const *)a, *other = *(OkseManifestPlan *const *)b;
+    guint first = GPOINTER_TO_UINT(g_hash_table_lookup(order, one->component));
+    guint second = GPOINTER_TO_UINT(g_hash_table_lookup(order, other->component));
 
-    return manifest->component == NULL || !g_ptr_array_find(plan->stack->components, manifest->component, &at) ? 0
-                                                                                                               : at + 1;
+    return (first > second) - (first < second); /* the stack manifest has no component, and is first */
 }
 
-/* In the stack's order, whichever was planned first; those of one component stay as they are. */
-static int compare_manifests(gconstpointer a, gconstpointer b, gpointer plan)
+static void sort_manifests(OksePlan *plan)
 {
-    unsigned first = rank(plan, *(OkseManifestPlan *const *)a), second = rank(plan, *(OkseManifestPlan *const *)b);
+    g_autoptr(GHashTable) order = g_hash_table_new(NULL, NULL);
 
-    return (first > second) - (first < second);
+    for (guint i = 0; i < plan->stack->components->len; i++)
+        g_hash_table_insert(order, g_ptr_array_index(plan->stack->components, i), GUINT_TO_POINTER(i + 1));
+    g_ptr_array_sort_with_data(plan->manifests, compare_manifests, order);
 }
 
 OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
@@ -419,7 +423,7 @@ OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
     g_ptr_array_set_size(plan->inventories, (int)inputs->stack->components->len);
     if (!plan_components(plan, inputs, false, error) || !plan_components(plan, inputs, true, error))
         return NULL;
-    g_ptr_array_sort_with_data(plan->manifests, compare_manifests, plan);
+    sort_manifests(plan);
     return g_steal_pointer(&plan);
 }
 

@@ -168,11 +168,13 @@ static void finish_switch(const char *root, int root_fd, const char *current)
 static json_t *config_json(const char *root, const char *current)
 {
     g_autoptr(GError) cause = NULL;
+    g_autofree char *fault = NULL;
     bool agrees = false;
 
     if (okse_config_agrees(root, current, &agrees, &cause))
         return json_pack("{s:b}", "agrees", agrees);
-    return json_pack("{s:n, s:s}", "agrees", "fault", cause->message);
+    fault = g_utf8_make_valid(cause->message, -1);
+    return json_pack("{s:n, s:s}", "agrees", "fault", fault);
 }
 
 typedef struct {

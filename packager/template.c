@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/sandbox.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "core/yaml_write.h"
 
 #include <libjsonnet.h>
@@ -16,7 +17,7 @@
 
 #define LIBRARY_LIMIT (16u << 20)    /* bytes of all files that can be imported */
 #define RESULT_LIMIT (64u << 20)     /* bytes of what a program makes */
-#define MEMORY_LIMIT (2048ull << 20) /* address space the process may add to that of its parent */
+#define MEMORY_LIMIT (2048ull << 20) /* address space of the process */
 #define SECONDS_LIMIT 30u            /* of processor time */
 #define MESSAGE_LINES 4u             /* of the library's message; below come the calls that led there */
 
@@ -183,6 +184,8 @@ static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry
     int failed = 0;
     char *text;
 
+    signal(SIGINT, SIG_DFL); /* the parent only notes it, and a program would go on to its limit */
+    signal(SIGTERM, SIG_DFL);
     if (!confine(&cause)) {
         okse_write_all(fd, cause->message, strlen(cause->message), "pipe", NULL);
         _exit(UNCONFINED);
@@ -228,6 +231,8 @@ static bool judge_end(const char *entry, int status, GBytes *output, GError **er
         return object(entry, text, length, error);
     if (WIFEXITED(status) && WEXITSTATUS(status) == UNCONFINED)
         return okse_fail(error, OKSE_ERROR_SYSTEM, "template %s: %.*s", entry, (int)MIN(length, 300), text);
+    if (okse_interrupted())
+        return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
     return okse_fail(error, OKSE_ERROR_INVALID,
                      "template %s: its evaluation had to be stopped: it may take %u s and %u MiB, and go only so deep",
                      entry, SECONDS_LIMIT, (unsigned)(MEMORY_LIMIT >> 20));

@@ -23,7 +23,7 @@ char *okse_templates_digest(const OkseTemplates *templates) G_GNUC_WARN_UNUSED_R
 
 /* Call the function that the file `entry` evaluates to. arguments: object, a member for each parameter. Returns an
  * object: path (okse_path_check()ed, at least one) → text. A new value.
- * Errors: INVALID (no such entry) with the program's own message and place, for a result of another shape
- * and for a program that had to be stopped; SYSTEM. */
+ * Errors: INVALID (no such entry; with the program's own message and place; a result of another shape; a program that
+ * had to be stopped); CANCELLED; SYSTEM. */
 json_t *okse_template_render(const OkseTemplates *templates, const char *entry, const json_t *arguments,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -35,7 +35,7 @@ local serviceOf(ctx, w) = {
   logging: { driver: 'journald' },
   labels: { 'dev.okse.stack': ctx.stack.name, 'dev.okse.version': ctx.stack.version, 'dev.okse.country': ctx.country.iso },
 } + (if std.length(w.command) == 0 then {} else { command: w.command })
-  + (if std.length(networksOf(ctx, w)) == 0 then { network_mode: 'none' } else { networks: networksOf(ctx, w) })
+  + (if std.length(networksOf(ctx, w)) == 0 then { network_mode: 'none' } else { networks: { [network]: { aliases: [ctx.address(w.name)] } for network in networksOf(ctx, w) } })
   // Secrets are files on the host with one line NAME=value; the site makes them.
   + (if std.length(w.secrets) == 0 then {} else { env_file: ['/etc/okse/secrets/%s.env' % secret.name for secret in w.secrets] })
   + (if w.entry then { ports: ['%s:%d:%d' % [ctx.bind, port.port, port.port] for port in w.ports] } else {})

@@ -33,7 +33,7 @@ local containerOf(ctx, w) = {
     Label: ['dev.okse.stack=' + ctx.stack.name, 'dev.okse.version=' + ctx.stack.version, 'dev.okse.country=' + ctx.country.iso],
     Environment: ['%s=%s' % [name, w.environment[name]] for name in std.objectFields(w.environment)],
     Tmpfs: w.scratch,
-    Network: if std.length(networksOf(ctx, w)) == 0 then 'none' else [name + '.network:alias=' + w.name for name in networksOf(ctx, w)],
+    Network: if std.length(networksOf(ctx, w)) == 0 then 'none' else ['%s.network:alias=%s' % [name, ctx.address(w.name)] for name in networksOf(ctx, w)],
     Volume: (if w.model == null then [] else ['%s:%s:ro' % [w.model.path, w.model.path]])
             + ['/etc/okse/%s:%s:ro' % [std.lstripChars(w.name + path, '/'), path] for path in std.objectFields(w.configuration)]
             + (if std.objectHas(w, 'certificate') then ['/etc/okse/%s:%s:ro' % [w.certificate.name, w.certificate.path]] else [])

@@ -80,3 +80,33 @@ def test_secrets_in_such_lines_are_masked(okse):
     place(okse.directory, "requirements.txt", "git+https://user:hunter2hunter2@git.ministry.example/x.git@main")
     result = build(okse, status=1)
     assert found(result.json) and "hunter2hunter2" not in result.out + result.err
+
+
+def verdict_of(okse, *words):
+    findings = okse("audit", "--bundle", "x.okse", "--country", "VN", "--site", "site.yaml", "--json", *words).json
+    row, = [f for f in findings["findings"] if f["control"] == "fetch.none_at_run_time"]
+    return row["status"], str(row["reason"])
+
+
+def test_a_line_that_is_too_long_is_no_pass(okse):
+    place(okse.directory, "start.sh", "x" * 20000)
+    build(okse, status=0)
+    assert verdict_of(okse)[0] == "inconclusive"
+
+
+def test_a_line_at_which_the_engine_gives_up_is_no_pass(okse, tmp_path):
+    """With a pattern that takes for ever; those of Okse have none, but data can be replaced."""
+    place(okse.directory, "start.sh", "a" * 4000 + "!")
+    build(okse, status=0)
+    assert verdict_of(okse)[0] == "pass"
+    shutil.copytree(conftest.ROOT / "manifests", tmp_path / "m")
+    (tmp_path / "m/fetches.yaml").write_text("- {kind: slow, pattern: '((?:a+)+)$'}\n")
+    status, reason = verdict_of(okse, "--manifests", tmp_path / "m")
+    assert status == "inconclusive" and "too entangled" in reason
+
+
+def test_more_lines_than_are_told_still_stop_the_build(okse):
+    place(okse.directory, "start.sh", "npx tool\n" * 1000)
+    told = build(okse, status=1).json
+    row, = [f for f in told["preflight"]["failed"] if f["control"] == "fetch.none_at_run_time"]
+    assert row["violations"] == 200

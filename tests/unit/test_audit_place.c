@@ -1,10 +1,13 @@
 #include "audit/facts.h"
 
 static const char *const scopes[][2] = {
-    {"10.1.2.3", "private"},          {"192.0.0.8", "private"},         {"198.19.0.1", "private"},
-    {"240.0.0.1", "private"},         {"255.255.255.255", "multicast"}, {"3fff::1", "documentation"},
-    {"fec0::1", "private"},           {"64:ff9b::a00:1", "private"},    {"64:ff9b::808:808", "public"},
-    {"::ffff:127.0.0.1", "loopback"}, {"LOCALHOST", "loopback"},        {"h.example", "unresolved"},
+    {"loghost", "unresolved"},        {"chat.assistant.svc.cluster.local", "private"},
+    {"10.1.2.3", "private"},          {"192.0.0.8", "private"},
+    {"198.19.0.1", "private"},        {"240.0.0.1", "private"},
+    {"255.255.255.255", "multicast"}, {"3fff::1", "documentation"},
+    {"fec0::1", "private"},           {"64:ff9b::a00:1", "private"},
+    {"64:ff9b::808:808", "public"},   {"::ffff:127.0.0.1", "loopback"},
+    {"LOCALHOST", "loopback"},        {"h.example", "unresolved"},
     {"193.0.6.139", "public"},
 };
 

@@ -12,6 +12,10 @@ static const char *const masked[][2] = {
     {"https://hooks.chat.example/services/T0/B0/abc", "https://hooks.chat.example/***"},
     {"https://h.example/a?key=v&n=1", "https://h.example/a?key=***&n=***"},
     {"MAX_TOKENIZER: 5", "MAX_TOKENIZER: 5"},
+    {"db.example.com:5432:app:svc:s3:cr et", "db.example.com:5432:app:svc:***"},
+    {"*:*:*:svc:pw", "*:*:*:svc:***"},
+    {"2001:0:0:1:2::5", "2001:0:0:1:2::5"},
+    {"10.20.4.10:8443:8443", "10.20.4.10:8443:8443"},
 };
 
 static void secrets_are_masked_and_the_rest_stays(void)

@@ -51,6 +51,10 @@ function(stack, country, site, parameters, telemetry)
         error 'service %s: %s: component \'%s\' is of kind %s, not %s' % [service, key, name, found[0].kind, std.join(' or ', kinds)]
       else found[0],
 
+    // How services call each other, whatever the target: a cluster's own name for it, or the alias it has on a container network. A name
+    // of one word would be completed by the search domains of wherever it is asked.
+    address(name):: '%s.%s.svc.cluster.local' % [name, self_.namespace],
+
     // By digest, so that the registry of the site cannot give anything else than what was signed.
     image(service, name)::
       local component = self_.component(service, 'image', name, ['runtime', 'service', 'driver']);

@@ -32,7 +32,7 @@ local configuration(ctx, routes) = |||
     }
   }
 ||| % { hostname: ctx.hostname, routes: std.join('\n', [
-  '    location /%(name)s/ { proxy_pass http://%(name)s:%(port)d/; proxy_set_header X-Request-Id $request_id; proxy_buffering off; proxy_read_timeout 600s; }' % route
+  '    location /%(name)s/ { proxy_pass http://%(address)s:%(port)d/; proxy_set_header X-Request-Id $request_id; proxy_buffering off; proxy_read_timeout 600s; }' % route
   for route in routes
 ]) };
 
@@ -49,7 +49,7 @@ function(ctx, name, given)
   assert std.length(routes) > 0 : 'service %s: nothing to lead to: name its routes' % name;
   ctx.workload(name, given { image: ctx.required(name, given, 'image') }) {
     command: ['nginx', '-c', '/etc/gateway/nginx.conf', '-g', 'daemon off;'],
-    configuration: { '/etc/gateway/nginx.conf': configuration(ctx, [{ name: peer, port: portOf(peer) } for peer in routes]) },
+    configuration: { '/etc/gateway/nginx.conf': configuration(ctx, [{ name: peer, address: ctx.address(peer), port: portOf(peer) } for peer in routes]) },
     certificate: { name: name + '-tls', path: '/etc/gateway/tls' },
     ports: [{ name: 'https', port: 8443 }],
     state: [{ name: 'audit', path: '/var/log/audit', size: '50Gi' }],

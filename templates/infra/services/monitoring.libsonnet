@@ -9,7 +9,7 @@ function(ctx, name, given)
     command: ['prometheus', '--config.file=/etc/prometheus/prometheus.yml', '--storage.tsdb.path=/var/lib/prometheus', '--storage.tsdb.retention.time=%dd' % ctx.valueOr(given, 'days', 90)],
     configuration: { '/etc/prometheus/prometheus.yml': yaml.document({
       global: { scrape_interval: '30s', external_labels: { stack: ctx.stack.name, country: ctx.country.iso } },
-      scrape_configs: [{ job_name: target.name, static_configs: [{ targets: ['%s:%d' % [target.name, target.port]] }] } for target in targets],
+      scrape_configs: [{ job_name: target.name, static_configs: [{ targets: ['%s:%d' % [ctx.address(target.name), target.port]] }] } for target in targets],
     }) },
     environment+: ctx.switches(null),
     ports: [{ name: 'http', port: 9090 }],
