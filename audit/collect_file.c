@@ -98,26 +98,6 @@ static json_t *fields_of(const json_t *parsed)
     return fields;
 }
 
-/* The texts of a document that go into facts, with what is secret in them masked. NOLINTNEXTLINE(misc-no-recursion):
- * bounded by the depth of the document that was read */
-static json_t *masked(const OkseCollection *collection, const json_t *value)
-{
-    json_t *copy = json_is_object(value) ? json_object() : json_is_array(value) ? json_array() : NULL, *item;
-    const char *key;
-    size_t i;
-
-    if (json_is_string(value)) {
-        g_autofree char *text = okse_secret_scan_mask(collection->masker, json_string_value(value));
-
-        return json_string(text);
-    }
-    if (copy == NULL)
-        return json_incref((json_t *)(uintptr_t)value);
-    json_object_foreach((json_t *)(uintptr_t)value, key, item) json_object_set_new(copy, key, masked(collection, item));
-    json_array_foreach(value, i, item) json_array_append_new(copy, masked(collection, item));
-    return copy;
-}
-
 static void add_document(const OkseCollectFiles *files, const char *path, GBytes *bytes)
 {
     g_autofree char *shown = g_strconcat(files->shown, "/", path, NULL), *valid = g_utf8_make_valid(path, -1);
@@ -125,7 +105,7 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     g_autoptr(GError) error = NULL;
     g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
     g_autoptr(json_t) raw = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
-    g_autoptr(json_t) parsed = raw == NULL ? NULL : masked(files->collection, raw);
+    g_autoptr(json_t) parsed = raw == NULL ? NULL : okse_collect_mask_texts(files->collection, raw);
     bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
     const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
     OkseSha256 digest = okse_sha256_of_bytes(bytes);

@@ -18,6 +18,26 @@ char *okse_collect_mask(const OkseCollection *collection, const char *line)
     return okse_redact_line(masked);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of the document that was read */
+json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *value)
+{
+    json_t *copy = json_is_object(value) ? json_object() : json_is_array(value) ? json_array() : NULL, *item;
+    const char *key;
+    size_t i;
+
+    if (json_is_string(value)) {
+        g_autofree char *text = okse_secret_scan_mask(collection->masker, json_string_value(value));
+
+        return json_string(text);
+    }
+    if (copy == NULL)
+        return json_incref((json_t *)(uintptr_t)value);
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        json_object_set_new(copy, key, okse_collect_mask_texts(collection, item));
+    json_array_foreach(value, i, item) json_array_append_new(copy, okse_collect_mask_texts(collection, item));
+    return copy;
+}
+
 static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));

@@ -48,6 +48,9 @@ GBytes *okse_collect_read(const OkseCollection *collection, const char *path, ui
 /* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
 char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A copy of a document's value with every text in it masked by the table of secrets. Owned by the caller. */
+json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *value) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Scan a text and add what it holds. path: as sources show it; name: the file's own. Comments and the like go to
  * mentions. */
 typedef struct {

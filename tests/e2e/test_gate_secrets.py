@@ -15,9 +15,9 @@ import zlib
 import pytest
 
 from conftest import ROOT
-from stacks import HEAD, write
+from stacks import HEAD, noise, write
 from test_gate import member
-from weights_files import by_lines
+from weights_files import by_lines, noise_safetensors
 
 ALNUM = string.ascii_letters + string.digits
 LOWER = string.ascii_lowercase + string.digits
@@ -369,6 +369,34 @@ def test_what_cannot_be_read_is_no_pass(okse):
     build(okse, "warn", status=0)
     row, = [row for row in json.loads(member(okse.directory / "x.okse", "findings.json"))["findings"] if row["control"] == "secrets.none"]
     assert row["status"] == "inconclusive" and "part/a.zip" in row["reason"]["en"]
+
+
+def test_a_secret_in_a_license_line_is_masked(okse):
+    token = "ghp_" + crc62(Maker("license").word(30))
+    stack(okse.directory, {"README.md": f"---\nlicense: {token}\n---\n", "m.safetensors": noise_safetensors(noise("m", 300))}, kind="weights")
+    result = build(okse, status=1)
+    sealed = build(okse, "warn", status=0)
+    assert {row["control"] for row in result.json["preflight"]["failed"]} >= {"secrets.none", "license.known"}
+    for text in (result.out, result.err, sealed.out, member(okse.directory / "x.okse", "findings.json").decode()):
+        assert token not in text
+
+
+def test_an_install_is_looked_into_under_the_framework(okse):
+    value = Maker("installed").word(34, string.ascii_letters)
+    stack(okse.directory, {"a.env": f"A=1\nHF_TOKEN=hf_{value}\n", "logo.png": b"\x7fELF" + bytes(100)}, kind="docs")
+    build(okse, "warn", status=0)
+    okse("key", "new", "--type", "ed25519", "-o", "vendor.pem", status=0)
+    okse("sign", "x.okse", "--key", "vendor.pem", "--role", "vendor", status=0)
+    (okse.directory / "trust.yaml").write_text("okse: trust/v1\nroles:\n  vendor: {threshold: 1, signers: [{key: vendor.pub}]}\n")
+    okse("install", "x.okse", "--root", "site", "--trust", "trust.yaml", status=0)
+    words = ("audit", "--root", "site", "--country", "VN", "--scope", "install", "--json")
+    told = okse(*words, "--framework", "shipping", status=1)
+    rows = {row["control"]: row for row in told.json["findings"]}
+    for control, line in (("secrets.none", 2), ("programs.hidden", None)):
+        assert rows[control]["status"] == "fail"
+        assert [row["line"] for row in rows[control]["evidence"]] == [line], rows[control]["evidence"]
+    assert value not in told.out
+    assert not any(row["control"].startswith("secrets.") for row in okse(*words).json["findings"]), "only when the framework is asked for"
 
 
 def test_the_table_is_data_and_its_faults_are_named(okse):
