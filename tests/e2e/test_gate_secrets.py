@@ -345,6 +345,14 @@ def layout(directory, environment, text):
     return [row["digest"][7:] for row in [manifest["config"], *manifest["layers"]]]
 
 
+@pytest.mark.parametrize("module, name, stopped", [("__builtin__", "xrange", False), ("builtins", "range", False), ("builtins", "eval", True)])
+def test_a_range_in_an_unpacked_library_runs_nothing(okse, module, name, stopped):
+    """NumPy's own test files hold ranges; the same place with a function that runs code is stopped."""
+    stack(okse.directory, {"numpy/lib/tests/data/objarr.pkl": by_lines(module, name)}, kind="runtime")
+    rows = findings(build(okse, "warn", status=0).json, "shp-programs")
+    assert [row["file"] for row in rows] == (["part/numpy/lib/tests/data/objarr.pkl"] if stopped else [])
+
+
 def test_images_are_looked_into(okse):
     make = Maker("image")
     write(okse.directory / "stack.yaml", HEAD + "  - {name: server, kind: runtime, source: {oci: layout}}\n")
