@@ -1,6 +1,7 @@
 /* Which collectors run, and what the ones that do not run say about it. */
 #include "audit/collect.h"
 
+#include "audit/collect_payload.h"
 #include "audit/collector.h"
 #include "audit/fetches.h"
 #include "core/fd.h"
@@ -68,8 +69,20 @@ static bool open_places(OkseCollection *collection, const OkseCollectRequest *re
     return request->root == NULL || collection->root_fd >= 0;
 }
 
-static json_t *run(OkseCollection *collection, const OkseCollectRequest *request, const OkseAtlas *atlas,
-                   const OkseSite *site)
+static bool collect_payload(OkseCollection *collection, const OkseCollectRequest *request,
+                            const OkseResources *resources, const char *why_not, GError **error)
+{
+    if (collection->install != NULL && request->payload)
+        return okse_collect_payload(collection, NULL, resources, error);
+    if (collection->install != NULL)
+        why_not = "was not asked for (the gates before shipping ask: audit --framework shipping)";
+    okse_facts_coverage(collection->facts, "secrets", OKSE_UNAVAILABLE, why_not);
+    okse_facts_coverage(collection->facts, "programs", OKSE_UNAVAILABLE, why_not);
+    return true;
+}
+
+static json_t *run(OkseCollection *collection, const OkseCollectRequest *request, const OkseResources *resources,
+                   const OkseAtlas *atlas, const OkseSite *site, GError **error)
 {
     bool host = strcmp(request->scope, "install") != 0, installed = strcmp(request->scope, "host") != 0;
     g_autoptr(GError) cause = NULL;
@@ -88,17 +101,21 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_install(collection, why_not);
     okse_collect_installed_licenses(collection, why_not);
     okse_collect_configuration(collection, installed, host);
-    return okse_facts_finish(collection->facts, atlas, site);
+    return collect_payload(collection, request, resources, why_not, error)
+               ? okse_facts_finish(collection->facts, atlas, site)
+               : NULL;
 }
 
 /* Before an install: nothing of a host. */
-static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest *request, const OkseAtlas *atlas,
-                            const OkseSite *site, GError **error)
+static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest *request,
+                            const OkseResources *resources, const OkseAtlas *atlas, const OkseSite *site,
+                            GError **error)
 {
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
     return okse_collect_components(collection, request->contents, error) &&
-                   okse_collect_licenses(collection, request->contents, error)
+                   okse_collect_licenses(collection, request->contents, error) &&
+                   okse_collect_payload(collection, request->contents, resources, error)
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
 }
@@ -108,6 +125,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSite) site = NULL;
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
+    g_autoptr(OkseSecretRules) secrets = NULL;
+    g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseFacts) facts = okse_facts_new();
@@ -128,13 +147,17 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
+    secrets = licenses == NULL ? NULL : okse_secret_rules_read(resources, error);
+    masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
     collection.fetches = fetches;
     collection.licenses = licenses;
-    if (licenses != NULL && request->contents != NULL)
-        document = run_contents(&collection, request, atlas, site, error);
-    else if (licenses != NULL && open_places(&collection, request, error))
-        document = run(&collection, request, atlas, site);
+    collection.secrets = secrets;
+    collection.masker = masker;
+    if (masker != NULL && request->contents != NULL)
+        document = run_contents(&collection, request, resources, atlas, site, error);
+    else if (masker != NULL && open_places(&collection, request, error))
+        document = run(&collection, request, resources, atlas, site, error);
     okse_fd_clear(&collection.sysroot_fd);
     okse_fd_clear(&collection.root_fd);
     if (document != NULL && geo != NULL)

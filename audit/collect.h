@@ -14,6 +14,7 @@ typedef struct {
     const char *sysroot;          /* "/" */
     const char *site;             /* site.yaml, or NULL */
     const char *geo;              /* address database (MMDB), or NULL */
+    bool payload;                 /* look into every file of the install for secrets and programs too */
     gint64 now;                   /* seconds since 1970 */
     unsigned threads;
 } OkseCollectRequest;

@@ -104,7 +104,8 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     bool yaml_name = g_str_has_suffix(path, ".yaml") || g_str_has_suffix(path, ".yml");
     g_autoptr(GError) error = NULL;
     g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
-    g_autoptr(json_t) parsed = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
+    g_autoptr(json_t) raw = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
+    g_autoptr(json_t) parsed = raw == NULL ? NULL : okse_collect_mask_texts(files->collection, raw);
     bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
     const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
     OkseSha256 digest = okse_sha256_of_bytes(bytes);

@@ -2,8 +2,9 @@
 #include "audit/collector.h"
 #include "core/json.h"
 
-static void add_fact(const OkseCollection *collection, json_t *claim)
+static void add_fact(const OkseCollection *collection, const json_t *found)
 {
+    g_autoptr(json_t) claim = okse_collect_mask_texts(collection, found);
     g_autoptr(json_t) key = json_incref(json_object_get(claim, "key"));
     g_autoptr(json_t) path = json_incref(json_object_get(claim, "path"));
     g_autoptr(json_t) line = json_incref(json_object_get(claim, "line"));

@@ -11,12 +11,39 @@ typedef struct {
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
+char *okse_collect_mask(const OkseCollection *collection, const char *line)
+{
+    g_autofree char *masked = okse_secret_scan_mask(collection->masker, line);
+
+    return okse_redact_line(masked);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of the document that was read */
+json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *value)
+{
+    json_t *copy = json_is_object(value) ? json_object() : json_is_array(value) ? json_array() : NULL, *item;
+    const char *key;
+    size_t i;
+
+    if (json_is_string(value)) {
+        g_autofree char *text = okse_secret_scan_mask(collection->masker, json_string_value(value));
+
+        return json_string(text);
+    }
+    if (copy == NULL)
+        return json_incref((json_t *)(uintptr_t)value);
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        json_object_set_new(copy, key, okse_collect_mask_texts(collection, item));
+    json_array_foreach(value, i, item) json_array_append_new(copy, okse_collect_mask_texts(collection, item));
+    return copy;
+}
+
 static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
     bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
-    g_autofree char *masked = secret ? g_strdup("***") : okse_redact_line(trimmed);
+    g_autofree char *masked = secret ? g_strdup("***") : okse_collect_mask(sink->collection, trimmed);
 
     return okse_facts_source(&(OkseSourceFact){.collector = sink->file->collector,
                                                .path = sink->file->path,
@@ -82,7 +109,8 @@ static void on_setting(void *context, const OkseScanSetting *found)
 {
     Sink *sink = context;
     g_autofree char *key = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->name);
-    g_autofree char *masked = okse_redact_key(found->name) ? g_strdup("***") : okse_redact_line(found->value);
+    g_autofree char *masked =
+        okse_redact_key(found->name) ? g_strdup("***") : okse_collect_mask(sink->collection, found->value);
 
     okse_facts_add(sink->collection->facts, "settings", "set", key,
                    json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",

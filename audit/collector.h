@@ -2,6 +2,8 @@
 
 #include "audit/facts.h"
 #include "audit/scan.h"
+#include "audit/secret_scan.h"
+#include "packager/contents.h"
 #include "packager/licenses.h"
 
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
@@ -11,6 +13,8 @@ typedef struct OkseFetchRules OkseFetchRules;
 typedef struct {
     OkseFacts *facts;
     const OkseScanner *scanner;
+    const OkseSecretRules *secrets;
+    OkseSecretScan *masker; /* for lines and texts on their way into facts */
     const OkseLicenses *licenses;
     const OkseFetchRules *fetches;
     int sysroot_fd;        /* of --sysroot */
@@ -40,6 +44,12 @@ void okse_collect_configuration(OkseCollection *collection, bool installed, bool
 
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
+
+/* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
+char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A copy of a document's value with every text in it masked by the table of secrets. Owned by the caller. */
+json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *value) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Scan a text and add what it holds. path: as sources show it; name: the file's own. Comments and the like go to
  * mentions. */

@@ -8,8 +8,24 @@
 
 const char *const okse_expression_names[OKSE_EXPRESSIONS] = {"violations", "unknown", "applies", "subjects"};
 
-const char *const okse_collectors[] = {"host",    "mounts", "sockets",       "routes",    "resolvers", "time", "site",
-                                       "install", "drift",  "configuration", "documents", "licenses",  NULL};
+const char *const okse_collectors[] = {
+    "host",
+    "mounts",
+    "sockets",
+    "routes",
+    "resolvers",
+    "time",
+    "site",
+    "install",
+    "drift",
+    "configuration",
+    "documents",
+    "licenses",
+    /* secrets and programs */
+    "secrets",
+    "programs",
+    NULL,
+};
 
 static const char *const parameter_kinds[] = {"countries", "text", "integer", "number", "flag", "texts", NULL};
 

@@ -13,15 +13,37 @@ struct OkseFacts {
     GHashTable *ids;       /* given so far */
 };
 
-static const char *const lists[] = {"mounts", "sockets",   "routes",   "settings", "documents",
-                                    "drift",  "endpoints", "mentions", "licenses", "fetches"};
+static const char *const lists[] = {
+    "mounts",
+    "sockets",
+    "routes",
+    "settings",
+    "documents",
+    "drift",
+    "endpoints",
+    "mentions",
+    "licenses",
+    "fetches",
+    /* secrets and programs */
+    "secrets",
+    "programs",
+};
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
 static const unsigned badness[] = {[OKSE_ABSENT] = 0, [OKSE_COMPLETE] = 1, [OKSE_PARTIAL] = 2, [OKSE_UNAVAILABLE] = 3};
 
 /* Collectors and the list in which their items are, for the count. */
-static const char *const counted[][2] = {{"mounts", "mounts"}, {"sockets", "sockets"},     {"routes", "routes"},
-                                         {"drift", "drift"},   {"documents", "documents"}, {"licenses", "licenses"}};
+static const char *const counted[][2] = {
+    {"mounts", "mounts"},
+    {"sockets", "sockets"},
+    {"routes", "routes"},
+    {"drift", "drift"},
+    {"documents", "documents"},
+    {"licenses", "licenses"},
+    /* secrets and programs */
+    {"secrets", "secrets"},
+    {"programs", "programs"},
+};
 
 OkseFacts *okse_facts_new(void)
 {

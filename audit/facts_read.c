@@ -6,10 +6,31 @@
 
 #include <string.h>
 
-const char *const okse_fact_lists[] = {"documents", "drift",   "endpoints", "mounts",  "routes",
-                                       "settings",  "sockets", "licenses",  "fetches", NULL};
-/* What an older okse did not collect yet: a control that needs it is inconclusive. */
-static const char *const later[] = {"licenses", "fetches", NULL};
+const char *const okse_fact_lists[] = {
+    "documents",
+    "drift",
+    "endpoints",
+    "mounts",
+    "routes",
+    "settings",
+    "sockets",
+    "licenses",
+    "fetches",
+    /* secrets and programs */
+    "secrets",
+    "programs",
+    NULL,
+};
+
+/* Lists that facts of an older okse do not have: nobody looked, and the collectors say no word. */
+static const char *const later_lists[] = {
+    "licenses",
+    "fetches",
+    /* secrets and programs */
+    "secrets",
+    "programs",
+    NULL,
+};
 
 static bool collectors_check(const json_t *facts, const char *origin, GError **error)
 {
@@ -63,7 +84,7 @@ bool okse_audit_facts_check(const json_t *facts, const char *origin, GError **er
     if (json_array_size(scope) == 0)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: 'scope' is empty", origin);
     for (const char *const *name = okse_fact_lists; *name != NULL; name++)
-        if ((json_object_get(facts, *name) != NULL || !g_strv_contains(later, *name)) &&
+        if ((json_object_get(facts, *name) != NULL || !g_strv_contains(later_lists, *name)) &&
             !list_check(facts, *name, origin, error))
             return false;
     return object_or_null(facts, "install", origin, error) && object_or_null(facts, "site", origin, error);

@@ -1,6 +1,5 @@
 #include "audit/fetches.h"
 
-#include "audit/redact.h"
 #include "core/digest.h"
 #include "core/yaml.h"
 
@@ -100,8 +99,10 @@ static void add_fetch(Look *look, const Rule *rule, const char *what, const char
 {
     const OkseScanFile *file = look->file;
     g_autofree char *key = g_strdup_printf("%s|%u", file->path, number);
-    g_autofree char *trimmed = g_strstrip(g_strdup(line)), *excerpt = okse_redact_line(trimmed);
-    g_autofree char *cut = g_strndup(what, WHAT_LIMIT), *masked = okse_redact_line(g_strstrip(cut));
+    g_autofree char *trimmed = g_strstrip(g_strdup(line)), *excerpt = okse_collect_mask(look->collection, trimmed);
+    g_autofree char *whole =
+        okse_collect_mask(look->collection, what); /* before it is cut: half a secret looks like none */
+    g_autofree char *cut = g_strndup(whole, WHAT_LIMIT), *masked = g_utf8_make_valid(g_strstrip(cut), -1);
     json_t *source;
 
     if (look->found++ == 0) {

@@ -104,6 +104,11 @@ static char *message_of(const char *id, const json_t *fact)
         return license_message(fact);
     if (g_str_has_prefix(id, "dft:"))
         return g_strdup_printf("%s: %s", text_or(fact, "path", "?"), text_or(fact, "status", "?"));
+    if (g_str_has_prefix(id, "sec:"))
+        return g_strdup_printf("%s (%s, fingerprint %s)", text_or(fact, "title", "?"), text_or(fact, "kind", "?"),
+                               text_or(fact, "fingerprint", "?"));
+    if (g_str_has_prefix(id, "prg:"))
+        return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
     return g_strdup(id);
 }
 

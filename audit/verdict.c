@@ -51,7 +51,17 @@ json_t *okse_reason(const char *english, const char *korean, ...)
 /* Which scope a collector belongs to; NULL: every one. */
 static const char *scope_of(const char *collector)
 {
-    static const char *const of_install[] = {"install", "drift", "configuration", "documents", "licenses", NULL};
+    static const char *const of_install[] = {
+        "install",
+        "drift",
+        "configuration",
+        "documents",
+        "licenses",
+        /* secrets and programs */
+        "secrets",
+        "programs",
+        NULL,
+    };
 
     if (strcmp(collector, "site") == 0)
         return NULL;

@@ -120,8 +120,9 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
-    OkseAuditSource source = {options->root, options->bundle, options->evidence,     options->scope,
-                              options->site, options->geo,    invocation->manifests, (gint64)time(NULL)};
+    OkseAuditSource source = {options->root,         options->bundle,    options->evidence,
+                              options->scope,        options->site,      options->geo,
+                              invocation->manifests, (gint64)time(NULL), options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(json_t) findings = NULL;
     gint64 at;

@@ -14,7 +14,8 @@ static json_t *collect(const OkseAuditSource *source, json_t **geo, GError **err
                                   .sysroot = "/",
                                   .site = source->site,
                                   .geo = source->geo,
-                                  .now = source->now};
+                                  .now = source->now,
+                                  .payload = source->payload};
 
     return resources == NULL ? NULL : okse_collect(&request, resources, geo, error);
 }

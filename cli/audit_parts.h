@@ -15,6 +15,7 @@ typedef struct {
     const char *geo;       /* --geo FILE, or NULL */
     const char *manifests; /* --manifests DIR, or NULL */
     gint64 now;            /* seconds since 1970 */
+    bool payload;          /* look into every file of an install, as a framework asks it */
 } OkseAuditSource;
 
 /* The facts to audit; *geo becomes {"digest","description"} of the address database, or stays NULL. Both new. */

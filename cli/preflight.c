@@ -176,20 +176,26 @@ static unsigned tell_weights(OksePreflight *preflight, const OkseContents *conte
 }
 
 /* Dangerous weights that are packed all the same are packed with what was found. */
-static bool pass_weights(const OksePreflight *preflight, unsigned critical, GPtrArray *documents, GError **error)
+static void add_weights(const OksePreflight *preflight, unsigned critical, GPtrArray *documents)
 {
     g_autoptr(json_t) document = NULL;
 
-    if (critical == 0)
-        return true;
-    if (preflight->gate == OKSE_GATE_BLOCK)
-        return okse_fail(error, OKSE_ERROR_REFUSED,
-                         "%u critical findings in weights, named above; nothing was written (okse weights shows them; "
-                         "--gate warn packs them all the same)",
-                         critical);
+    if (critical == 0 || preflight->gate == OKSE_GATE_BLOCK)
+        return;
     document = json_pack("{s:s,s:O}", "schema", "okse.weights-accepted.v1", "components", preflight->weights);
     g_ptr_array_add(documents, okse_document_new("weights.json", OKSE_TYPE_WEIGHTS, okse_json_write(document)));
-    return true;
+}
+
+/* Whatever the controls say: dangerous weights do not pass a closed gate, also where the table of gates is somebody
+ * else's. */
+static bool pass_weights(const OksePreflight *preflight, unsigned critical, GError **error)
+{
+    if (critical == 0 || preflight->gate != OKSE_GATE_BLOCK)
+        return true;
+    return okse_fail(error, OKSE_ERROR_REFUSED,
+                     "%u critical findings in weights, named above; nothing was written (okse weights shows them; "
+                     "--gate warn packs them all the same)",
+                     critical);
 }
 
 bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error)
@@ -197,9 +203,9 @@ bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *docu
     OksePreflight *preflight = context;
     g_autoptr(GError) cause = NULL;
     g_autoptr(OkseLaw) law = NULL;
+    unsigned critical = tell_weights(preflight, contents);
 
-    if (!pass_weights(preflight, tell_weights(preflight, contents), documents, error))
-        return false;
+    add_weights(preflight, critical, documents);
     if (preflight->gate == OKSE_GATE_OFF)
         return true;
     law = open_law(preflight, &cause);
@@ -213,7 +219,8 @@ bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *docu
     }
     preflight->findings = judge(preflight, contents, law, error);
     return preflight->findings != NULL && write_reports(preflight, error) &&
-           add_documents(preflight, documents, error) && pass(preflight, error);
+           add_documents(preflight, documents, error) && pass(preflight, error) &&
+           pass_weights(preflight, critical, error);
 }
 
 json_t *okse_preflight_json(const OksePreflight *preflight)

@@ -1,5 +1,5 @@
 /* One view of a stack's sources and of a bundle's components. */
-#include "packager/contents.h"
+#include "packager/contents_internal.h"
 
 #include "core/fd.h"
 #include "core/text.h"
@@ -9,34 +9,14 @@
 #include "packager/install_root.h"
 #include "packager/manifest.h"
 #include "packager/media_types.h"
-#include "packager/plan.h"
 #include "packager/records.h"
 #include "packager/tar_header.h"
 
 #include <sys/stat.h>
 
-typedef struct {
-    const char *name, *kind;
-    const OkseSource *source;             /* of a plan; NULL for an image */
-    const json_t *weights;                /* of a plan's weights; NULL otherwise */
-    const OkseBundleComponent *component; /* of a bundle */
-    OkseTree *tree;                       /* of a bundle */
-    const OksePart *installed;            /* of an install */
-    uint64_t files, bytes;
-} Part;
-
-struct OkseContents {
-    const OkseBundle *bundle; /* of a bundle; NULL otherwise */
-    OkseRecords *records;     /* of an install; NULL otherwise */
-    int generation_fd;        /* of an install; -1 otherwise */
-    json_t *stack;
-    gint64 created;
-    GArray *parts; /* Part */
-};
-
 static void part_clear(gpointer data)
 {
-    Part *part = data;
+    ContentsPart *part = data;
 
     okse_tree_free(part->tree);
 }
@@ -47,7 +27,7 @@ static OkseContents *contents_new(json_t *stack)
 
     contents->generation_fd = -1;
     contents->stack = stack;
-    contents->parts = g_array_new(FALSE, FALSE, sizeof(Part));
+    contents->parts = g_array_new(FALSE, FALSE, sizeof(ContentsPart));
     g_array_set_clear_func(contents->parts, part_clear);
     return contents;
 }
@@ -63,12 +43,13 @@ void okse_contents_free(OkseContents *contents)
     g_free(contents);
 }
 
-static Part plan_part(const OkseManifestPlan *manifest)
+static ContentsPart plan_part(const OkseManifestPlan *manifest)
 {
-    Part part = {.name = manifest->component->name,
-                 .kind = manifest->component->kind,
-                 .source = manifest->source,
-                 .weights = manifest->weights};
+    ContentsPart part = {.name = manifest->component->name,
+                         .kind = manifest->component->kind,
+                         .source = manifest->source,
+                         .weights = manifest->weights,
+                         .image = manifest->image != NULL ? manifest : NULL};
 
     for (unsigned i = 0; part.source != NULL && i < okse_source_count(part.source); i++) {
         const OkseEntry *entry = okse_source_entry(part.source, i);
@@ -89,7 +70,7 @@ OkseContents *okse_contents_of_plan(const OksePlan *plan)
 
     contents->created = plan->epoch;
     for (guint i = 1; i < plan->manifests->len; i++) { /* the first is the stack manifest */
-        Part part = plan_part(g_ptr_array_index(plan->manifests, i));
+        ContentsPart part = plan_part(g_ptr_array_index(plan->manifests, i));
 
         g_array_append_val(contents->parts, part);
     }
@@ -124,7 +105,7 @@ OkseContents *okse_contents_of_bundle(const OkseBundle *bundle, GError **error)
         OkseTree *tree = okse_bundle_tree(bundle, component, error);
         const json_t *layers = json_object_get(component->manifest, "layers");
         bool image = component->form == OKSE_FORM_IMAGE;
-        Part part = {.name = component->name, .kind = component->kind, .component = component, .tree = tree};
+        ContentsPart part = {.name = component->name, .kind = component->kind, .component = component, .tree = tree};
 
         if (tree == NULL)
             return NULL;
@@ -159,11 +140,11 @@ OkseContents *okse_contents_of_install(int root_fd, GError **error)
     for (guint i = 0; i < contents->records->parts->len; i++) {
         const OksePart *installed = g_ptr_array_index(contents->records->parts, i);
         bool known = installed->tree != NULL;
-        Part part = {.name = installed->name,
-                     .kind = installed->kind,
-                     .installed = installed,
-                     .files = known ? okse_tree_files(installed->tree) : 0,
-                     .bytes = known ? okse_tree_bytes(installed->tree) : 0};
+        ContentsPart part = {.name = installed->name,
+                             .kind = installed->kind,
+                             .installed = installed,
+                             .files = known ? okse_tree_files(installed->tree) : 0,
+                             .bytes = known ? okse_tree_bytes(installed->tree) : 0};
 
         g_array_append_val(contents->parts, part);
     }
@@ -187,34 +168,34 @@ unsigned okse_contents_count(const OkseContents *contents)
     return contents->parts->len;
 }
 
-static const Part *part_at(const OkseContents *contents, unsigned component)
+const ContentsPart *contents_part(const OkseContents *contents, unsigned component)
 {
-    return &g_array_index(contents->parts, Part, component);
+    return &g_array_index(contents->parts, ContentsPart, component);
 }
 
 const char *okse_contents_name(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->name;
+    return contents_part(contents, component)->name;
 }
 
 const json_t *okse_contents_weights(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->weights;
+    return contents_part(contents, component)->weights;
 }
 
 const char *okse_contents_kind(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->kind;
+    return contents_part(contents, component)->kind;
 }
 
 uint64_t okse_contents_files(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->files;
+    return contents_part(contents, component)->files;
 }
 
 uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component)
 {
-    return part_at(contents, component)->bytes;
+    return contents_part(contents, component)->bytes;
 }
 
 /* Bytes of a source arrive in pieces, entry after entry. */
@@ -284,8 +265,7 @@ static bool visit_source(const OkseSource *source, const OkseContentsVisitor *vi
     return copied;
 }
 
-/* Where the file's bytes lie: a blob of its own, or behind its headers in the tar. *at: of the next member there. */
-static uint64_t place_of(const OkseBundle *bundle, const Part *part, const OkseTreeEntry *entry, uint64_t *at)
+uint64_t contents_place(const OkseBundle *bundle, const ContentsPart *part, const OkseTreeEntry *entry, uint64_t *at)
 {
     static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
     uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0, place;
@@ -328,8 +308,8 @@ static GBytes *read_head(const OkseBlobRange *range, uint64_t head, const char *
                : NULL;
 }
 
-static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseContentsVisitor *visitor, uint64_t head,
-                       GError **error)
+static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const OkseContentsVisitor *visitor,
+                       uint64_t head, GError **error)
 {
     const OkseBlob *archive =
         part->component->form == OKSE_FORM_TAR ? okse_bundle_find(bundle, &part->component->archive) : NULL;
@@ -342,7 +322,7 @@ static bool visit_tree(const OkseBundle *bundle, const Part *part, const OkseCon
         g_autoptr(GBytes) bytes = NULL;
 
         if (entry->type == OKSE_TREE_FILE || archive != NULL)
-            range.offset = place_of(bundle, part, entry, &at);
+            range.offset = contents_place(bundle, part, entry, &at);
         if (entry->type != OKSE_TREE_FILE || !visitor->wants(visitor->context, entry->path, entry->size))
             continue;
         bytes = read_head(&range, head, name, error);
@@ -375,7 +355,7 @@ static GBytes *read_installed(int directory_fd, const OkseTreeEntry *entry, uint
     return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)size);
 }
 
-static bool visit_installed(const OkseContents *contents, const Part *part, const OkseContentsVisitor *visitor,
+static bool visit_installed(const OkseContents *contents, const ContentsPart *part, const OkseContentsVisitor *visitor,
                             uint64_t head, GError **error)
 {
     const OkseTree *tree = part->installed->tree;
@@ -410,7 +390,7 @@ bool okse_contents_visit(const OkseContents *contents, unsigned component, const
 bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                                uint64_t head, GError **error)
 {
-    const Part *part = part_at(contents, component);
+    const ContentsPart *part = contents_part(contents, component);
 
     if (contents->records != NULL)
         return visit_installed(contents, part, visitor, head, error);

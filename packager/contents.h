@@ -1,6 +1,7 @@
 #pragma once
 
 #include "packager/bundle_reader.h"
+#include "packager/source_look.h"
 
 /* What would be installed, seen before it is: the components of a stack that is being built, or of a bundle, as paths
  * and bytes; or what was installed. For checks that must see one thing on both sides of the seal. Images have no files
@@ -50,3 +51,12 @@ bool okse_contents_visit(const OkseContents *contents, unsigned component, const
 /* The same, but of a larger file only the first `head` bytes are given (it is read whole all the same). */
 bool okse_contents_visit_heads(const OkseContents *contents, unsigned component, const OkseContentsVisitor *visitor,
                                uint64_t head, GError **error);
+
+/* Give every file to `look`, one at a time, readable at any place; of an image its config and its layers, as
+ * "blobs/sha256/…". A bundle's file that is read from its beginning to its end is hashed on the way and must be what
+ * its name says; what look did with it before must not be used when this fails. Errors: as okse_contents_visit(); those
+ * of look. */
+bool okse_contents_look(const OkseContents *contents, unsigned component, OkseLook look, void *context, GError **error);
+bool okse_contents_is_image(const OkseContents *contents, unsigned component);
+/* path → uint64_t * of the files that okse_contents_look() gives. */
+GHashTable *okse_contents_sizes(const OkseContents *contents, unsigned component) G_GNUC_WARN_UNUSED_RESULT;

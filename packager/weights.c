@@ -5,7 +5,7 @@
 #include "core/text.h"
 #include "core/worker.h"
 #include "packager/patterns.h"
-#include "packager/weights_spool.h"
+#include "packager/source_look.h"
 
 #include <string.h>
 
@@ -153,6 +153,8 @@ static void check_executable(WeightsScan *scan, const WeightsFile *file, const u
     g_autofree char *name = weights_name(file->path);
     bool open = ends_with_any(name, words(scan, "code"));
 
+    if (scan->programs && !ends_with_any(name, words(scan, "data")))
+        return; /* where programs belong, only one under the name of data hides */
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (length <= kinds[i].length || memcmp(head, kinds[i].magic, kinds[i].length) != 0)
             continue;
@@ -263,7 +265,8 @@ void weights_file(WeightsScan *scan, const WeightsFile *file, unsigned depth)
     format = read_format(scan, file, row, depth);
     check_all_contents(scan, file);
     if (format == NULL) {
-        weights_model_file(scan, file);
+        if (!scan->programs)
+            weights_model_file(scan, file);
         json_decref(row);
         return;
     }
@@ -278,10 +281,9 @@ static void value_free(gpointer value)
     json_decref(value);
 }
 
-static void scan_open(WeightsScan *scan, const OkseWeightsRules *rules, const OkseSource *source)
+static void scan_open(WeightsScan *scan, const OkseWeightsRules *rules)
 {
     *scan = (WeightsScan){.rules = rules,
-                          .source = source,
                           .files = json_array(),
                           .findings = json_array(),
                           .dtypes = json_object(),
@@ -320,30 +322,63 @@ static json_t *report(WeightsScan *scan, GError **error)
     return document;
 }
 
-static void visit(void *context, const WeightsFile *file, unsigned depth)
+struct OkseExamination {
+    WeightsScan scan;
+};
+
+OkseExamination *okse_examination_new(const OkseWeightsRules *rules, GHashTable *sizes, bool programs)
 {
-    weights_file(context, file, depth);
+    OkseExamination *examination = g_new0(OkseExamination, 1);
+
+    scan_open(&examination->scan, rules);
+    examination->scan.sizes = sizes;
+    examination->scan.programs = programs;
+    return examination;
+}
+
+void okse_examination_free(OkseExamination *examination)
+{
+    if (examination == NULL)
+        return;
+    scan_clear(&examination->scan);
+    g_free(examination);
+}
+
+void okse_examination_look(OkseExamination *examination, const OkseReadable *file)
+{
+    weights_file(&examination->scan, file, 0);
+}
+
+json_t *okse_examination_finish(OkseExamination *examination, GError **error)
+{
+    return report(&examination->scan, error);
+}
+
+static bool look(void *context, const OkseReadable *file, GError **error)
+{
+    (void)error;
+    okse_examination_look(context, file);
+    return true;
 }
 
 json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *source, GError **error)
 {
-    g_auto(WeightsScan) scan = {0};
+    g_autoptr(GHashTable) sizes = okse_source_sizes(source);
+    g_autoptr(OkseExamination) examination = okse_examination_new(rules, sizes, false);
     GError *failed = NULL;
 
-    scan_open(&scan, rules, source);
-    if (!weights_visit_source(source, visit, &scan, &failed))
-        weights_failed(&scan, failed);
-    return report(&scan, error);
+    if (!okse_source_look(source, look, examination, &failed))
+        weights_failed(&examination->scan, failed);
+    return okse_examination_finish(examination, error);
 }
 
 json_t *okse_weights_examine_bytes(const OkseWeightsRules *rules, const char *name, GBytes *bytes, GError **error)
 {
-    g_auto(WeightsScan) scan = {0};
-    WeightsFile file = {.path = name, .size = g_bytes_get_size(bytes), .read = weights_read_bytes, .context = bytes};
+    g_autoptr(OkseExamination) examination = okse_examination_new(rules, NULL, false);
+    OkseReadable file = {.path = name, .size = g_bytes_get_size(bytes), .read = okse_readable_bytes, .context = bytes};
 
-    scan_open(&scan, rules, NULL);
-    weights_file(&scan, &file, 0);
-    return report(&scan, error);
+    okse_examination_look(examination, &file);
+    return okse_examination_finish(examination, error);
 }
 
 unsigned okse_weights_critical(const json_t *report_)

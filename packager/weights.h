@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/resource.h"
+#include "packager/readable.h"
 #include "packager/source.h"
 
 /* What model files say of themselves, and what they would do to whoever loads them. Files are read, never loaded:
@@ -24,6 +25,19 @@ json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *so
 /* The same for bytes under a file name. */
 json_t *okse_weights_examine_bytes(const OkseWeightsRules *rules, const char *name, GBytes *bytes,
                                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same, file by file, for whoever finds the files himself. sizes: path → uint64_t * of all files of the component,
+ * for what refers to its neighbours; borrowed; NULL when not known. programs: only what would run is looked for
+ * (pickles, programs under the names of data, archives of either), not whether a model agrees with itself: for
+ * components that hold no weights. */
+typedef struct OkseExamination OkseExamination;
+OkseExamination *okse_examination_new(const OkseWeightsRules *rules, GHashTable *sizes,
+                                      bool programs) G_GNUC_WARN_UNUSED_RESULT;
+void okse_examination_free(OkseExamination *examination);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseExamination, okse_examination_free)
+void okse_examination_look(OkseExamination *examination, const OkseReadable *file);
+/* The report, once. Errors: INVALID when a file changed meanwhile; CANCELLED; SYSTEM. */
+json_t *okse_examination_finish(OkseExamination *examination, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How many findings of the report are critical: such a component is not packed. */
 unsigned okse_weights_critical(const json_t *report);

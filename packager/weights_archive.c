@@ -4,7 +4,8 @@
 
 #include "core/text.h"
 #include "core/worker.h"
-#include "packager/weights_spool.h"
+#include "packager/archive_read.h"
+#include "packager/spool.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -16,154 +17,20 @@
 #define FREE_SIZE (256ull << 20) /* below this, expansion is not judged */
 #define MEMBERS 1000000u
 
-typedef struct archive Archive;
-static void archive_close(Archive *archive)
-{
-    archive_read_free(archive);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Archive, archive_close)
-
-typedef struct {
-    const WeightsFile *file;
-    uint64_t at;
-    GError *error;
-    uint8_t buffer[CHUNK];
-} Input;
-
-static la_ssize_t input_read(Archive *archive, void *context, const void **data)
-{
-    Input *input = context;
-    size_t length = (size_t)MIN(CHUNK, input->file->size - input->at);
-
-    if (input->error != NULL ||
-        !input->file->read(input->file->context, input->at, input->buffer, length, &input->error)) {
-        archive_set_error(archive, EIO, "cannot be read");
-        return ARCHIVE_FATAL;
-    }
-    input->at += length;
-    *data = input->buffer;
-    return (la_ssize_t)length;
-}
-
-static la_int64_t input_skip(Archive *archive, void *context, la_int64_t request)
-{
-    Input *input = context;
-    uint64_t step = MIN((uint64_t)MAX(request, 0), input->file->size - input->at);
-
-    (void)archive;
-    input->at += step;
-    return (la_int64_t)step;
-}
-
-static la_int64_t input_seek(Archive *archive, void *context, la_int64_t offset, int whence)
-{
-    Input *input = context;
-    la_int64_t base = whence == SEEK_SET ? 0 : (la_int64_t)(whence == SEEK_CUR ? input->at : input->file->size), to;
-
-    if (__builtin_add_overflow(base, offset, &to) || to < 0 || (uint64_t)to > input->file->size) {
-        archive_set_error(archive, EINVAL, "leads outside the file");
-        return ARCHIVE_FATAL;
-    }
-    input->at = (uint64_t)to;
-    return to;
-}
-
-static bool starts(const uint8_t *head, const char *magic, size_t length)
-{
-    return memcmp(head, magic, length) == 0;
-}
-
-static const char *compression(const uint8_t *head)
-{
-    if (starts(head, "\x1f\x8b", 2) || starts(head, "BZh", 3) ||
-        starts(head,
-               "\xfd"
-               "7zXZ",
-               6) ||
-        starts(head, "\x28\xb5\x2f\xfd", 4) || starts(head, "\x04\x22\x4d\x18", 4) || starts(head, "\x5d\0\0", 3))
-        return "compressed";
-    return head[0] == 0x78 && (head[0] * 256u + head[1]) % 31 == 0 ? "zlib" : NULL;
-}
-
-/* Whether the end record at `at` of the tail has its directory right before it, as Python's reader wants it. */
-static bool has_directory(const uint8_t *tail, size_t at)
-{
-    uint64_t size = 0;
-
-    for (unsigned i = 4; i > 0; i--)
-        size = size << 8 | tail[at + 11 + i];
-    /* a larger directory, or one of zip64, begins before the tail: let the reader see */
-    return size > at || size == 0 || starts(tail + at - size, "PK\x01\x02", 4);
-}
-
-/* A zip may stand behind something else; its end says so. Source: APPNOTE.TXT 4.3.16. */
-static bool ends_as_zip(WeightsScan *scan, const WeightsFile *file)
-{
-    size_t length = (size_t)MIN(file->size, 22u + 65535u);
-    g_autofree uint8_t *tail = g_malloc(length);
-    GError *error = NULL;
-
-    if (!file->read(file->context, file->size - length, tail, length, &error)) {
-        weights_failed(scan, error);
-        return false;
-    }
-    for (size_t at = 0; at + 22 <= length; at++)
-        if (starts(tail + at, "PK\x05\x06", 4) && has_directory(tail, at))
-            return true;
-    return false;
-}
-
 const char *weights_archive_kind(WeightsScan *scan, const WeightsFile *file)
 {
-    uint8_t head[512] = {0};
     GError *error = NULL;
+    const char *kind = okse_archive_kind(file, &error);
 
-    if (file->size < 8)
-        return NULL;
-    if (!file->read(file->context, 0, head, (size_t)MIN(sizeof head, file->size), &error)) {
-        weights_failed(scan, error);
-        return NULL;
-    }
-    if (starts(head, "PK\x03\x04", 4) || starts(head, "PK\x05\x06", 4) || ends_as_zip(scan, file))
-        return "zip";
-    if (starts(head, "7z\xbc\xaf\x27\x1c", 6))
-        return "7z";
-    if (starts(head, "Rar!\x1a\x07", 6))
-        return "rar";
-    return starts(head + 257, "ustar", 5) ? "tar" : compression(head);
-}
-
-static Archive *open_archive(Input *input, const char *kind)
-{
-    g_autoptr(Archive) archive = archive_read_new();
-
-    if (strcmp(kind, "compressed") == 0) {
-        archive_read_support_filter_gzip(archive);
-        archive_read_support_filter_bzip2(archive);
-        archive_read_support_filter_xz(archive);
-        archive_read_support_filter_lzma(archive);
-        archive_read_support_filter_zstd(archive);
-        archive_read_support_filter_lz4(archive);
-        archive_read_support_format_raw(archive);
-    }
-    archive_read_support_format_tar(archive);
-    archive_read_support_format_zip(archive);
-    archive_read_support_format_7zip(archive);
-    archive_read_support_format_rar(archive);
-    archive_read_support_format_rar5(archive);
-    archive_read_set_callback_data(archive, input);
-    archive_read_set_read_callback(archive, input_read);
-    archive_read_set_skip_callback(archive, input_skip);
-    archive_read_set_seek_callback(archive, input_seek);
-    archive_read_open1(archive);
-    return g_steal_pointer(&archive);
+    weights_failed(scan, error);
+    return kind;
 }
 
 typedef struct {
     WeightsScan *scan;
     const WeightsFile *file; /* the archive */
-    Archive *archive;        /* NULL for zlib alone */
-    WeightsSpool spool;
+    OkseArchive *archive;    /* NULL for zlib alone */
+    OkseSpool spool;
     uint64_t expanded;
     unsigned depth;
 } Unpack;
@@ -205,7 +72,7 @@ static bool spool_member(Unpack *unpack, const char *name)
         }
         if (too_large(unpack, (size_t)got))
             return false;
-        if (!weights_spool_write(&unpack->spool, buffer, (size_t)got, &unpack->scan->error))
+        if (!okse_spool_write(&unpack->spool, buffer, (size_t)got, &unpack->scan->error))
             return false;
     }
 }
@@ -214,11 +81,11 @@ static bool visit_member(Unpack *unpack, struct archive_entry *member)
 {
     const char *name = archive_entry_pathname(member);
     g_autofree char *path = g_strconcat(unpack->file->path, "!", name != NULL ? name : "?", NULL);
-    WeightsFile file = {.path = path, .read = weights_spool_read, .context = &unpack->spool};
+    WeightsFile file = {.path = path, .read = okse_spool_read, .context = &unpack->spool};
 
     if (archive_entry_is_encrypted(member))
         unreadable(unpack, name, "encrypted");
-    if (!weights_spool_reset(&unpack->spool, &unpack->scan->error) || !spool_member(unpack, name))
+    if (!okse_spool_reset(&unpack->spool, &unpack->scan->error) || !spool_member(unpack, name))
         return false;
     file.size = unpack->spool.size;
     if (file.size > 0)
@@ -272,7 +139,7 @@ static bool expand_zlib(Unpack *unpack)
                                      &made, &error);
         if (result == G_CONVERTER_ERROR)
             return unpack->spool.size > 0;
-        if (too_large(unpack, made) || !weights_spool_write(&unpack->spool, out, made, &unpack->scan->error))
+        if (too_large(unpack, made) || !okse_spool_write(&unpack->spool, out, made, &unpack->scan->error))
             return false;
         have -= used;
         memmove(in, in + used, have);
@@ -285,7 +152,7 @@ static bool expand_zlib(Unpack *unpack)
 static bool unpack_zlib(Unpack *unpack)
 {
     g_autofree char *path = g_strconcat(unpack->file->path, "!data", NULL);
-    WeightsFile file = {.path = path, .read = weights_spool_read, .context = &unpack->spool};
+    WeightsFile file = {.path = path, .read = okse_spool_read, .context = &unpack->spool};
 
     if (!expand_zlib(unpack) || unpack->spool.size == 0)
         return false;
@@ -297,9 +164,7 @@ static bool unpack_zlib(Unpack *unpack)
 bool weights_archive(WeightsScan *scan, const WeightsFile *file, const char *kind, unsigned depth)
 {
     bool understood;
-
-    g_autofree Input *input = g_new0(Input, 1);
-    g_autoptr(Archive) archive = NULL;
+    g_autoptr(OkseArchiveInput) input = NULL;
     Unpack unpack = {.scan = scan, .file = file, .spool = {.fd = -1}, .depth = depth};
 
     if (depth >= WEIGHTS_ARCHIVE_DEPTH) {
@@ -307,15 +172,14 @@ bool weights_archive(WeightsScan *scan, const WeightsFile *file, const char *kin
                         "lies in more than %u archives", WEIGHTS_ARCHIVE_DEPTH);
         return true;
     }
-    input->file = file;
     if (strcmp(kind, "zlib") == 0) {
         understood = unpack_zlib(&unpack);
     } else {
-        archive = open_archive(input, kind);
-        unpack.archive = archive;
+        input = okse_archive_input_new(file, kind);
+        unpack.archive = okse_archive_input_archive(input);
         understood = unpack_members(&unpack, strcmp(kind, "compressed") == 0);
+        weights_failed(scan, okse_archive_input_failure(input));
     }
-    weights_failed(scan, g_steal_pointer(&input->error));
-    weights_spool_clear(&unpack.spool);
+    okse_spool_clear(&unpack.spool);
     return understood;
 }

@@ -12,13 +12,7 @@
 #define WEIGHTS_ARCHIVE_DEPTH 4u          /* archives in archives */
 #define WEIGHTS_FINDINGS 500u             /* findings kept for one source; the rest is counted */
 
-/* Bytes that can be read at any place. read: exactly `length` bytes. */
-typedef struct {
-    const char *path; /* in findings; members of archives behind '!' */
-    uint64_t size;
-    bool (*read)(const void *context, uint64_t offset, void *buffer, size_t length, GError **error);
-    const void *context;
-} WeightsFile;
+typedef OkseReadable WeightsFile;
 
 /* A part of a file read forward. Taking beyond the end is false; failures of reading stay in `error`. */
 typedef struct {
@@ -53,7 +47,8 @@ struct OkseWeightsRules {
 
 typedef struct {
     const OkseWeightsRules *rules;
-    const OkseSource *source; /* NULL for bytes */
+    GHashTable *sizes; /* path → uint64_t *, of the component's files; borrowed; NULL: not known */
+    bool programs;     /* only what would run is looked for */
     json_t *files, *findings;
     GHashTable *tensors; /* path → json object of its tensors' names (safetensors) */
     GHashTable *indexes; /* path → json of a shard index */

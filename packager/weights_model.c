@@ -108,9 +108,7 @@ static char *beside(const char *path, const char *name)
 
 static bool has_file(const WeightsScan *scan, const char *path)
 {
-    gint64 index = okse_source_find(scan->source, path);
-
-    return index >= 0 && okse_source_entry(scan->source, (unsigned)index)->kind == OKSE_ENTRY_FILE;
+    return g_hash_table_contains(scan->sizes, path);
 }
 
 /* Every shard is there, and has every tensor that the index promises. Tensors are known once all files were read, so
@@ -189,7 +187,7 @@ void weights_model_file(WeightsScan *scan, const WeightsFile *file)
     if (value == NULL)
         return;
     if (g_str_has_suffix(name, ".index.json")) {
-        if (scan->source != NULL && strchr(file->path, '!') == NULL)
+        if (scan->sizes != NULL && strchr(file->path, '!') == NULL)
             g_hash_table_insert(scan->indexes, g_strdup(file->path), json_incref(value));
         return;
     }
@@ -206,9 +204,10 @@ static void check_counted(WeightsScan *scan)
 {
     g_autoptr(GRegex) counted = g_regex_new("^(.*-)([0-9]{5})(-of-([0-9]{5})\\.(?:gguf|safetensors|bin))$", 0, 0, NULL);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GList) paths = g_list_sort(g_hash_table_get_keys(scan->sizes), (GCompareFunc)strcmp);
 
-    for (unsigned i = 0; i < okse_source_count(scan->source); i++) {
-        WeightsFile file = {.path = okse_source_entry(scan->source, i)->path};
+    for (GList *at = paths; at != NULL; at = at->next) {
+        WeightsFile file = {.path = at->data};
         g_autoptr(GMatchInfo) match = NULL;
 
         if (!g_regex_match(counted, file.path, 0, &match))
@@ -240,7 +239,7 @@ void weights_model_agreement(WeightsScan *scan)
 
         check_index(scan, &file, g_hash_table_lookup(scan->indexes, at->data));
     }
-    if (scan->source != NULL)
+    if (scan->sizes != NULL)
         check_counted(scan);
     if (scan->vocabulary > 0 && scan->largest_token >= scan->vocabulary)
         weights_finding(scan, &config, WEIGHTS_WARNING, "tokenizer.vocabulary", WEIGHTS_NO_OFFSET,

@@ -242,24 +242,22 @@ static void tensor_finding(Onnx *onnx, const Tensor *tensor, uint64_t at, const 
 
 static void check_external(Onnx *onnx, const Tensor *tensor, uint64_t at)
 {
-    const OkseSource *source = onnx->scan->source;
     g_autofree char *directory = g_path_get_dirname(onnx->file->path), *path = NULL;
-    gint64 index;
+    const uint64_t *size;
     uint64_t end;
 
     if (tensor->location == NULL || !okse_path_check(tensor->location, NULL)) {
         tensor_finding(onnx, tensor, at, "onnx.external", "its data lies outside the component");
         return;
     }
-    if (source == NULL)
+    if (onnx->scan->sizes == NULL)
         return;
     path =
         strcmp(directory, ".") == 0 ? g_strdup(tensor->location) : g_build_filename(directory, tensor->location, NULL);
-    index = okse_source_find(source, path);
-    if (index < 0 || okse_source_entry(source, (unsigned)index)->kind != OKSE_ENTRY_FILE)
+    size = g_hash_table_lookup(onnx->scan->sizes, path);
+    if (size == NULL)
         tensor_finding(onnx, tensor, at, "onnx.external", "its data file is missing");
-    else if (__builtin_add_overflow(tensor->offset, tensor->length, &end) ||
-             end > okse_source_entry(source, (unsigned)index)->size)
+    else if (__builtin_add_overflow(tensor->offset, tensor->length, &end) || end > *size)
         tensor_finding(onnx, tensor, at, "onnx.external", "its data lies outside its data file");
 }
 

@@ -7,7 +7,7 @@ import pytest
 import small_bundle
 from small_bundle import OCI, canonical, descriptor, header, layer, manifest, padded, pax, sha
 
-CLAIMED = "ab" * 32  # of the hole: nobody hashes terabytes here
+CLAIMED = "ab" * 32  # of the hole: nobody hashes terabytes here, and of a .fxb only the head is looked into
 
 
 def large_header(name, size):
@@ -33,14 +33,14 @@ def large_prefix(at, size):
 
 
 def write(path, size, behind):
-    """A bundle of one component: 'a-hole' of `size` bytes, then 'z.conf'."""
+    """A bundle of one component: 'a-hole.fxb' of `size` bytes, then 'z.conf'."""
     lock = canonical({"schema": "okse.lock.v1"})
     config = canonical({"name": "far", "version": "1", "country": "VN", "sequence": 1, "vendor": {"name": "V", "country": "KR"}})
     kind = "application/vnd.okse.stack.v1+json"
     stack = manifest(kind, (kind, config), [descriptor("application/vnd.okse.lock.v1+json", lock,
                                                       annotations={"org.opencontainers.image.title": "lock.json"})])
     own = canonical({"schema": "okse.component.v1", "name": "config", "kind": "infra", "form": "raw"})
-    hole = layer("a-hole", b"") | {"digest": "sha256:" + CLAIMED, "size": size}
+    hole = layer("a-hole.fxb", b"") | {"digest": "sha256:" + CLAIMED, "size": size}
     part = manifest("application/vnd.okse.infra.v1", ("application/vnd.okse.component.v1+json", own), [hole, layer("z.conf", behind)])
     entries = [descriptor(OCI + "image.manifest.v1+json", data, annotations={"dev.okse.component": name, "dev.okse.kind": of})
                for name, of, data in (("stack", "stack", stack), ("config", "infra", part))]
@@ -87,7 +87,7 @@ def test_what_lies_behind_the_border_is_found_and_checked(okse, tmp_path, size):
         pytest.skip(f"no sparse file of that size here: {error}")
     told = okse("inspect", path, "--json", status=0).json
     assert told["identity"] == "sha256:" + identity
-    assert [(f["path"], f["size"]) for f in told["components"][0]["files"]] == [("a-hole", size), ("z.conf", len(behind))]
+    assert [(f["path"], f["size"]) for f in told["components"][0]["files"]] == [("a-hole.fxb", size), ("z.conf", len(behind))]
     facts = okse("audit", "--bundle", path, "--country", "VN", "--json", status=1).json
     assert [(e["host"], e["port"]) for e in facts["inventory"]["endpoints"]] == [("collector.example.sg", 4318)]
     with open(path, "r+b") as file:
