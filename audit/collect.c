@@ -100,6 +100,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
     okse_collect_installed_licenses(collection, why_not);
+    okse_collect_installed_evaluations(collection, resources, why_not);
     okse_collect_configuration(collection, installed, host);
     return collect_payload(collection, request, resources, why_not, error)
                ? okse_facts_finish(collection->facts, atlas, site)
@@ -115,6 +116,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
     return okse_collect_components(collection, request->contents, error) &&
                    okse_collect_licenses(collection, request->contents, error) &&
+                   okse_collect_evaluations(collection, request->contents, resources, error) &&
                    okse_collect_payload(collection, request->contents, resources, error)
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;

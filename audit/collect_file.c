@@ -106,8 +106,9 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
     g_autoptr(json_t) raw = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
     g_autoptr(json_t) parsed = raw == NULL ? NULL : okse_collect_mask_texts(files->collection, raw);
-    bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
-    const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
+    const char *form = okse_json_peek_text(parsed, "okse");
+    bool evaluation = g_strcmp0(form, "evaluation/v1") == 0, typed = evaluation || g_strcmp0(form, "document/v1") == 0;
+    const char *type = evaluation ? "evaluation" : typed ? okse_json_peek_text(parsed, "type") : NULL;
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
     char text[OKSE_SHA256_TEXT];
     json_t *source;

@@ -39,6 +39,12 @@ bool okse_collect_components(OkseCollection *collection, const OkseContents *con
 bool okse_collect_licenses(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */
 void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not);
+/* evaluations: how the models scored, by whose word, and what of it can be computed again. Errors: as before. */
+bool okse_collect_evaluations(OkseCollection *collection, const OkseContents *contents, const OkseResources *resources,
+                              GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_evaluations(OkseCollection *collection, const OkseResources *resources,
+                                        const char *why_not);
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 

@@ -24,6 +24,8 @@ const char *const okse_collectors[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
     NULL,
 };
 

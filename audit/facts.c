@@ -27,6 +27,8 @@ static const char *const lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
 };
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
@@ -43,6 +45,8 @@ static const char *const counted[][2] = {
     /* secrets and programs */
     {"secrets", "secrets"},
     {"programs", "programs"},
+    /* evaluation */
+    {"evaluations", "evaluations"},
 };
 
 OkseFacts *okse_facts_new(void)

@@ -19,6 +19,8 @@ const char *const okse_fact_lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
     NULL,
 };
 
@@ -29,6 +31,8 @@ static const char *const later_lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
     NULL,
 };
 

@@ -60,6 +60,8 @@ static const char *scope_of(const char *collector)
         /* secrets and programs */
         "secrets",
         "programs",
+        /* evaluation */
+        "evaluations",
         NULL,
     };
 
