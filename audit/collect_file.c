@@ -111,7 +111,7 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     const char *type = evaluation ? "evaluation" : typed ? okse_json_peek_text(parsed, "type") : NULL;
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
     char text[OKSE_SHA256_TEXT];
-    json_t *source;
+    json_t *source, *document;
 
     if (error != NULL)
         okse_collect_files_partial(files, path, error->message);
@@ -122,16 +122,20 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
                                                  .digest = text,
                                                  .component = files->component,
                                                  .via = "declared"});
-    okse_facts_add(files->collection->facts, "documents", "doc", shown,
-                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", files->component, "path", valid,
-                             "type", type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"),
-                             "fields", typed ? fields_of(parsed) : json_object(), "digest", text, "source", source,
-                             "state", "declared"));
+    document = json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s,s:n}", "component", files->component, "path", valid,
+                         "type", type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"), "fields",
+                         typed ? fields_of(parsed) : json_object(), "digest", text, "source", source, "state",
+                         "declared", "approval");
+    if (g_utf8_validate(shown, -1, NULL)) /* of other names no signature is looked for */
+        json_object_set(files->collection->papers, shown, document);
+    okse_facts_add(files->collection->facts, "documents", "doc", shown, document);
 }
 
 void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes)
 {
-    if (is_documents(files))
+    if (is_documents(files) && g_str_has_suffix(path, OKSE_APPROVAL_SUFFIX))
+        okse_collect_signature(files, path, bytes);
+    else if (is_documents(files))
         add_document(files, path, bytes);
     else
         scan_configuration(files, path, bytes);

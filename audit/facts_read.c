@@ -21,6 +21,8 @@ const char *const okse_fact_lists[] = {
     "programs",
     /* evaluation */
     "evaluations",
+    /* export */
+    "embargoes",
     NULL,
 };
 
@@ -33,6 +35,8 @@ static const char *const later_lists[] = {
     "programs",
     /* evaluation */
     "evaluations",
+    /* export */
+    "embargoes",
     NULL,
 };
 

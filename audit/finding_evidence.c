@@ -145,6 +145,9 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "fingerprint", "?"));
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
+    if (g_str_has_prefix(id, "emb:"))
+        return g_strdup_printf("%s (%s, as of %s)", text_or(fact, "title", "?"), text_or(fact, "list", "?"),
+                               text_or(fact, "as_of", "?"));
     if (g_str_has_prefix(id, "evl:"))
         return evaluation_message(fact);
     return g_strdup(id);

@@ -62,6 +62,8 @@ static const char *scope_of(const char *collector)
         "programs",
         /* evaluation */
         "evaluations",
+        /* export */
+        "export",
         NULL,
     };
 
