@@ -122,7 +122,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     okse_collect_export(collection);
     return okse_collect_licenses(collection, request->contents, error) &&
                    okse_collect_evaluations(collection, request->contents, resources, error) &&
-                   okse_collect_payload(collection, request->contents, resources, error)
+                   (request->papers_only || okse_collect_payload(collection, request->contents, resources, error))
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
 }
