@@ -137,6 +137,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(json_t) papers = json_object(), embargoes = NULL;
+    g_autoptr(OksePapers) rules = NULL;
     g_autoptr(GHashTable) signatures =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     g_autoptr(OkseFacts) facts = okse_facts_new();
@@ -162,7 +163,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
     embargoes = licenses == NULL ? NULL : okse_embargoes_read(resources, error);
-    secrets = embargoes == NULL ? NULL : okse_secret_rules_read(resources, error);
+    rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
+    secrets = rules == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
     collection.fetches = fetches;
@@ -170,6 +172,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.secrets = secrets;
     collection.masker = masker;
     collection.embargoes = embargoes;
+    collection.rules = rules;
     if (masker != NULL && request->contents != NULL)
         document = run_contents(&collection, request, resources, atlas, site, error);
     else if (masker != NULL && open_places(&collection, request, error))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "audit/facts.h"
+#include "audit/papers.h"
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
 #include "packager/approval.h"
@@ -24,6 +25,7 @@ typedef struct {
     const json_t *install; /* okse_install_describe(), or NULL */
     bool running;          /* the sysroot is that of the running system */
     unsigned threads;
+    const OksePapers *rules; /* for typed documents */
     const OkseTrust *trust;  /* who may approve documents; NULL: nobody said */
     gint64 now;              /* seconds since 1970 */
     const json_t *embargoes; /* rows of manifests/embargoes.yaml */

@@ -118,6 +118,8 @@ static char *evaluation_message(const json_t *fact)
 /* One line about a fact of any domain; the domain is the prefix of its id. */
 static char *message_of(const char *id, const json_t *fact)
 {
+    if (g_str_has_prefix(id, "doc:") && json_array_size(json_object_get(fact, "faults")) > 0)
+        return g_strdup(json_string_value(json_array_get(json_object_get(fact, "faults"), 0)));
     if (g_str_has_prefix(id, "ep:"))
         return endpoint_message(fact);
     if (g_str_has_prefix(id, "set:"))

@@ -101,21 +101,34 @@ static json_t *models_of(const OksePassportRequest *request)
     return models;
 }
 
+/* In the order in which they stand in their files. */
+static int compare_claims(gconstpointer a, gconstpointer b)
+{
+    const json_t *first = *(json_t *const *)a, *second = *(json_t *const *)b;
+    int order = g_strcmp0(okse_json_peek_text(first, "path"), okse_json_peek_text(second, "path"));
+    json_int_t one = json_integer_value(json_object_get(json_object_get(first, "source"), "line"));
+    json_int_t two = json_integer_value(json_object_get(json_object_get(second, "source"), "line"));
+
+    if (order == 0)
+        order = (one > two) - (one < two);
+    return order != 0 ? order : strcmp(okse_json_peek_text(first, "id"), okse_json_peek_text(second, "id"));
+}
+
 static json_t *claims_of(const json_t *facts, const char *claim, const char *const *members)
 {
-    json_t *rows = json_array();
-    const json_t *fact;
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    json_t *rows = json_array(), *fact;
     size_t i;
 
-    json_array_foreach(json_object_get(facts, "evaluations"), i, fact)
-    {
-        json_t *row;
+    json_array_foreach(json_object_get(facts, "evaluations"), i,
+                       fact) if (g_strcmp0(okse_json_peek_text(fact, "claim"), claim) == 0)
+        g_ptr_array_add(found, fact);
+    g_ptr_array_sort(found, compare_claims);
+    for (guint k = 0; k < found->len; k++) {
+        json_t *row = json_object();
 
-        if (g_strcmp0(okse_json_peek_text(fact, "claim"), claim) != 0)
-            continue;
-        row = json_object();
-        for (unsigned k = 0; members[k] != NULL; k++)
-            json_object_set_new(row, members[k], member_of(fact, members[k]));
+        for (unsigned m = 0; members[m] != NULL; m++)
+            json_object_set_new(row, members[m], member_of(g_ptr_array_index(found, k), members[m]));
         json_array_append_new(rows, row);
     }
     return rows;

@@ -68,6 +68,7 @@ def test_it_says_what_the_package_says(okse):
     assert page.row("Purpose") == [["Semantic search over public records"]] and page.row("Use") == [["research"]]
     assert page.row("License") == [["Apache-2.0 – permits: research, education, commercial, public-administration; giving it on: with-copy"]]
     assert {name: cells[1] for name in PARTS for cells in page.row(name)} == {name: f"{value:g} %" for name, value in PARTS.items()}
+    assert [row[0] for row in page.rows if row[0] in PARTS] == list(PARTS), "in the order of the record"
     assert f"{INDEX} 2.2: 51" in page.text and "its parts let it be" in page.text and "gpt-4.1 2025-04-14, United States" in page.text
     assert re.search(r"Failed: 0; Not decided: \d+; Waived: 0; Passed: \d+", page.text)
 
@@ -115,7 +116,7 @@ def test_names_of_strangers_do_nothing(okse):
     model(okse.directory)
     whole = record(okse.directory)
     whole["results"][0]["dataset"] = HOSTILE
-    whole["judges"][0]["name"] = HOSTILE
+    whole["judges"] = [{**whole["judges"][0], "name": HOSTILE}]
     save(okse.directory, whole)
     path = okse.directory / "stack.yaml"
     path.write_text(path.read_text().replace("Semantic search over public records", "'</td><img src=http://evil.example/x> & co'"))
