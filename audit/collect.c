@@ -100,7 +100,10 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     collect_host_scope(collection, host);
     okse_collect_install(collection, why_not);
     okse_collect_installed_licenses(collection, why_not);
+    okse_collect_installed_evaluations(collection, resources, why_not);
     okse_collect_configuration(collection, installed, host);
+    okse_collect_approvals(collection);
+    okse_collect_export(collection);
     return collect_payload(collection, request, resources, why_not, error)
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
@@ -113,9 +116,13 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
 {
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
-    return okse_collect_components(collection, request->contents, error) &&
-                   okse_collect_licenses(collection, request->contents, error) &&
-                   okse_collect_payload(collection, request->contents, resources, error)
+    if (!okse_collect_components(collection, request->contents, error))
+        return NULL;
+    okse_collect_approvals(collection);
+    okse_collect_export(collection);
+    return okse_collect_licenses(collection, request->contents, error) &&
+                   okse_collect_evaluations(collection, request->contents, resources, error) &&
+                   (request->papers_only || okse_collect_payload(collection, request->contents, resources, error))
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
 }
@@ -129,13 +136,21 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
+    g_autoptr(json_t) papers = json_object(), embargoes = NULL;
+    g_autoptr(OksePapers) rules = NULL;
+    g_autoptr(GHashTable) signatures =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
                                  .sysroot_fd = -1,
                                  .root_fd = -1,
                                  .root = request->root,
                                  .running = g_strcmp0(request->sysroot, "/") == 0,
-                                 .threads = request->threads};
+                                 .threads = request->threads,
+                                 .trust = request->trust,
+                                 .now = request->now,
+                                 .papers = papers,
+                                 .signatures = signatures};
     json_t *document = NULL;
 
     if (request->site != NULL) {
@@ -147,13 +162,17 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
-    secrets = licenses == NULL ? NULL : okse_secret_rules_read(resources, error);
+    embargoes = licenses == NULL ? NULL : okse_embargoes_read(resources, error);
+    rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
+    secrets = rules == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
     collection.fetches = fetches;
     collection.licenses = licenses;
     collection.secrets = secrets;
     collection.masker = masker;
+    collection.embargoes = embargoes;
+    collection.rules = rules;
     if (masker != NULL && request->contents != NULL)
         document = run_contents(&collection, request, resources, atlas, site, error);
     else if (masker != NULL && open_places(&collection, request, error))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/resource.h"
+#include "packager/approval.h"
 #include "packager/contents.h"
 
 #include <jansson.h>
@@ -14,6 +15,8 @@ typedef struct {
     const char *sysroot;          /* "/" */
     const char *site;             /* site.yaml, or NULL */
     const char *geo;              /* address database (MMDB), or NULL */
+    const OkseTrust *trust;       /* who may approve documents, or NULL: then no approval can be judged */
+    bool papers_only;             /* of contents: nothing is looked into for secrets and programs */
     bool payload;                 /* look into every file of the install for secrets and programs too */
     gint64 now;                   /* seconds since 1970 */
     unsigned threads;

@@ -98,6 +98,29 @@ static json_t *fields_of(const json_t *parsed)
     return fields;
 }
 
+/* What is wrong with a typed document, masked as its values are. */
+static json_t *faults_of(const OkseCollectFiles *files, const OkseYaml *yaml)
+{
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+    g_autoptr(json_t) texts = json_array();
+
+    okse_papers_check(files->collection->rules, okse_yaml_root(yaml), issues);
+    for (unsigned i = 0; i < okse_issues_count(issues); i++)
+        json_array_append_new(texts, json_string(okse_issues_get(issues, i)));
+    return okse_collect_mask_texts(files->collection, texts);
+}
+
+/* "ORIGIN:LINE:COLUMN: TEXT" */
+static unsigned line_of(const json_t *faults, const char *origin)
+{
+    const char *first = json_string_value(json_array_get(faults, 0));
+    size_t length = strlen(origin);
+
+    if (first == NULL || strncmp(first, origin, length) != 0 || first[length] != ':')
+        return 1;
+    return MAX(1, (unsigned)g_ascii_strtoull(first + length + 1, NULL, 10));
+}
+
 static void add_document(const OkseCollectFiles *files, const char *path, GBytes *bytes)
 {
     g_autofree char *shown = g_strconcat(files->shown, "/", path, NULL), *valid = g_utf8_make_valid(path, -1);
@@ -106,31 +129,37 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     g_autoptr(OkseYaml) yaml = yaml_name ? okse_yaml_read(bytes, shown, &error) : NULL;
     g_autoptr(json_t) raw = yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
     g_autoptr(json_t) parsed = raw == NULL ? NULL : okse_collect_mask_texts(files->collection, raw);
-    bool typed = g_strcmp0(okse_json_peek_text(parsed, "okse"), "document/v1") == 0;
-    const char *type = typed ? okse_json_peek_text(parsed, "type") : NULL;
+    const char *form = okse_json_peek_text(parsed, "okse");
+    bool evaluation = g_strcmp0(form, "evaluation/v1") == 0, typed = evaluation || g_strcmp0(form, "document/v1") == 0;
+    const char *type = evaluation ? "evaluation" : typed ? okse_json_peek_text(parsed, "type") : NULL;
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
+    json_t *source, *document, *faults = typed && !evaluation ? faults_of(files, yaml) : json_array();
     char text[OKSE_SHA256_TEXT];
-    json_t *source;
 
     if (error != NULL)
         okse_collect_files_partial(files, path, error->message);
     okse_sha256_text(&digest, text);
     source = okse_facts_source(&(OkseSourceFact){.collector = "documents",
                                                  .path = shown,
-                                                 .line = 1,
+                                                 .line = line_of(faults, shown),
                                                  .digest = text,
                                                  .component = files->component,
                                                  .via = "declared"});
-    okse_facts_add(files->collection->facts, "documents", "doc", shown,
-                   json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s}", "component", files->component, "path", valid,
-                             "type", type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"),
-                             "fields", typed ? fields_of(parsed) : json_object(), "digest", text, "source", source,
-                             "state", "declared"));
+    document = json_pack("{s:s?,s:s,s:s,s:s?,s:o,s:s,s:o,s:s,s:n}", "component", files->component, "path", valid,
+                         "type", type != NULL ? type : "file", "title", okse_json_peek_text(parsed, "title"), "fields",
+                         typed ? fields_of(parsed) : json_object(), "digest", text, "source", source, "state",
+                         "declared", "approval");
+    json_object_set_new(document, "faults", faults);
+    if (g_utf8_validate(shown, -1, NULL)) /* of other names no signature is looked for */
+        json_object_set(files->collection->papers, shown, document);
+    okse_facts_add(files->collection->facts, "documents", "doc", shown, document);
 }
 
 void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes)
 {
-    if (is_documents(files))
+    if (is_documents(files) && g_str_has_suffix(path, OKSE_APPROVAL_SUFFIX))
+        okse_collect_signature(files, path, bytes);
+    else if (is_documents(files))
         add_document(files, path, bytes);
     else
         scan_configuration(files, path, bytes);

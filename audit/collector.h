@@ -1,8 +1,10 @@
 #pragma once
 
 #include "audit/facts.h"
+#include "audit/papers.h"
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
+#include "packager/approval.h"
 #include "packager/contents.h"
 #include "packager/licenses.h"
 
@@ -23,6 +25,12 @@ typedef struct {
     const json_t *install; /* okse_install_describe(), or NULL */
     bool running;          /* the sysroot is that of the running system */
     unsigned threads;
+    const OksePapers *rules; /* for typed documents */
+    const OkseTrust *trust;  /* who may approve documents; NULL: nobody said */
+    gint64 now;              /* seconds since 1970 */
+    const json_t *embargoes; /* rows of manifests/embargoes.yaml */
+    json_t *papers;          /* document facts by the path that sources show */
+    GHashTable *signatures;  /* the same path → GBytes of the approval beside it */
 } OkseCollection;
 
 void okse_collect_host(OkseCollection *collection);
@@ -39,8 +47,22 @@ bool okse_collect_components(OkseCollection *collection, const OkseContents *con
 bool okse_collect_licenses(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */
 void okse_collect_installed_licenses(OkseCollection *collection, const char *why_not);
+/* evaluations: how the models scored, by whose word, and what of it can be computed again. Errors: as before. */
+bool okse_collect_evaluations(OkseCollection *collection, const OkseContents *contents, const OkseResources *resources,
+                              GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_evaluations(OkseCollection *collection, const OkseResources *resources,
+                                        const char *why_not);
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
+
+/* Say of every document who approved it; when all of them and their signatures were seen. */
+void okse_collect_approvals(OkseCollection *collection);
+
+/* export: which rows of the table of embargoes are about this destination. */
+void okse_collect_export(OkseCollection *collection);
+/* The table; a new value. Errors: those of reading the data; INVALID. */
+json_t *okse_embargoes_read(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
@@ -74,5 +96,7 @@ bool okse_collect_files_any(const OkseCollectFiles *files);
 bool okse_collect_files_wants(const OkseCollectFiles *files, const char *name);
 /* Scan it, or make it a document. path: relative to `shown`; "" for a single file. */
 void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes);
+/* Keep the signature of a document until okse_collect_approvals(). */
+void okse_collect_signature(const OkseCollectFiles *files, const char *path, GBytes *bytes);
 /* The collector of these files cannot vouch for emptiness, and why. */
 void okse_collect_files_partial(const OkseCollectFiles *files, const char *path, const char *why);

@@ -24,6 +24,10 @@ const char *const okse_collectors[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
+    /* export */
+    "export",
     NULL,
 };
 
@@ -235,6 +239,8 @@ static void read_body(OkseControl *control, OkseMap *map, OkseIssues *issues)
     control->applies_reason = okse_law_take_texts(map, "applies_reason", OKSE_OPTIONAL, control->origin, issues);
     if (okse_map_take_list(map, "needs", OKSE_REQUIRED, &needs))
         read_needs(control, needs, issues);
+    control->waivable = true;
+    okse_map_take_flag(map, "waivable", OKSE_OPTIONAL, &control->waivable);
     if (okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &parameters))
         read_parameters(control, parameters, issues);
     for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++) {
@@ -341,7 +347,10 @@ static const char *collector_of(const char *domain)
                                            {"settings", "configuration"},
                                            {"host", "host"},
                                            {"licenses", "licenses"},
-                                           {"fetches", "configuration"}};
+                                           {"fetches", "configuration"},
+                                           {"evaluations", "evaluations"},
+                                           {"embargoes", "export"},
+                                           {"approvers", "documents"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)
         if (strcmp(pairs[i][0], domain) == 0)

@@ -47,6 +47,7 @@ typedef struct {
     json_t *title, *description, *remediation, *applies_reason; /* language → text; the last may be NULL */
     GPtrArray *needs;                                           /* char *: collectors */
     GPtrArray *parameters;                                      /* OkseParameter */
+    bool waivable;                                              /* may a finding of it be waived? */
     char *expressions[OKSE_EXPRESSIONS];
     OksePlace places[OKSE_EXPRESSIONS];
     GPtrArray *tests; /* OkseControlTest */

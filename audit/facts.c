@@ -27,6 +27,10 @@ static const char *const lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
+    /* export */
+    "embargoes",
 };
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
@@ -43,6 +47,10 @@ static const char *const counted[][2] = {
     /* secrets and programs */
     {"secrets", "secrets"},
     {"programs", "programs"},
+    /* evaluation */
+    {"evaluations", "evaluations"},
+    /* export */
+    {"export", "embargoes"},
 };
 
 OkseFacts *okse_facts_new(void)
@@ -107,6 +115,11 @@ void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, cons
 unsigned okse_facts_count(const OkseFacts *facts, const char *list)
 {
     return (unsigned)json_array_size(json_object_get(facts->document, list));
+}
+
+const json_t *okse_facts_peek(const OkseFacts *facts, const char *member)
+{
+    return json_object_get(facts->document, member);
 }
 
 void okse_facts_set(OkseFacts *facts, const char *member, json_t *value)

@@ -23,6 +23,9 @@ void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, cons
 /* How many items a list has by now. */
 unsigned okse_facts_count(const OkseFacts *facts, const char *list);
 
+/* A member of the document as it is by now, or NULL. Borrowed. */
+const json_t *okse_facts_peek(const OkseFacts *facts, const char *member);
+
 /* Set a member of the document ("host"); steals. */
 void okse_facts_set(OkseFacts *facts, const char *member, json_t *value);
 

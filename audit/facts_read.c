@@ -19,6 +19,10 @@ const char *const okse_fact_lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
+    /* export */
+    "embargoes",
     NULL,
 };
 
@@ -29,6 +33,10 @@ static const char *const later_lists[] = {
     /* secrets and programs */
     "secrets",
     "programs",
+    /* evaluation */
+    "evaluations",
+    /* export */
+    "embargoes",
     NULL,
 };
 

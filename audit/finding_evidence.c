@@ -79,9 +79,47 @@ static char *license_message(const json_t *fact)
                            said != NULL ? " " : "", said != NULL ? said : "");
 }
 
+static char *index_message(const json_t *fact)
+{
+    const json_t *lowest = json_object_get(fact, "lowest"), *missing = json_object_get(fact, "missing");
+    const char *version = okse_json_peek_text(fact, "version");
+    g_autofree char *parts = !json_is_number(lowest)
+                                 ? g_strdup("its parts are not known")
+                                 : g_strdup_printf("its parts let it be %.2f to %.2f%s", json_number_value(lowest),
+                                                   json_number_value(json_object_get(fact, "highest")),
+                                                   json_array_size(missing) > 0 ? ", some are missing" : "");
+
+    return g_strdup_printf("%s %s: %.2f is claimed; %s", text_or(fact, "name", "?"),
+                           version != NULL ? version : "without a version",
+                           json_number_value(json_object_get(fact, "value")), parts);
+}
+
+/* What is wrong with a claim is in its members; which of them matters depends on what it claims. */
+static char *evaluation_message(const json_t *fact)
+{
+    const char *claim = text_or(fact, "claim", "?"), *name = text_or(fact, "name", "?");
+
+    if (strcmp(claim, "index") == 0)
+        return index_message(fact);
+    if (strcmp(claim, "judge") == 0)
+        return g_strdup_printf("%s %s: location %s", text_or(fact, "role", "judge"), name,
+                               text_or(fact, "location", "not named"));
+    if (strcmp(claim, "score") == 0)
+        return g_strdup_printf("%s: %g%s", name, json_number_value(json_object_get(fact, "value")),
+                               json_is_true(json_object_get(fact, "judged")) ? ", graded by another model" : "");
+    if (strcmp(claim, "subject") == 0 || strcmp(claim, "output") == 0)
+        return g_strdup_printf("%s: %s was evaluated, %s is here", text_or(fact, "target", "?"),
+                               text_or(fact, "digest", "?"), text_or(fact, "shipped", "nothing"));
+    if (strcmp(claim, "fault") == 0)
+        return g_strdup(text_or(fact, "fault", "?"));
+    return g_strdup_printf("%s: %s", text_or(fact, "format", "?"), name);
+}
+
 /* One line about a fact of any domain; the domain is the prefix of its id. */
 static char *message_of(const char *id, const json_t *fact)
 {
+    if (g_str_has_prefix(id, "doc:") && json_array_size(json_object_get(fact, "faults")) > 0)
+        return g_strdup(json_string_value(json_array_get(json_object_get(fact, "faults"), 0)));
     if (g_str_has_prefix(id, "ep:"))
         return endpoint_message(fact);
     if (g_str_has_prefix(id, "set:"))
@@ -109,6 +147,11 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "fingerprint", "?"));
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
+    if (g_str_has_prefix(id, "emb:"))
+        return g_strdup_printf("%s (%s, as of %s)", text_or(fact, "title", "?"), text_or(fact, "list", "?"),
+                               text_or(fact, "as_of", "?"));
+    if (g_str_has_prefix(id, "evl:"))
+        return evaluation_message(fact);
     return g_strdup(id);
 }
 

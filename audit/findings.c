@@ -241,6 +241,8 @@ static json_t *document_of(Audit *audit)
     json_object_set(document, "scope", json_object_get(request->facts, "scope"));
     json_object_set_new(document, "inventory", okse_findings_inventory(request->facts, audit->results));
     json_object_set_new(document, "conflicts", json_array());
+    if (request->waivers != NULL)
+        json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));
     okse_findings_summarize(document, request->law, audit->target, request->at);
     return document;
 }
@@ -280,6 +282,8 @@ json_t *okse_findings(const OkseAuditRequest *request, GError **error)
     if (evaluate(&audit, error)) {
         for (guint i = 0; i < request->law->jurisdictions->len; i++)
             walk(&audit, g_ptr_array_index(request->law->jurisdictions, i));
+        if (request->waivers != NULL)
+            okse_waivers_apply(request->waivers, findings);
         document = document_of(&audit);
     }
     for (guint i = 0; i < tasks->len; i++)

@@ -2,6 +2,7 @@
 
 #include "audit/evaluate.h"
 #include "audit/law.h"
+#include "audit/waiver.h"
 
 /* Everything that an audit's findings are a function of. */
 typedef struct {
@@ -10,6 +11,7 @@ typedef struct {
     gint64 at;           /* the law of this moment: seconds since 1970 */
     const json_t *geo;   /* {"digest","description"} of the address database, or NULL */
     const OkseEvaluateLimits *limits;
+    OkseWaivers *waivers; /* applied to what fails; may be NULL */
 } OkseAuditRequest;
 
 /* Evaluate, and build the okse.findings.v1 document; a new value. Same request, same bytes when written by

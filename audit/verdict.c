@@ -60,6 +60,10 @@ static const char *scope_of(const char *collector)
         /* secrets and programs */
         "secrets",
         "programs",
+        /* evaluation */
+        "evaluations",
+        /* export */
+        "export",
         NULL,
     };
 

@@ -16,6 +16,7 @@ typedef struct {
     char *site;
     char *geo;
     char *at;
+    char *trust, *waivers;
     char **reports;
 } AuditOptions;
 
@@ -30,6 +31,10 @@ static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place", offsetof(AuditOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB)", offsetof(AuditOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "audit under the law of that day (default: now)", offsetof(AuditOptions, at)},
+    {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may approve documents and waive findings (trust.yaml: approvals)",
+     offsetof(AuditOptions, trust)},
+    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "waivers, approved in FILE.sigstore.json (default: those in the bundle)",
+     offsetof(AuditOptions, waivers)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
     {0},
 };
@@ -49,6 +54,8 @@ static bool options_check(const AuditOptions *options, GError **error)
     if (options->evidence != NULL && (options->scope != NULL || options->site != NULL || options->geo != NULL))
         return okse_fail(error, OKSE_ERROR_INVALID,
                          "--scope, --site and --geo belong to the collection (okse collect), not to --evidence");
+    if (options->waivers != NULL && options->trust == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
     for (char **report = options->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
@@ -95,11 +102,13 @@ static json_t *audit(const AuditOptions *options, const OkseAuditSource *source,
     g_auto(GStrv) wanted = wanted_by(options);
     g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)wanted, error);
     g_autoptr(json_t) facts = NULL, geo = NULL;
+    g_autoptr(OkseWaivers) waivers = NULL;
     OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
 
     facts = law == NULL ? NULL : okse_audit_facts(source, &geo, error); /* a wrong country is told before the work */
-    if (facts == NULL)
+    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
         return NULL;
+    request.waivers = waivers;
     request.law = law;
     request.facts = facts;
     request.geo = geo;
@@ -120,10 +129,18 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
-    OkseAuditSource source = {options->root,         options->bundle,    options->evidence,
-                              options->scope,        options->site,      options->geo,
-                              invocation->manifests, (gint64)time(NULL), options->frameworks != NULL};
+    OkseAuditSource source = {.root = options->root,
+                              .bundle = options->bundle,
+                              .evidence = options->evidence,
+                              .scope = options->scope,
+                              .site = options->site,
+                              .geo = options->geo,
+                              .manifests = invocation->manifests,
+                              .now = (gint64)time(NULL),
+                              .waivers = options->waivers,
+                              .payload = options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(json_t) findings = NULL;
     gint64 at;
 
@@ -131,6 +148,9 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
         return 2;
     if (options->bundle != NULL) /* a sealed bundle is the same on any day: it is asked on that of the law */
         source.now = at;
+    if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
+        return 3;
+    source.trust = trust;
     resources = okse_resources_open(invocation->manifests, error);
     findings = resources == NULL ? NULL : audit(options, &source, at, resources, error);
     if (findings == NULL || !show(invocation, findings, resources, error))

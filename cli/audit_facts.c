@@ -3,8 +3,11 @@
 #include "audit/facts_read.h"
 #include "cli/audit_parts.h"
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/limits.h"
 #include "packager/contents.h"
+
+#include <string.h>
 
 static json_t *collect(const OkseAuditSource *source, json_t **geo, GError **error)
 {
@@ -15,6 +18,7 @@ static json_t *collect(const OkseAuditSource *source, json_t **geo, GError **err
                                   .site = source->site,
                                   .geo = source->geo,
                                   .now = source->now,
+                                  .trust = source->trust,
                                   .payload = source->payload};
 
     return resources == NULL ? NULL : okse_collect(&request, resources, geo, error);
@@ -28,7 +32,8 @@ static json_t *collect_bundle(const OkseAuditSource *source, json_t **geo, GErro
     okse_autofd fd = resources == NULL ? -1 : okse_open(source->bundle, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, source->bundle, error);
     g_autoptr(OkseContents) contents = bundle == NULL ? NULL : okse_contents_of_bundle(bundle, error);
-    OkseCollectRequest request = {.contents = contents, .site = source->site, .geo = source->geo, .now = source->now};
+    OkseCollectRequest request = {
+        .contents = contents, .site = source->site, .geo = source->geo, .now = source->now, .trust = source->trust};
 
     return contents == NULL ? NULL : okse_collect(&request, resources, geo, error);
 }
@@ -43,4 +48,52 @@ json_t *okse_audit_facts(const OkseAuditSource *source, json_t **geo, GError **e
         return collect(source, geo, error);
     bytes = okse_read_path(source->evidence, OKSE_LIMIT_EVIDENCE, error);
     return bytes == NULL ? NULL : okse_audit_facts_read(bytes, source->evidence, error);
+}
+
+static bool read_beside(const char *path, GBytes **bytes, GBytes **signature, GError **error)
+{
+    g_autofree char *beside = g_strconcat(path, OKSE_APPROVAL_SUFFIX, NULL);
+
+    *bytes = okse_read_path(path, OKSE_LIMIT_DOCUMENT, error);
+    *signature = *bytes == NULL ? NULL : okse_read_path(beside, OKSE_LIMIT_APPROVAL, error);
+    return *signature != NULL;
+}
+
+/* The bundle keeps what it lends. */
+static bool read_sealed(const char *path, GBytes **bytes, GBytes **signature, GError **error)
+{
+    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    GBytes *found;
+
+    if (bundle == NULL)
+        return false;
+    found = okse_bundle_document(bundle, "waivers.yaml");
+    *bytes = found != NULL ? g_bytes_ref(found) : NULL;
+    found = okse_bundle_document(bundle, "waivers.yaml" OKSE_APPROVAL_SUFFIX);
+    *signature = found != NULL ? g_bytes_ref(found) : NULL;
+    return true;
+}
+
+bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const json_t *facts, gint64 at,
+                        OkseWaivers **waivers, GError **error)
+{
+    const json_t *install = json_object_get(facts, "install");
+    g_autoptr(GBytes) bytes = NULL, signature = NULL;
+    OkseWaiversRequest request = {.origin = source->waivers != NULL ? source->waivers : "waivers.yaml",
+                                  .trust = source->trust,
+                                  .at = at,
+                                  .stack = okse_json_peek_text(install, "name"),
+                                  .country = okse_json_peek_text(install, "country")};
+
+    if (source->waivers != NULL && !read_beside(source->waivers, &bytes, &signature, error))
+        return false;
+    if (source->waivers == NULL && source->bundle != NULL && !read_sealed(source->bundle, &bytes, &signature, error))
+        return false;
+    if (bytes == NULL)
+        return true;
+    request.bytes = bytes;
+    request.signature = signature;
+    *waivers = okse_waivers_read(&request, law, error);
+    return *waivers != NULL;
 }

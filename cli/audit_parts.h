@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/waiver.h"
 #include "core/resource.h"
 
 #include <jansson.h>
@@ -7,19 +8,26 @@
 /* What okse audit joins to the findings (audit/findings.h): where the facts come from, and the short report. */
 
 typedef struct {
-    const char *root;      /* --root DIR, or NULL */
-    const char *bundle;    /* --bundle FILE, or NULL */
-    const char *evidence;  /* --evidence FILE, or NULL; exactly one of the three is given */
-    const char *scope;     /* "install", "host", "both", or NULL for the default */
-    const char *site;      /* --site FILE, or NULL */
-    const char *geo;       /* --geo FILE, or NULL */
-    const char *manifests; /* --manifests DIR, or NULL */
-    gint64 now;            /* seconds since 1970 */
-    bool payload;          /* look into every file of an install, as a framework asks it */
+    const char *root;       /* --root DIR, or NULL */
+    const char *bundle;     /* --bundle FILE, or NULL */
+    const char *evidence;   /* --evidence FILE, or NULL; exactly one of the three is given */
+    const char *scope;      /* "install", "host", "both", or NULL for the default */
+    const char *site;       /* --site FILE, or NULL */
+    const char *geo;        /* --geo FILE, or NULL */
+    const char *manifests;  /* --manifests DIR, or NULL */
+    gint64 now;             /* seconds since 1970 */
+    const OkseTrust *trust; /* of --trust FILE, or NULL */
+    const char *waivers;    /* --waivers FILE, or NULL */
+    bool payload;           /* look into every file of an install, as a framework asks it */
 } OkseAuditSource;
 
 /* The facts to audit; *geo becomes {"digest","description"} of the address database, or stays NULL. Both new. */
 json_t *okse_audit_facts(const OkseAuditSource *source, json_t **geo, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The waivers of the operator (--waivers), else those in the bundle; *waivers stays NULL when there are none. Those
+ * that do not hold are kept, void. facts: what they are for. Errors: those of reading them. */
+bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const json_t *facts, gint64 at,
+                        OkseWaivers **waivers, GError **error);
 
 /* The verdict for people, on stdout; with colours on a terminal. */
 bool okse_audit_print(const json_t *findings, const OkseResources *resources, GError **error);

@@ -16,7 +16,7 @@ typedef struct {
     char *output;
     char *threads;
     char *copy;
-    char *gate, *site, *geo, *at;
+    char *gate, *site, *geo, *at, *trust, *waivers;
     char **reports;
     char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
     gboolean no_model;
@@ -35,6 +35,10 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "address database (MMDB), for the pre-flight", offsetof(BuildOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "pre-flight under the law of that day (default: that of the law's data)",
      offsetof(BuildOptions, at)},
+    {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may approve export papers and waive findings (trust.yaml: approvals)",
+     offsetof(BuildOptions, trust)},
+    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "waivers, approved in FILE.sigstore.json; they go into the bundle",
+     offsetof(BuildOptions, waivers)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report of the pre-flight; may be repeated",
      offsetof(BuildOptions, reports)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
@@ -177,9 +181,13 @@ static bool check_preflight(const BuildOptions *given, OksePreflight *preflight,
         return false;
     if (given->at != NULL && !okse_text_time_parse(given->at, &preflight->at))
         return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", given->at);
-    if (preflight->gate == OKSE_GATE_OFF && (given->geo != NULL || given->at != NULL || given->reports != NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         "--geo, --at and --report belong to the pre-flight, which --gate off leaves out");
+    if (preflight->gate == OKSE_GATE_OFF && (given->geo != NULL || given->at != NULL || given->reports != NULL ||
+                                             given->trust != NULL || given->waivers != NULL))
+        return okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "--geo, --at, --trust, --waivers and --report belong to the pre-flight, which --gate off leaves out");
+    if (given->waivers != NULL && given->trust == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
     for (char **report = given->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
@@ -205,7 +213,8 @@ static int run(const OkseInvocation *invocation, GError **error)
                                        .site = given->site,
                                        .geo = given->geo,
                                        .at = OKSE_TIME_NONE,
-                                       .reports = given->reports};
+                                       .reports = given->reports,
+                                       .waivers = given->waivers};
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .country = given->country,
                                 .site = given->site,
@@ -216,6 +225,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                 .examine = okse_preflight,
                                 .examine_context = &preflight};
     g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(OkseTrust) trust = NULL;
     g_auto(OkseBuildResult) result = {0};
     g_auto(OkseSigningKey) signer = {NULL, NULL};
 
@@ -225,8 +235,11 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (given->key != NULL &&
         !okse_signing_key_open(given->key, given->certificate, given->passphrase_fd, &signer, error))
         return 3;
+    if (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL)
+        return 3;
     resources = okse_resources_open(invocation->manifests, error);
     preflight.resources = resources;
+    preflight.trust = trust;
     if (resources == NULL)
         return 3;
     if (!okse_build(&request, resources, &result, error)) {

@@ -13,6 +13,7 @@ extern const OkseCommand okse_command_weights;
 /* reading */
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
+extern const OkseCommand okse_command_passport;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

@@ -24,6 +24,7 @@ const OkseCommand *const okse_commands[] = {
     /* reading */
     &okse_command_inspect,
     &okse_command_diff,
+    &okse_command_passport,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,

@@ -7,7 +7,9 @@
 #include "audit/law.h"
 #include "audit/report.h"
 #include "cli/options.h"
+#include "core/fd.h"
 #include "core/json.h"
+#include "core/limits.h"
 #include "core/text.h"
 #include "packager/build.h"
 #include "packager/media_types.h"
@@ -58,14 +60,51 @@ static gint64 law_day(const OksePreflight *preflight, const OkseContents *conten
     return MAX(as_of, okse_contents_created(contents));
 }
 
-static json_t *judge(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law, GError **error)
+/* The waivers, which must hold: a vendor who brings some means them. They go into the package whatever they cover. */
+static bool open_waivers(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law,
+                         GPtrArray *documents, OkseWaivers **waivers, GError **error)
+{
+    g_autofree char *beside = g_strconcat(preflight->waivers, OKSE_APPROVAL_SUFFIX, NULL);
+    g_autoptr(GBytes) bytes = okse_read_path(preflight->waivers, OKSE_LIMIT_DOCUMENT, error);
+    g_autoptr(GBytes) signature = bytes == NULL ? NULL : okse_read_path(beside, OKSE_LIMIT_APPROVAL, error);
+    OkseWaiversRequest request = {.origin = preflight->waivers,
+                                  .bytes = bytes,
+                                  .signature = signature,
+                                  .trust = preflight->trust,
+                                  .at = law_day(preflight, contents, law),
+                                  .stack = okse_json_peek_text(okse_contents_stack(contents), "name"),
+                                  .country = preflight->country};
+    const char *reason;
+
+    if (signature == NULL)
+        return false;
+    *waivers = okse_waivers_read(&request, law, error);
+    if (*waivers == NULL)
+        return false;
+    if (!okse_waivers_hold(*waivers, &reason))
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: its approval does not hold: %s", preflight->waivers, reason);
+    g_ptr_array_add(documents, okse_document_new("waivers.yaml", OKSE_TYPE_WAIVERS, g_bytes_ref(bytes)));
+    g_ptr_array_add(documents,
+                    okse_document_new("waivers.yaml" OKSE_APPROVAL_SUFFIX, OKSE_TYPE_APPROVAL, g_bytes_ref(signature)));
+    return true;
+}
+
+static json_t *judge(const OksePreflight *preflight, const OkseContents *contents, const OkseLaw *law,
+                     GPtrArray *documents, GError **error)
 {
     gint64 at = law_day(preflight, contents, law);
-    OkseCollectRequest collect = {.contents = contents, .site = preflight->site, .geo = preflight->geo, .now = at};
-    g_autoptr(json_t) geo = NULL;
-    g_autoptr(json_t) facts = okse_collect(&collect, preflight->resources, &geo, error);
-    OkseAuditRequest audit = {.facts = facts, .law = law, .at = at, .geo = geo, .limits = &okse_evaluate_limits};
+    OkseCollectRequest collect = {
+        .contents = contents, .site = preflight->site, .geo = preflight->geo, .now = at, .trust = preflight->trust};
+    g_autoptr(OkseWaivers) waivers = NULL;
+    g_autoptr(json_t) geo = NULL, facts = NULL;
+    OkseAuditRequest audit = {.law = law, .at = at, .limits = &okse_evaluate_limits};
 
+    if (preflight->waivers != NULL && !open_waivers(preflight, contents, law, documents, &waivers, error))
+        return NULL;
+    facts = okse_collect(&collect, preflight->resources, &geo, error);
+    audit.facts = facts;
+    audit.geo = geo;
+    audit.waivers = waivers;
     return facts == NULL ? NULL : okse_findings(&audit, error);
 }
 
@@ -127,6 +166,16 @@ static void tell_finding(const json_t *finding)
         tell_violation(finding, row);
 }
 
+static void tell_waivers(const json_t *waivers)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(waivers, "rows"), i, row) okse_note(
+        "waiver of %s: %s (by %s until %s)", okse_json_peek_text(row, "control"), okse_json_peek_text(row, "state"),
+        okse_json_peek_text(row, "approver"), okse_json_peek_text(row, "until"));
+}
+
 /* What does not close the gate is told; what does, too, before the error that ends the build. */
 static bool pass(const OksePreflight *preflight, GError **error)
 {
@@ -135,6 +184,7 @@ static bool pass(const OksePreflight *preflight, GError **error)
     size_t i;
 
     json_array_foreach(findings, i, finding) failed += is_closing(finding);
+    tell_waivers(json_object_get(preflight->findings, "waivers"));
     if (failed > 0)
         okse_note("Pre-flight for %s: %u mandatory findings", preflight->country, failed);
     json_array_foreach(findings, i, finding) if (is_closing(finding)) tell_finding(finding);
@@ -217,7 +267,7 @@ bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *docu
         g_propagate_error(error, g_steal_pointer(&cause));
         return false;
     }
-    preflight->findings = judge(preflight, contents, law, error);
+    preflight->findings = judge(preflight, contents, law, documents, error);
     return preflight->findings != NULL && write_reports(preflight, error) &&
            add_documents(preflight, documents, error) && pass(preflight, error) &&
            pass_weights(preflight, critical, error);
@@ -244,9 +294,9 @@ json_t *okse_preflight_json(const OksePreflight *preflight)
                                             json_object_get(finding, "violations"), "evidence",
                                             json_object_get(finding, "evidence")));
     }
-    return json_pack("{s:O,s:O,s:s,s:o}", "verdict", json_object_get(preflight->findings, "verdict"), "at",
+    return json_pack("{s:O,s:O,s:s,s:o,s:O?}", "verdict", json_object_get(preflight->findings, "verdict"), "at",
                      json_object_get(preflight->findings, "audited_at"), "findings", okse_sha256_text(&digest, text),
-                     "failed", failed);
+                     "failed", failed, "waivers", json_object_get(preflight->findings, "waivers"));
 }
 
 void okse_preflight_clear(OksePreflight *preflight)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/waiver.h"
 #include "core/resource.h"
 #include "packager/contents.h"
 #include "packager/statement.h"
@@ -21,7 +22,9 @@ typedef struct {
     const char *site, *geo;
     gint64 at; /* OKSE_TIME_NONE: the later of the bundle's time and the day of the law's data, so that it follows from
                   inputs */
-    char **reports; /* FORMAT=FILE, or NULL */
+    char **reports;         /* FORMAT=FILE, or NULL */
+    const OkseTrust *trust; /* who may approve documents and waive findings, or NULL */
+    const char *waivers;    /* file with waivers, its approval beside it; or NULL */
     const OkseResources *resources;
     json_t *weights;  /* made by okse_preflight(): [{"component","critical","findings","summary"}] */
     json_t *findings; /* made by okse_preflight(); NULL when there was no law to judge by */
@@ -30,8 +33,8 @@ typedef struct {
 /* "block", "warn" or "off". Errors: INVALID. */
 bool okse_gate_read(const char *text, OkseGate *gate, GError **error);
 
-/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file, and weights.json when
- * dangerous weights are packed all the same. Errors: REFUSED (the
+/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file, waivers and their
+ * approval, and weights.json when dangerous weights are packed all the same. Errors: REFUSED (the
  * gate is closed); those of collecting, of the law and of reports. */
 bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 

@@ -4,7 +4,9 @@
 #include "cli/edge.h"
 #include "cli/signing_key.h"
 #include "core/fd.h"
+#include "core/limits.h"
 #include "core/text.h"
+#include "packager/approval.h"
 #include "packager/oms.h"
 #include "packager/timestamp.h"
 
@@ -14,7 +16,7 @@ typedef struct {
     char *rollback_from, *reason;
     char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
         *output;
-    char *model_key, *model_certificate;
+    char *model_key, *model_certificate, *document;
     gboolean check, no_model;
 } SignOptions;
 
@@ -47,7 +49,9 @@ static const OkseOption sign_options[] = {
     {OKSE_OPTION_FLAG, "no-oms", 0, NULL, "leave weights without a model signature", offsetof(SignOptions, no_model)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "sign a model (OpenSSF Model Signing), no bundle",
      offsetof(SignOptions, model)},
-    {OKSE_OPTION_PATH, "output", 'o', "FILE", "with --oms: the signature (DIR/model.sig)",
+    {OKSE_OPTION_PATH, "document", 0, "FILE", "approve a document as --role (waiver, export-control, …), no bundle",
+     offsetof(SignOptions, document)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "the signature (--oms: DIR/model.sig; --document: FILE.sigstore.json)",
      offsetof(SignOptions, output)},
     {0},
 };
@@ -208,6 +212,45 @@ static int model_run(const OkseInvocation *invocation, GError **error)
     return okse_print_json(document, error) ? 0 : 2;
 }
 
+static bool document_sign(const SignOptions *options, const char *output, GError **error)
+{
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_autoptr(GBytes) document = okse_read_path(options->document, OKSE_LIMIT_DOCUMENT, error), signature = NULL;
+    g_autofree char *name = g_path_get_basename(options->document);
+    OkseApproving approving = {.role = options->role};
+
+    if (document == NULL || !okse_edge_signing_time(&approving.signed_at, error) ||
+        !date_read("expires", options->expires, &approving.expires, error) ||
+        !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
+        return false;
+    approving.key = signer.key;
+    approving.chain = signer.chain;
+    signature = okse_approval_sign(document, name, &approving, error);
+    return signature != NULL && okse_write_path(output, signature, error);
+}
+
+static int document_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_autofree char *beside = options->output != NULL ? g_strdup(options->output)
+                                                      : g_strconcat(options->document, OKSE_APPROVAL_SUFFIX, NULL);
+    g_autoptr(json_t) result = NULL;
+
+    if (invocation->count > 0 || options->key == NULL || options->role == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign --document FILE needs --key URI and --role ROLE, and no bundle");
+        return 2;
+    }
+    if (!document_sign(options, beside, error))
+        return 2;
+    if (!invocation->json) {
+        okse_print("approved %s as %s: %s\n", options->document, options->role, beside);
+        return 0;
+    }
+    result = json_pack("{s:s, s:s, s:s, s:s}", "schema", "okse.signed.v1", "document", options->document, "role",
+                       options->role, "signature", beside);
+    return okse_print_json(result, error) ? 0 : 2;
+}
+
 static int sign_run(const OkseInvocation *invocation, GError **error)
 {
     const SignOptions *options = invocation->options;
@@ -217,8 +260,10 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
 
     if (options->model != NULL)
         return model_run(invocation, error);
+    if (options->document != NULL)
+        return document_run(invocation, error);
     if (path == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, or --oms DIR");
+        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, --oms DIR or --document FILE");
         return 2;
     }
     if ((options->key == NULL) == (options->response == NULL)) {

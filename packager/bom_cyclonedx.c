@@ -4,6 +4,7 @@
 
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/evaluations.h"
 
 #include <string.h>
 
@@ -72,17 +73,90 @@ static json_t *children(const OkseManifestPlan *manifest, bool with_files)
     return list;
 }
 
-/* Only what the model's own config says. */
-static json_t *model_card(const OkseManifestPlan *manifest)
+#define METRICS_LIMIT 1000u /* of one component */
+
+static void add_number(json_t *object, const char *key, const json_t *value)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+    if (json_is_number(value))
+        json_object_set_new(object, key,
+                            json_string(g_ascii_formatd(text, sizeof text, "%.12g", json_number_value(value))));
+}
+
+/* "MMLU-Pro@3d4a… (percent)" */
+static char *slice_of(const json_t *score)
+{
+    const char *revision = okse_json_peek_text(score, "revision"), *unit = okse_json_peek_text(score, "unit");
+
+    return g_strconcat(okse_json_peek_text(score, "dataset"), revision != NULL ? "@" : "",
+                       revision != NULL ? revision : "", unit != NULL ? " (" : "", unit != NULL ? unit : "",
+                       unit != NULL ? ")" : "", NULL);
+}
+
+static json_t *score_metric(const json_t *score)
+{
+    const char *metric = okse_json_peek_text(score, "metric");
+    g_autofree char *slice = slice_of(score);
+    json_t *row = json_pack("{s:s,s:s}", "type", metric != NULL ? metric : "score", "slice", slice);
+    json_t *interval = json_object();
+
+    add_number(row, "value", json_object_get(score, "value"));
+    add_number(interval, "lowerBound", json_object_get(score, "low"));
+    add_number(interval, "upperBound", json_object_get(score, "high"));
+    if (json_object_size(interval) > 0)
+        json_object_set(row, "confidenceInterval", interval);
+    json_decref(interval);
+    return row;
+}
+
+static json_t *index_metric(const json_t *claim)
+{
+    const char *version = okse_json_peek_text(claim, "version");
+    json_t *row = json_object();
+
+    json_object_set_new(row, "type",
+                        version == NULL ? json_incref(json_object_get(claim, "name"))
+                                        : json_sprintf("%s v%s", okse_json_peek_text(claim, "name"), version));
+    add_number(row, "value", json_object_get(claim, "value"));
+    return row;
+}
+
+/* What is said of this component, by whoever says it. */
+static json_t *metrics_of(const OksePlan *plan, const char *component)
+{
+    const json_t *records = json_object_get(plan->evaluations, "records");
+    json_t *metrics = json_array(), *row;
+    size_t k;
+
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *record = json_array_get(records, i);
+
+        if (!okse_evaluation_is_about(record, component))
+            continue;
+        json_array_foreach(json_object_get(record, "scores"), k, row) if (json_array_size(metrics) < METRICS_LIMIT)
+            json_array_append_new(metrics, score_metric(row));
+        json_array_foreach(json_object_get(record, "indices"), k, row)
+            json_array_append_new(metrics, index_metric(row));
+    }
+    return metrics;
+}
+
+/* Only what the model's own config says, and what evaluations say of it. */
+static json_t *model_card(const OksePlan *plan, const OkseManifestPlan *manifest)
 {
     const json_t *model = manifest->inventory == NULL ? NULL : manifest->inventory->model;
-    json_t *parameters = json_object();
+    json_t *parameters = json_object(), *metrics = metrics_of(plan, manifest->component->name);
+    json_t *card = json_pack("{s:o}", "modelParameters", parameters);
 
     if (json_object_get(model, "model_type") != NULL)
         json_object_set(parameters, "architectureFamily", json_object_get(model, "model_type"));
     if (json_object_get(model, "architecture") != NULL)
         json_object_set(parameters, "modelArchitecture", json_object_get(model, "architecture"));
-    return json_pack("{s:o}", "modelParameters", parameters);
+    if (json_array_size(metrics) > 0)
+        json_object_set_new(card, "quantitativeAnalysis", json_pack("{s:O}", "performanceMetrics", metrics));
+    json_decref(metrics);
+    return card;
 }
 
 static void add_origin(json_t *component, json_t *properties, const OkseManifestPlan *manifest)
@@ -122,7 +196,7 @@ static json_t *component_json(const OksePlan *plan, const OkseManifestPlan *mani
     if (component->spdx != NULL)
         json_object_set_new(json, "licenses", json_pack("[{s:s}]", "expression", component->spdx));
     if (strcmp(component->kind, "weights") == 0)
-        json_object_set_new(json, "modelCard", model_card(manifest));
+        json_object_set_new(json, "modelCard", model_card(plan, manifest));
     if (json_array_size(parts) > 0)
         json_object_set(json, "components", parts);
     json_decref(parts);

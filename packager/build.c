@@ -12,6 +12,7 @@
 #include "packager/bundle_writer.h"
 #include "packager/documents.h"
 #include "packager/equal.h"
+#include "packager/evaluations.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
 #include "packager/site.h"
@@ -148,6 +149,15 @@ static gint64 newest_time(const OksePlan *plan)
     return newest;
 }
 
+/* How the models scored is in the bills, too, whoever examines. */
+static bool read_evaluations(OksePlan *plan, const OkseResources *resources, GError **error)
+{
+    g_autoptr(OkseContents) contents = okse_contents_of_plan(plan);
+
+    plan->evaluations = okse_evaluations_of(resources, contents, NULL, error);
+    return plan->evaluations != NULL;
+}
+
 static bool examine(const OkseBuildRequest *request, OksePlan *plan, GError **error)
 {
     g_autoptr(OkseContents) contents = request->examine == NULL ? NULL : okse_contents_of_plan(plan);
@@ -196,7 +206,7 @@ static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *sta
         return NULL;
     plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     okse_documents_add(plan);
-    if (!examine(request, plan, error))
+    if (!read_evaluations(plan, resources, error) || !examine(request, plan, error))
         return NULL;
     okse_plan_documents(plan);
     if (!okse_layout_join_equal(plan, error) || !okse_equal_trees(plan, error) || !okse_manifest_render(plan, error))

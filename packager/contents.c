@@ -69,6 +69,7 @@ OkseContents *okse_contents_of_plan(const OksePlan *plan)
     OkseContents *contents = contents_new(okse_manifest_stack_config(plan));
 
     contents->created = plan->epoch;
+    contents->evaluations = plan->evaluations;
     for (guint i = 1; i < plan->manifests->len; i++) { /* the first is the stack manifest */
         ContentsPart part = plan_part(g_ptr_array_index(plan->manifests, i));
 
@@ -181,6 +182,11 @@ const char *okse_contents_name(const OkseContents *contents, unsigned component)
 const json_t *okse_contents_weights(const OkseContents *contents, unsigned component)
 {
     return contents_part(contents, component)->weights;
+}
+
+const json_t *okse_contents_evaluations(const OkseContents *contents)
+{
+    return contents->evaluations;
 }
 
 const char *okse_contents_kind(const OkseContents *contents, unsigned component)

@@ -60,3 +60,18 @@ bool okse_contents_look(const OkseContents *contents, unsigned component, OkseLo
 bool okse_contents_is_image(const OkseContents *contents, unsigned component);
 /* path → uint64_t * of the files that okse_contents_look() gives. */
 GHashTable *okse_contents_sizes(const OkseContents *contents, unsigned component) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The SHA-256 of one file, or of an image's manifest: `wanted`, if any of its platforms has it. A file of a stack is
+ * read for it, whatever its size. */
+typedef struct {
+    const char *component;
+    const char *path; /* NULL: the image */
+    OkseSha256 wanted;
+    OkseSha256 digest; /* becomes what is there, with found */
+    bool found;
+} OkseContentsFile;
+/* Errors: INVALID (changed since it was listed), SYSTEM. */
+bool okse_contents_digest(const OkseContents *contents, OkseContentsFile *file, GError **error);
+
+/* okse_evaluations_of() a plan, made once when it was planned; NULL for other contents. Borrowed. */
+const json_t *okse_contents_evaluations(const OkseContents *contents);

@@ -23,6 +23,7 @@ struct OkseContents {
     OkseRecords *records;     /* of an install; NULL otherwise */
     int generation_fd;        /* of an install; -1 otherwise */
     json_t *stack;
+    const json_t *evaluations; /* of a plan; NULL otherwise */
     gint64 created;
     GArray *parts; /* ContentsPart */
 };

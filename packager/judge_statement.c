@@ -68,6 +68,9 @@ static const OkseRole *role_at(const OkseTrust *trust, guint index)
     if (index < trust->roles->len)
         return g_ptr_array_index(trust->roles, index);
     index -= trust->roles->len;
+    if (index < trust->approvals->len)
+        return g_ptr_array_index(trust->approvals, index);
+    index -= trust->approvals->len;
     for (guint i = 0; i < G_N_ELEMENTS(special); i++)
         if (special[i] != NULL && index-- == 0)
             return special[i];
@@ -226,6 +229,15 @@ static bool provenance_check(Case *one, const OkseStatement *statement)
     return okse_provenance_check(statement, "provenance", &cause) || settle(one, "ignored", "%s", cause->message);
 }
 
+static bool approval_check(Case *one, const OkseStatement *statement)
+{
+    g_autoptr(GError) cause = NULL;
+
+    one->judged->says = OKSE_SAYS_APPROVAL;
+    return okse_approval_read(statement, "approval", &one->judged->release, &cause) ||
+           settle(one, "rejected", "%s", cause->message);
+}
+
 static bool content_check(Case *one)
 {
     OkseRelease *release = &one->judged->release;
@@ -239,9 +251,13 @@ static bool content_check(Case *one)
     if (!okse_sha256_equal(&statement.subject, facts->identity)) {
         char hex[OKSE_SHA256_HEX];
 
-        return settle(one, "rejected", "the statement is about another bundle (identity %s)",
+        return settle(one, "rejected",
+                      facts->document ? "the statement is about another document (sha256:%s)"
+                                      : "the statement is about another bundle (identity %s)",
                       okse_sha256_hex(&statement.subject, hex));
     }
+    if (facts->document)
+        return approval_check(one, &statement);
     if (strcmp(statement.predicate_type, OKSE_PREDICATE_PROVENANCE) == 0)
         return provenance_check(one, &statement);
     if (okse_statement_overrides(&statement))
@@ -274,8 +290,8 @@ static bool time_check(Case *one)
     g_autofree char *clock = okse_text_time(now);
     gint64 limit;
 
-    if (one->judged->says == OKSE_SAYS_PROVENANCE)
-        return true; /* it says when, but nothing that could be over */
+    if (one->judged->says == OKSE_SAYS_PROVENANCE || one->judged->says == OKSE_SAYS_APPROVAL)
+        return true; /* the one says when, but nothing that could be over; of the other approval.c judges the end */
     if (release->signed_at > now || release->not_before > now)
         return settle(
             one, "rejected",
@@ -411,13 +427,13 @@ const OkseSigner *okse_judge_signer(const OkseRole *role, const OkseJudged *judg
     return NULL;
 }
 
-/* One whom the policy lists for some role may vouch for weights. */
+/* One whom the policy lists for some role may vouch for weights; who only approves documents may not. */
 static bool is_listed(const Case *one)
 {
     const OkseRole *role;
 
     for (guint i = 0; (role = role_at(one->trust, i)) != NULL; i++)
-        if (okse_judge_signer(role, one->judged) != NULL)
+        if (okse_trust_approvers(one->trust, role->name) != role && okse_judge_signer(role, one->judged) != NULL)
             return true;
     return false;
 }

@@ -10,6 +10,7 @@ typedef enum {
     OKSE_SAYS_OVERRIDE,   /* an order to accept a lower sequence */
     OKSE_SAYS_PROVENANCE, /* what it was built from */
     OKSE_SAYS_MODEL,      /* which files some weights are */
+    OKSE_SAYS_APPROVAL,   /* that somebody answers for a document */
 } OkseSays;
 
 /* One statement, looked at by itself: who signed what, and does it hold? Counting towards roles is trust_judge.c. */

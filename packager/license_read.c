@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/yaml.h"
+#include "packager/front_matter.h"
 
 #include <string.h>
 
@@ -89,29 +90,11 @@ static void read_card(json_t *result, const OkseNode *root)
         set_name(result, text_of(model), line_of(model));
 }
 
-/* The block between the first line and the next one of three dashes; NULL when there is none. */
-static GBytes *front_matter(GBytes *bytes, bool *open)
-{
-    g_autofree char *text = okse_text_of_bytes(bytes);
-    const char *start = g_str_has_prefix(text, "\xEF\xBB\xBF") ? text + 3 : text, *at;
-    size_t fence = strcspn(start, "\n");
-
-    *open = false;
-    if (strncmp(start, "---", 3) != 0 || start[3 + strspn(start + 3, " \t\r")] != '\n')
-        return NULL;
-    start += fence + 1;
-    for (at = start; *at != '\0'; at += strcspn(at, "\n"), at += *at == '\n')
-        if (strncmp(at, "---", 3) == 0 && strchr("\n\r \t", at[3]) != NULL)
-            return g_bytes_new(start, (gsize)(at - start));
-    *open = true;
-    return NULL;
-}
-
 static json_t *read_front_matter(GBytes *bytes)
 {
     json_t *result = said_new();
     bool open;
-    g_autoptr(GBytes) block = front_matter(bytes, &open);
+    g_autoptr(GBytes) block = okse_front_matter(bytes, &open);
     g_autoptr(GError) cause = NULL;
     g_autoptr(OkseYaml) yaml = block == NULL ? NULL : okse_yaml_read_foreign(block, "front matter", &cause);
 
@@ -143,23 +126,19 @@ static char *lower_name(const char *path)
     return g_ascii_strdown(base, -1);
 }
 
-static bool is_readme(const char *name)
-{
-    return strcmp(name, "readme.md") == 0 || strcmp(name, "model_card.md") == 0 || strcmp(name, "modelcard.md") == 0;
-}
-
 bool okse_license_is_card(const char *path)
 {
     g_autofree char *name = lower_name(path);
 
-    return is_readme(name) || strcmp(name, "config.json") == 0 || strcmp(name, "adapter_config.json") == 0;
+    return okse_front_matter_is_card(path) || strcmp(name, "config.json") == 0 ||
+           strcmp(name, "adapter_config.json") == 0;
 }
 
 json_t *okse_license_said(const char *path, GBytes *bytes)
 {
     g_autofree char *name = lower_name(path);
 
-    if (is_readme(name))
+    if (okse_front_matter_is_card(path))
         return read_front_matter(bytes);
     if (strcmp(name, "config.json") == 0)
         return read_config(bytes, "_name_or_path");

@@ -84,6 +84,7 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->sources);
     g_ptr_array_unref(plan->documents);
     g_ptr_array_unref(plan->inventories);
+    json_decref(plan->evaluations);
     json_decref(plan->license_names);
     json_decref(plan->filetypes);
     okse_weights_rules_free(plan->weights_rules);

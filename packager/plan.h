@@ -64,6 +64,7 @@ struct OksePlan {
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
     GPtrArray *documents;               /* OkseDocument, owned */
     GPtrArray *inventories;             /* OkseInventory, owned, for each source; NULL for images */
+    json_t *evaluations;                /* okse_evaluations_of(); NULL until somebody asked */
     json_t *license_names;              /* manifests/license-files.yaml */
     OkseWeightsRules *weights_rules;
     json_t *filetypes;   /* manifests/modelpack-filetypes.yaml */

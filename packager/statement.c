@@ -207,17 +207,60 @@ static json_t *release_object(const OkseRelease *release)
     return object;
 }
 
+static GBytes *about_write(const char *name, const OkseSha256 *subject, const char *type, json_t *predicate)
+{
+    char hex[OKSE_SHA256_HEX];
+    g_autoptr(json_t) value =
+        json_pack("{s:s, s:[{s:s, s:{s:s}}], s:s, s:o}", "_type", OKSE_STATEMENT_TYPE, "subject", "name", name,
+                  "digest", "sha256", okse_sha256_hex(subject, hex), "predicateType", type, "predicate", predicate);
+
+    g_assert(value != NULL);
+    return okse_json_write(value);
+}
+
 static GBytes *statement_write(const OkseRelease *release, const OkseSha256 *identity, const char *type,
                                json_t *predicate)
 {
     g_autofree char *name = g_strdup_printf("%s@%s", release->name, release->version);
-    char hex[OKSE_SHA256_HEX];
-    g_autoptr(json_t) value =
-        json_pack("{s:s, s:[{s:s, s:{s:s}}], s:s, s:o}", "_type", OKSE_STATEMENT_TYPE, "subject", "name", name,
-                  "digest", "sha256", okse_sha256_hex(identity, hex), "predicateType", type, "predicate", predicate);
 
-    g_assert(value != NULL);
-    return okse_json_write(value);
+    return about_write(name, identity, type, predicate);
+}
+
+bool okse_approval_read(const OkseStatement *statement, const char *origin, OkseRelease *release, GError **error)
+{
+    static const char *const known[] = {"role", "signedAt", "expires", NULL};
+    const json_t *object = statement->predicate;
+    g_auto(OkseRelease) made = {.expires = OKSE_TIME_NONE};
+    const char *key;
+    json_t *value;
+
+    if (strcmp(statement->predicate_type, OKSE_PREDICATE_APPROVAL) != 0)
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the statement is no approval of a document", origin);
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        g_autofree char *shown = okse_text_show(key, -1, false);
+
+        if (!g_strv_contains(known, key))
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: unknown key '%s' in the approval", origin, shown);
+    }
+    if (!text_take(object, "role", &made.role, origin, error) ||
+        !time_take(object, "signedAt", &made.signed_at, origin, error) ||
+        (json_object_get(object, "expires") != NULL && !time_take(object, "expires", &made.expires, origin, error)))
+        return false;
+    made.not_before = made.signed_at;
+    *release = made;
+    made = (OkseRelease){0};
+    return true;
+}
+
+GBytes *okse_approval_write(const OkseRelease *release, const char *subject_name, const OkseSha256 *document)
+{
+    json_t *predicate = json_pack("{s:s}", "role", release->role);
+
+    time_set(predicate, "signedAt", release->signed_at);
+    if (release->expires != OKSE_TIME_NONE)
+        time_set(predicate, "expires", release->expires);
+    return about_write(subject_name, document, OKSE_PREDICATE_APPROVAL, predicate);
 }
 
 GBytes *okse_release_write(const OkseRelease *release, const OkseSha256 *identity)

@@ -7,6 +7,7 @@
 #define OKSE_STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 #define OKSE_PREDICATE_RELEASE "urn:okse:release:v1"
 #define OKSE_PREDICATE_OVERRIDE "urn:okse:override:v1"
+#define OKSE_PREDICATE_APPROVAL "urn:okse:approval:v1"
 #define OKSE_PREDICATE_VSA "https://slsa.dev/verification_summary/v1"
 #define OKSE_TIME_NONE G_MININT64
 
@@ -47,6 +48,12 @@ bool okse_statement_overrides(const OkseStatement *statement);
 bool okse_release_read(const OkseStatement *statement, const char *origin, OkseRelease *release, GError **error);
 void okse_release_clear(OkseRelease *release);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseRelease, okse_release_clear)
+
+/* What a holder of a role says about one document: that he answers for it. Of a release only role, signed_at,
+ * not_before and expires are used. subject_name: the document's. */
+bool okse_approval_read(const OkseStatement *statement, const char *origin, OkseRelease *release, GError **error);
+GBytes *okse_approval_write(const OkseRelease *release, const char *subject_name,
+                            const OkseSha256 *document) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The canonical payload of a release statement about `identity`, or with rollback_from of an override. */
 GBytes *okse_release_write(const OkseRelease *release, const OkseSha256 *identity) G_GNUC_WARN_UNUSED_RESULT;

@@ -70,6 +70,7 @@ static OkseTrust *trust_new(GBytes *yaml, const char *origin)
     trust->timestamp_roots = okse_certificates_new();
     trust->crls = g_ptr_array_new_with_free_func(crl_free);
     trust->roles = g_ptr_array_new_with_free_func(role_free);
+    trust->approvals = g_ptr_array_new_with_free_func(role_free);
     trust->minimum_sequence = g_array_new(FALSE, TRUE, sizeof(OkseMinimum));
     g_array_set_clear_func(trust->minimum_sequence, minimum_clear);
     return trust;
@@ -86,12 +87,24 @@ void okse_trust_free(OkseTrust *trust)
     g_ptr_array_unref(trust->crls);
     g_strfreev(trust->algorithms);
     g_ptr_array_unref(trust->roles);
+    g_ptr_array_unref(trust->approvals);
     g_array_unref(trust->minimum_sequence);
     if (trust->override != NULL)
         role_free(trust->override);
     if (trust->provenance != NULL)
         role_free(trust->provenance);
     g_free(trust);
+}
+
+const OkseRole *okse_trust_approvers(const OkseTrust *trust, const char *role)
+{
+    for (guint i = 0; i < trust->approvals->len; i++) {
+        const OkseRole *found = g_ptr_array_index(trust->approvals, i);
+
+        if (strcmp(found->name, role) == 0)
+            return found;
+    }
+    return NULL;
 }
 
 bool okse_trust_allows(const OkseTrust *trust, const char *algorithm)
@@ -351,6 +364,23 @@ static void special_take(Reader *reader, OkseMap *map, const char *key, OkseRole
         *role = role_take(reader, key, node, okse_node_place(node));
 }
 
+/* One signature lies beside a document, so one signer must do. */
+static void approvals_take(Reader *reader, OkseMap *map)
+{
+    const OkseNode *approvals = NULL;
+
+    if (!okse_map_take_map(map, "approvals", OKSE_OPTIONAL, &approvals))
+        return;
+    for (unsigned i = 0; i < okse_node_count(approvals); i++) {
+        OksePlace at = okse_node_key_place(approvals, i);
+        OkseRole *role = role_take(reader, okse_node_key(approvals, i), okse_node_item(approvals, i), at);
+
+        if (role->threshold != 1)
+            okse_issue(reader->issues, &at, "a document has one signature: 'threshold' of an approval must be 1");
+        g_ptr_array_add(reader->trust->approvals, role);
+    }
+}
+
 static void roles_take(Reader *reader, OkseMap *map)
 {
     const OkseNode *roles = NULL;
@@ -402,6 +432,7 @@ static void document_take(Reader *reader, const OkseNode *root)
     roles_take(reader, map);
     special_take(reader, map, "override", &reader->trust->override);
     special_take(reader, map, "provenance", &reader->trust->provenance);
+    approvals_take(reader, map);
     minimums_take(reader, map);
     duration_take(reader, map, "maximum_age", &reader->trust->maximum_age);
     okse_map_take_flag(map, "shared_signers", OKSE_OPTIONAL, &reader->trust->shared_signers);

@@ -36,6 +36,7 @@ typedef struct {
     GPtrArray *roles;         /* OkseRole, in the order of the file, at least one */
     OkseRole *override;       /* who may order that a lower sequence is accepted; NULL: nobody */
     OkseRole *provenance;     /* who must say what it was built from; NULL: not asked */
+    GPtrArray *approvals;     /* OkseRole: who may answer for which documents, by the name of the role; may be empty */
     GArray *minimum_sequence; /* OkseMinimum */
     gint64 maximum_age;       /* seconds; 0: none */
     bool shared_signers;      /* one key may count for two roles, with a signature for each */
@@ -52,6 +53,9 @@ OkseTrust *okse_trust_read(GBytes *yaml, const char *origin, OkseTrustOpen open,
 OkseTrust *okse_trust_open(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_trust_free(OkseTrust *trust);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseTrust, okse_trust_free)
+
+/* Who may approve documents as `role`, or NULL: nobody. Borrowed. */
+const OkseRole *okse_trust_approvers(const OkseTrust *trust, const char *role);
 
 bool okse_trust_allows(const OkseTrust *trust, const char *algorithm);
 

@@ -12,6 +12,7 @@ typedef struct {
     /* For each statement what weights it is about (const struct OkseOmsModelFacts *), or NULL: the bundle. NULL: all
      * are about the bundle. */
     const GPtrArray *models;
+    bool document; /* no bundle: `identity` is the digest of a document, and only its approval is looked for */
 } OkseBundleFacts;
 
 typedef struct {

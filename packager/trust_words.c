@@ -47,6 +47,13 @@ static void roles_describe(GString *text, const OkseTrust *trust)
         for (guint i = 0; i < trust->provenance->signers->len; i++)
             signer_describe(text, g_ptr_array_index(trust->provenance->signers, i));
     }
+    for (guint i = 0; i < trust->approvals->len; i++) {
+        const OkseRole *role = g_ptr_array_index(trust->approvals, i);
+
+        g_string_append_printf(text, "Documents are approved as %s by one of\n", role->name);
+        for (guint j = 0; j < role->signers->len; j++)
+            signer_describe(text, g_ptr_array_index(role->signers, j));
+    }
     if (trust->override != NULL) {
         g_string_append_printf(text, "A lower sequence than before is accepted when ordered by at least %u of\n",
                                trust->override->threshold);
@@ -126,6 +133,11 @@ static const char template_tail[] =
     "# provenance: {threshold: 1, signers: [{key: keys/builder.pub}]}\n"
     "# Who may order that a lower sequence than before is accepted (okse sign --rollback-from); default: nobody.\n"
     "# override: {threshold: 1, signers: [{key: keys/operator.pub}]}\n"
+    "# Who may answer for documents in the package: waivers of findings, decisions on export control; default: "
+    "nobody.\n"
+    "# approvals:\n"
+    "#   waiver: {signers: [{key: keys/approver.pub}]}\n"
+    "#   export-control: {signers: [{key: keys/trade.pub}]}\n"
     "\n"
     "# Nothing older than these, whatever its signatures.\n"
     "# minimum_sequence: {civic-search: 12}\n"

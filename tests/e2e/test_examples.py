@@ -15,6 +15,18 @@ TEMPLATED = sorted(path.parent.name for path in EXAMPLES.glob("*/stack.yaml") if
 APACHE = pathlib.Path("/usr/share/common-licenses/Apache-2.0")
 
 
+EXAONE_TERMS = "EXAONE AI Model License Agreement 1.2 - NC\n\nThe text stands in for the owner's, which is not ours to copy.\n"
+IN_ONE_FILE = ("exaone-small", "call-assistant")  # GGUF, for a host or a telephone without accelerators
+
+
+def model_file(directory):
+    directory.mkdir(parents=True)
+    pairs = [("general.architecture", 8, weights_files.gguf_string("exaone4")), ("general.license", 8, weights_files.gguf_string("other")),
+             ("general.license.name", 8, weights_files.gguf_string("exaone"))]
+    (directory / "EXAONE-4.0-1.2B-Q4_K_M.gguf").write_bytes(weights_files.gguf(pairs, [("w", [8], 0, 0, 32)]))
+    (directory / "LICENSE").write_text(EXAONE_TERMS)
+
+
 def model(directory, restricted):
     """Two shards with their index, configuration and tokenizer, as a hub revision has them."""
     directory.mkdir(parents=True)
@@ -26,7 +38,7 @@ def model(directory, restricted):
                                                        "model_type": "exaone4" if restricted else "detector", "num_hidden_layers": 2, "vocab_size": 3}))
     (directory / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}))
     if restricted:
-        (directory / "LICENSE").write_text("EXAONE AI Model License Agreement 1.2 - NC\n\nThe text stands in for the owner's, which is not ours to copy.\n")
+        (directory / "LICENSE").write_text(EXAONE_TERMS)
     else:
         shutil.copy(APACHE, directory / "LICENSE")
 
@@ -36,7 +48,8 @@ def place(okse, directory, name, iso):
     stack = yaml.safe_load((directory / "stack.yaml").read_text())
     for component in stack["components"]:
         if component["kind"] == "weights":
-            model(directory / "model", "EXAONE" in component["license"]["spdx"])
+            where = directory / component["source"]["path"]
+            model_file(where) if name in IN_ONE_FILE else model(where, "EXAONE" in component["license"]["spdx"])
         if "oci" in component["source"]:
             stacks.image(directory / component["source"]["oci"], tag="1.0", name=component["name"])
     site = directory / "site.yaml"
@@ -58,12 +71,14 @@ def text_of(okse, bundle, wanted):
 
 
 def test_there_are_examples():
-    assert {"exaone-gpu", "exaone-npu", "vision-inspection"} <= set(TEMPLATED)
+    assert set(FILES) == set(TEMPLATED)
 
 
 # days of access logs: Viet Nam (Decree 53/2022), Korea (safeguards standard, sensitive data), Saudi Arabia (ECC)
 LOGS = {"VN": ("365", "Asia/Ho_Chi_Minh"), "KR": ("730", "Asia/Seoul"), "SA": ("730", "Asia/Riyadh")}
-FILES = {"exaone-gpu": "gateway.yaml", "exaone-npu": "gateway-retention.container", "vision-inspection": "compose.yaml"}
+TARGETS = {"kubernetes": "gateway.yaml", "quadlet": "gateway-retention.container", "compose": "compose.yaml"}
+FILES = {"exaone-gpu": "kubernetes", "exaone-small": "compose", "exaone-npu": "quadlet", "exaone-friendli": "kubernetes", "vision-inspection": "compose",
+         "enterprise-assistant": "kubernetes", "document-automation": "quadlet", "agent-search": "kubernetes", "call-assistant": "compose"}
 
 
 @pytest.mark.parametrize("iso", LOGS)
@@ -72,9 +87,9 @@ def test_it_builds_and_passes_its_own_gates(okse, tmp_path, name, iso):
     place(okse, tmp_path / name, name, iso)
     told = build(okse, tmp_path / name, iso, "--gate", "block").json
     assert told["written"] and told["preflight"]["failed"] == []
-    text = text_of(okse, tmp_path / name / f"{iso}.okse", FILES[name])
+    text = text_of(okse, tmp_path / name / f"{iso}.okse", TARGETS[FILES[name]])
     days, zone = LOGS[iso]
-    assert (zone if name == "vision-inspection" else f"+{days}") in text
+    assert (zone if FILES[name] == "compose" else f"+{days}") in text
 
 
 @pytest.mark.parametrize("what, control", [

@@ -73,7 +73,7 @@ def test_replaces_nothing(okse, tmp_path):
 
 def test_examples_are_named(okse, tmp_path):
     result = okse("init", tmp_path / "x", "--example", "nowhere", status=2)
-    assert "civic-search, exaone-gpu, exaone-npu, start, vision-inspection" in result.err
+    assert "agent-search, call-assistant, civic-search, document-automation, enterprise-assistant" in result.err
     told = okse("init", tmp_path / "y", "--example", "civic-search", "--json", status=0).json
     assert told["schema"] == "okse.init.v1" and "infra/compose.yaml" in told["files"]
     assert (tmp_path / "y/stack.yaml").exists()

@@ -224,6 +224,28 @@ def test_our_own_auditor_finds_nothing_in_a_rendering(okse, tmp_path, target, se
     assert found == []
 
 
+def test_an_application_reaches_what_it_calls_and_no_more(okse, tmp_path):
+    write(tmp_path, services="""
+    services:
+      chat: {type: llm, engine: vllm, model: exaone, image: server}
+      other: {type: llm, engine: vllm, model: exaone, image: server}
+      desk: {type: application, image: server, calls: [chat], outside: [{host: files.ministry.example, port: 443}], keeps: /var/lib/desk}
+      gateway: {type: gateway, image: server}
+""")
+    objects = documents(render(okse, tmp_path))
+    def one(kind, name):
+        return [d for d in objects if d["kind"] == kind and d["metadata"]["name"] == name][0]
+    container, = one("Deployment", "desk")["spec"]["template"]["spec"]["containers"]
+    environment = {row["name"]: row.get("value") for row in container["env"]}
+    assert environment["CHAT_URL"] == "http://chat.assistant.svc.cluster.local:8000" and "OTHER_URL" not in environment
+    assert (environment["LOG_DAYS"], environment["UI_LANGUAGE"]) == ("365", "vi")  # Decree 53/2022 Art. 27
+    ports = [(port["port"], "ipBlock" in to) for rule in one("NetworkPolicy", "desk")["spec"]["egress"] for to in rule["to"] for port in rule["ports"]]
+    assert sorted(ports) == [(443, True), (8000, False)]
+    # users reach the application; the models behind it they do not
+    routes = one("ConfigMap", "gateway")["data"]
+    assert "/desk/" in str(routes) and "/chat/" not in str(routes)
+
+
 def test_countries_differ_where_their_law_does(okse, tmp_path):
     seen = {}
     for iso in ("VN", "KR", "SA"):
@@ -258,6 +280,10 @@ def test_every_host_is_the_site_s(okse, tmp_path, target, site):
     ("services: {chat: {type: llm, engine: vllm, model: exaon, image: server}}", "service chat: model: no component 'exaon'"),
     ("services: {chat: {type: llm, engine: vllm, model: server, image: server}}", "of kind runtime, not weights"),
     ("services: {chat: {type: llm, engine: vllm, model: exaone}}", "service chat: 'image' is missing"),
+    ("services: {desk: {type: application, image: server, calls: [chat]}}", "service desk: calls: no service 'chat'"),
+    ("services: {desk: {type: application, image: server, call: [chat]}}", "service desk: unknown key 'call'"),
+    ("services: {night: {type: backup, image: server, of: []}, desk: {type: application, image: server, calls: [night]}}", "night is a backup, which answers no requests"),
+    ("services: {desk: {type: application, image: server, outside: [{host: h.ministry.example}]}}", "service desk: 'port' is missing"),
     ("services: {chat: {type: lm}}", "service chat: unknown type 'lm'"),
     ("services: {gateway: {type: gateway, image: server}}", "service gateway: nothing to lead to"),
     ("service: {}", "parameters: unknown key 'service'"),

@@ -1,6 +1,7 @@
 // What every target starts from: the five arguments, checked and completed, and the services of the stack as workloads that say
 // what to run and nothing of where. A target (kubernetes, quadlet, compose, slurm) turns workloads into files.
 local types = {
+  application: import '../services/application.libsonnet',
   llm: import '../services/llm.libsonnet',
   embedding: import '../services/embedding.libsonnet',
   vision: import '../services/vision.libsonnet',
@@ -54,6 +55,15 @@ function(stack, country, site, parameters, telemetry)
     // How services call each other, whatever the target: a cluster's own name for it, or the alias it has on a container network. A name
     // of one word would be completed by the search domains of wherever it is asked.
     address(name):: '%s.%s.svc.cluster.local' % [name, self_.namespace],
+
+    // Where a service listens unless it says otherwise.
+    portOf(service, key, name)::
+      local ports = { application: 8080, embedding: 8080, vision: 8000, 'vector-store': 6333 };
+      local engines = { vllm: 8000, 'llama.cpp': 8080, 'furiosa-llm': 8000, friendli: 8000 };
+      local found = if std.objectHas(services, name) then services[name] else error 'service %s: %s: no service \'%s\'' % [service, key, name];
+      if found.type == 'llm' then engines[found.engine]
+      else if std.objectHas(ports, found.type) then valueOr(found, 'port', ports[found.type])
+      else error 'service %s: %s: %s is a %s, which answers no requests' % [service, key, name, found.type],
 
     // By digest, so that the registry of the site cannot give anything else than what was signed.
     image(service, name)::

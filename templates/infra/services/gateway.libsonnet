@@ -38,18 +38,11 @@ local configuration(ctx, routes) = |||
 
 function(ctx, name, given)
   assert ctx.refuseUnknown('service ' + name, given, ['type', 'image', 'routes', 'replicas', 'cpu', 'memory', 'ports']);
-  // services, and where they listen unless the gateway says otherwise
-  local ports = { llm: { vllm: 8000, 'llama.cpp': 8080, 'furiosa-llm': 8000, friendli: 8000 }, embedding: 8080, vision: 8000 };
-  local portOf(peer) =
-    local service = if std.objectHas(ctx.services, peer) then ctx.services[peer] else error 'service %s: routes: no service \'%s\'' % [name, peer];
-    if service.type == 'llm' then ports.llm[service.engine]
-    else if std.objectHas(ports, service.type) then ctx.valueOr(service, 'port', ports[service.type])
-    else error 'service %s: routes: %s is a %s, which users do not reach' % [name, peer, service.type];
-  local routes = ctx.valueOr(given, 'routes', ctx.ofType('llm') + ctx.ofType('embedding') + ctx.ofType('vision'));
+  local routes = ctx.valueOr(given, 'routes', if std.length(ctx.ofType('application')) > 0 then ctx.ofType('application') else ctx.ofType('llm') + ctx.ofType('embedding') + ctx.ofType('vision'));
   assert std.length(routes) > 0 : 'service %s: nothing to lead to: name its routes' % name;
   ctx.workload(name, given { image: ctx.required(name, given, 'image') }) {
     command: ['nginx', '-c', '/etc/gateway/nginx.conf', '-g', 'daemon off;'],
-    configuration: { '/etc/gateway/nginx.conf': configuration(ctx, [{ name: peer, address: ctx.address(peer), port: portOf(peer) } for peer in routes]) },
+    configuration: { '/etc/gateway/nginx.conf': configuration(ctx, [{ name: peer, address: ctx.address(peer), port: ctx.portOf(name, 'routes', peer) } for peer in routes]) },
     certificate: { name: name + '-tls', path: '/etc/gateway/tls' },
     ports: [{ name: 'https', port: 8443 }],
     state: [{ name: 'audit', path: '/var/log/audit', size: '50Gi' }],

@@ -3,8 +3,7 @@ local yaml = import '../lib/yaml.libsonnet';
 
 function(ctx, name, given)
   assert ctx.refuseUnknown('service ' + name, given, ['type', 'image', 'days', 'size', 'cpu', 'memory']);
-  local ports = { vllm: 8000, 'llama.cpp': 8080, 'furiosa-llm': 8000, friendli: 8000 };
-  local targets = [{ name: peer, port: ports[ctx.services[peer].engine] } for peer in ctx.ofType('llm')] + [{ name: peer, port: 6333 } for peer in ctx.ofType('vector-store')];
+  local targets = [{ name: peer, port: ctx.portOf(name, 'type', peer) } for peer in ctx.ofType('llm') + ctx.ofType('vector-store')];
   ctx.workload(name, given { image: ctx.required(name, given, 'image') }) {
     command: ['prometheus', '--config.file=/etc/prometheus/prometheus.yml', '--storage.tsdb.path=/var/lib/prometheus', '--storage.tsdb.retention.time=%dd' % ctx.valueOr(given, 'days', 90)],
     configuration: { '/etc/prometheus/prometheus.yml': yaml.document({
