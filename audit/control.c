@@ -28,6 +28,8 @@ const char *const okse_collectors[] = {
     "evaluations",
     /* export */
     "export",
+    /* trial */
+    "trials",
     NULL,
 };
 
@@ -350,6 +352,7 @@ static const char *collector_of(const char *domain)
                                            {"fetches", "configuration"},
                                            {"evaluations", "evaluations"},
                                            {"embargoes", "export"},
+                                           {"trials", "trials"},
                                            {"approvers", "documents"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)

@@ -31,6 +31,8 @@ static const char *const lists[] = {
     "evaluations",
     /* export */
     "embargoes",
+    /* trial */
+    "trials",
 };
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
@@ -51,6 +53,8 @@ static const char *const counted[][2] = {
     {"evaluations", "evaluations"},
     /* export */
     {"export", "embargoes"},
+    /* trial */
+    {"trials", "trials"},
 };
 
 OkseFacts *okse_facts_new(void)

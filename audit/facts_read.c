@@ -23,6 +23,8 @@ const char *const okse_fact_lists[] = {
     "evaluations",
     /* export */
     "embargoes",
+    /* trial */
+    "trials",
     NULL,
 };
 
@@ -37,6 +39,8 @@ static const char *const later_lists[] = {
     "evaluations",
     /* export */
     "embargoes",
+    /* trial */
+    "trials",
     NULL,
 };
 

@@ -147,6 +147,12 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "fingerprint", "?"));
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
+    if (g_str_has_prefix(id, "try:")) {
+        const char *first = json_string_value(json_array_get(json_object_get(fact, "attempts"), 0));
+
+        return g_strdup_printf("%s: %s%s", text_or(fact, "component", "?"), first != NULL ? first : "tried nothing",
+                               json_is_true(json_object_get(fact, "lived")) ? "" : " (it did not live to the end)");
+    }
     if (g_str_has_prefix(id, "emb:"))
         return g_strdup_printf("%s (%s, as of %s)", text_or(fact, "title", "?"), text_or(fact, "list", "?"),
                                text_or(fact, "as_of", "?"));

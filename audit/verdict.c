@@ -64,6 +64,8 @@ static const char *scope_of(const char *collector)
         "evaluations",
         /* export */
         "export",
+        /* trial */
+        "trials",
         NULL,
     };
 

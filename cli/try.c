@@ -1,5 +1,6 @@
 /* okse try: a program is started without a network, and what it tries to reach is written down. */
 #include "cli/commands.h"
+#include "cli/try_image.h"
 #include "core/fd.h"
 #include "packager/trial.h"
 
@@ -10,7 +11,7 @@
 
 typedef struct {
     char *seconds;
-    char *output;
+    char *output, *component;
     gboolean show;
 } TryOptions;
 
@@ -63,24 +64,11 @@ static bool write_trial(const json_t *trial, const char *path, GError **error)
     return bytes == NULL || okse_write_path(path, bytes, error);
 }
 
-static int run(const OkseInvocation *invocation, GError **error)
+static int tell(const OkseInvocation *invocation, const json_t *trial, GError **error)
 {
     const TryOptions *options = invocation->options;
-    char *const *command = invocation->arguments + 1;
-    OkseTrialRequest request = {.root = invocation->arguments[0], .show = options->show};
-    g_autoptr(json_t) trial = NULL;
 
-    if (strcmp(command[0], "--") == 0) /* GLib leaves it when an option of the program's own follows */
-        command++;
-    if (command[0] == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "no command behind '--'");
-        return 2;
-    }
-    request.command = command;
-    if (!read_seconds(options->seconds, &request.seconds, error))
-        return 2;
-    trial = okse_trial_run(&request, error);
-    if (trial == NULL || !write_trial(trial, options->output, error))
+    if (!write_trial(trial, options->output, error))
         return 3;
     if (invocation->json) {
         if (!okse_print_json(trial, error))
@@ -99,8 +87,51 @@ static int run(const OkseInvocation *invocation, GError **error)
     return 4;
 }
 
+/* A directory is a root file system; a file is a bundle. */
+static bool prepare(const char *path, const TryOptions *options, OkseTryImage *image, OkseTrialRequest *request,
+                    GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        request->root = path;
+        return (options->component == NULL ||
+                okse_fail(error, OKSE_ERROR_INVALID, "--component belongs to a bundle, not to a directory")) &&
+               (request->command[0] != NULL ||
+                okse_fail(error, OKSE_ERROR_INVALID, "what to start? DIRECTORY -- COMMAND"));
+    }
+    if (!okse_try_image_open(path, options->component, image, error))
+        return false;
+    request->root = image->root;
+    request->environment = image->environment;
+    request->directory = image->directory;
+    request->subject = image->subject;
+    if (request->command[0] == NULL)
+        request->command = image->command;
+    return request->command[0] != NULL ||
+           okse_fail(error, OKSE_ERROR_INVALID, "the image names no command: BUNDLE -- COMMAND");
+}
+
+static int run(const OkseInvocation *invocation, GError **error)
+{
+    const TryOptions *options = invocation->options;
+    char *const *command = invocation->arguments + 1;
+    OkseTrialRequest request = {.show = options->show};
+    g_auto(OkseTryImage) image = {0};
+    g_autoptr(json_t) trial = NULL;
+
+    if (command[0] != NULL &&
+        strcmp(command[0], "--") == 0) /* GLib leaves it when an option of the program's own follows */
+        command++;
+    request.command = command;
+    if (!read_seconds(options->seconds, &request.seconds, error) ||
+        !prepare(invocation->arguments[0], options, &image, &request, error))
+        return 2;
+    trial = okse_trial_run(&request, error);
+    return trial == NULL ? 3 : tell(invocation, trial, error);
+}
+
 static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "seconds", 0, "N", "end it after so many seconds; default 30", offsetof(TryOptions, seconds)},
+    {OKSE_OPTION_TEXT, "component", 0, "NAME", "which image of the bundle", offsetof(TryOptions, component)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "write the record (okse.trial.v1) here", offsetof(TryOptions, output)},
     {OKSE_OPTION_FLAG, "show", 0, NULL, "what the program prints goes to stderr", offsetof(TryOptions, show)},
     {0},
@@ -108,14 +139,14 @@ static const OkseOption options[] = {
 
 const OkseCommand okse_command_try = {
     .name = "try",
-    .arguments = "DIRECTORY -- COMMAND [ARGUMENT…]",
-    .minimum = 2,
+    .arguments = "BUNDLE|DIRECTORY [-- COMMAND [ARGUMENT…]]",
+    .minimum = 1,
     .maximum = G_MAXUINT,
     .summary = "Start a program without a network and write down what it tries to reach.",
-    .details = "DIRECTORY is the root file system that the program runs in, for example an unpacked\n"
-               "image; nothing in it is changed. Every name it looks up and every address it tries\n"
-               "is seen; none is reached. Exit status: 0 it ran and tried nothing, 1 it tried, 4 it\n"
-               "failed before that could be said. The record: docs/try.md.",
+    .details = "An image of BUNDLE is unpacked and its own entry point is started; DIRECTORY is a root file system\n"
+               "that stays as it is. Every name it looks up and every address it tries is seen; none is reached.\n"
+               "Exit status: 0 it ran and tried nothing, 1 it tried, 4 it failed before that could be said.\n"
+               "Put the record among the papers of the next build: docs/try.md.",
     .options = options,
     .options_size = sizeof(TryOptions),
     .run = run,

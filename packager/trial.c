@@ -68,7 +68,13 @@ static bool fork_box(const OkseTrialRequest *request, Trial *trial, GError **err
     if (trial->box == 0) {
         close(report[0]);
         close(go[1]);
-        okse_trial_box(&(OkseBoxRequest){request->root, request->command, report[1], go[0], request->show});
+        okse_trial_box(&(OkseBoxRequest){.root = request->root,
+                                         .command = request->command,
+                                         .environment = request->environment,
+                                         .directory = request->directory,
+                                         .report = report[1],
+                                         .go = go[0],
+                                         .show = request->show});
     }
     close(report[1]);
     close(go[0]);
@@ -272,10 +278,11 @@ static json_t *trial_json(const OkseTrialRequest *request, const Trial *trial, i
 
     for (char *const *word = request->command; *word != NULL; word++)
         json_array_append_new(command, json_string(*word));
-    return json_pack("{s:s, s:o, s:o, s:b, s:o, s:I, s:i, s:o}", "format", "okse.trial.v1", "command", command,
-                     "attempts", okse_trial_record_json(trial->record), "complete",
-                     okse_trial_record_complete(trial->record), "ended", ended_json(status, stopped), "duration_ms",
-                     (json_int_t)elapsed_ms(trial), "seconds", (int)request->seconds, "unseen", unseen_json(trial));
+    return json_pack("{s:s, s:O?, s:o, s:o, s:b, s:o, s:I, s:i, s:o}", "format", "okse.trial.v1", "subject",
+                     request->subject, "command", command, "attempts", okse_trial_record_json(trial->record),
+                     "complete", okse_trial_record_complete(trial->record), "ended", ended_json(status, stopped),
+                     "duration_ms", (json_int_t)elapsed_ms(trial), "seconds", (int)request->seconds, "unseen",
+                     unseen_json(trial));
 }
 
 json_t *okse_trial_run(const OkseTrialRequest *request, GError **error)

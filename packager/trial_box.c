@@ -186,10 +186,19 @@ static bool drop_capabilities(void)
     return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
 }
 
-static bool clean_environment(void)
+/* Nothing of the outer one; what the program brings along wins. */
+static bool clean_environment(const OkseBoxRequest *request)
 {
-    return clearenv() == 0 && setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1) == 0 &&
-           setenv("HOME", "/tmp", 1) == 0 && setenv("LANG", "C.UTF-8", 1) == 0;
+    if (clearenv() != 0 || setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0 ||
+        setenv("HOME", "/tmp", 1) != 0 || setenv("LANG", "C.UTF-8", 1) != 0)
+        return false;
+    for (char *const *word = request->environment; word != NULL && *word != NULL; word++) {
+        g_autofree char *name = g_strndup(*word, strcspn(*word, "="));
+
+        if (*name != '\0' && strchr(*word, '=') != NULL && setenv(name, strchr(*word, '=') + 1, 1) != 0)
+            return false;
+    }
+    return true;
 }
 
 static bool limit_resources(void)
@@ -207,8 +216,10 @@ static _Noreturn void program(const OkseBoxRequest *request)
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     build_root(request, &report.without_proc);
     redirect(request);
-    if (!clean_environment())
+    if (!clean_environment(request))
         give_up(request, "clean its environment");
+    if (request->directory != NULL && chdir(request->directory) < 0)
+        give_up(request, "enter its directory");
     signal(SIGPIPE, SIG_DFL);
     if (!drop_capabilities() || !limit_resources())
         give_up(request, "drop its rights");

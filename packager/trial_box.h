@@ -5,11 +5,13 @@
 /* The confined half of a trial: namespaces without a network, an overlay over the root that nothing reaches through, a
  * system-call filter that asks the supervisor, then the program. Runs in a forked child and never returns. */
 typedef struct {
-    const char *root;     /* directory with the program's root file system */
-    char *const *command; /* NULL-terminated; the first is looked up in the root's PATH */
-    int report;           /* OkseBoxReport are written here; closed by a successful start */
-    int go;               /* the program starts when a byte comes */
-    bool show;            /* the program's output goes to stderr; otherwise nowhere */
+    const char *root;         /* directory with the program's root file system */
+    char *const *command;     /* NULL-terminated; the first is looked up in the root's PATH */
+    char *const *environment; /* as in OkseTrialRequest */
+    const char *directory;    /* as in OkseTrialRequest */
+    int report;               /* OkseBoxReport are written here; closed by a successful start */
+    int go;                   /* the program starts when a byte comes */
+    bool show;                /* the program's output goes to stderr; otherwise nowhere */
 } OkseBoxRequest;
 
 typedef enum {
