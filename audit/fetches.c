@@ -85,6 +85,7 @@ typedef struct {
     const OkseScanFile *file;
     char digest[OKSE_SHA256_TEXT]; /* of the file, once something was found; "" before */
     unsigned found;
+    GHashTable *lines; /* numbers of lines that were told */
 } Look;
 
 /* What was not looked at to its end holds a pass back. */
@@ -105,6 +106,7 @@ static void add_fetch(Look *look, const Rule *rule, const char *what, const char
     g_autofree char *cut = g_strndup(whole, WHAT_LIMIT), *masked = g_utf8_make_valid(g_strstrip(cut), -1);
     json_t *source;
 
+    g_hash_table_add(look->lines, GUINT_TO_POINTER(number));
     if (look->found++ == 0) {
         OkseSha256 hash = okse_sha256_of_bytes(file->bytes);
 
@@ -143,9 +145,75 @@ static void look_at(Look *look, const char *line, unsigned number)
     }
 }
 
+/* A command that is written over several lines, one word each: it is looked at as the one line that will be started. */
+typedef struct {
+    GString *line;
+    unsigned first, last; /* lines of the file */
+} Command;
+
+static void add_words(Command *command, const OkseNode *node)
+{
+    if (okse_node_kind(node) == OKSE_NODE_LIST) {
+        for (unsigned i = 0; i < okse_node_count(node); i++)
+            if (okse_node_text(okse_node_item(node, i)) != NULL)
+                add_words(command, okse_node_item(node, i));
+        return;
+    }
+    if (okse_node_text(node) == NULL)
+        return;
+    command->first = MIN(command->first, okse_node_place(node).line);
+    command->last = MAX(command->last, okse_node_place(node).line);
+    if (command->line->len < LINE_LIMIT)
+        g_string_append_printf(command->line, "%s%s", command->line->len > 0 ? " " : "", okse_node_text(node));
+}
+
+static bool was_told(const Look *look, const Command *command)
+{
+    for (unsigned number = command->first; number <= command->last; number++)
+        if (g_hash_table_contains(look->lines, GUINT_TO_POINTER(number)))
+            return true;
+    return false;
+}
+
+static void look_at_commands(Look *look, const OkseNode *node)
+{
+    static const char *const keys[] = {"entrypoint", "command", "cmd", "args"};
+    bool map = okse_node_kind(node) == OKSE_NODE_MAP;
+    g_autoptr(GString) line = g_string_new(NULL);
+    Command command = {line, G_MAXUINT, 0};
+
+    if (!map && okse_node_kind(node) != OKSE_NODE_LIST)
+        return;
+    for (unsigned k = 0; map && k < G_N_ELEMENTS(keys); k++)
+        if (okse_node_get(node, keys[k]) != NULL)
+            add_words(&command, okse_node_get(node, keys[k]));
+    if (command.last > command.first && !was_told(look, &command))
+        look_at(look, line->str, command.first);
+    if (line->len >= LINE_LIMIT)
+        partial(look, "a command is too long to be looked at for what it fetches");
+    for (unsigned i = 0; i < okse_node_count(node) && look->found < OF_A_FILE; i++)
+        look_at_commands(look, okse_node_item(node, i));
+}
+
+static bool is_structured(const char *path)
+{
+    return g_str_has_suffix(path, ".yaml") || g_str_has_suffix(path, ".yml") || g_str_has_suffix(path, ".json");
+}
+
+/* A file that is no YAML after all was looked at line by line. */
+static void look_at_documents(Look *look)
+{
+    g_autoptr(OkseYaml) yaml =
+        is_structured(look->file->path) ? okse_yaml_read_foreign(look->file->bytes, look->file->path, NULL) : NULL;
+
+    for (unsigned i = 0; yaml != NULL && i < okse_yaml_documents(yaml); i++)
+        look_at_commands(look, okse_yaml_document(yaml, i));
+}
+
 void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
 {
-    Look look = {collection, file, "", 0};
+    g_autoptr(GHashTable) lines = g_hash_table_new(NULL, NULL);
+    Look look = {collection, file, "", 0, lines};
     gsize length;
     const char *at = g_bytes_get_data(file->bytes, &length), *end = at + length;
 
@@ -159,6 +227,7 @@ void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
             look_at(&look, line, number);
         at = stop + 1;
     }
+    look_at_documents(&look);
     if (look.found == OF_A_FILE)
         partial(&look, "more lines fetch something than are told");
 }

@@ -40,6 +40,17 @@ PLANTED = [
 ]
 
 
+# Commands that are written one word a line: (file, what is planted, kind, line, twin)
+SPREAD = [
+    ("pod.yaml", "containers:\n- name: x\n  command:\n  - vllm\n  - serve\n  - LGAI-EXAONE/EXAONE-4.0-32B\n", "hub-id", 5, "/srv/okse/current/exaone"),
+    ("pod.yaml", "command: [vllm]\nargs:\n- serve\n- LGAI-EXAONE/EXAONE-4.0-32B\n- --port\n- '8000'\n", "hub-id", 2, "/srv/okse/current/exaone"),
+    ("pod.yaml", "args:\n- --model\n- LGAI-EXAONE/EXAONE-4.0-32B\n", "hub-id", 3, "/srv/okse/current/exaone"),
+    ("pod.yaml", "args: [serve,\n  /models/x,\n  --trust-remote-code,\n  more]\n", "remote-code", 4, None),
+    ("mcp.json", '{"mcpServers": {"x": {\n "command": "uv",\n "args": [\n  "tool",\n  "run",\n  "mcp-server-fetch"]}}}', "uvx", 2, None),
+    ("pod.yaml", "---\na: 1\n---\nspec:\n  args:\n  - install\n  - vllm\n  command:\n  - pip\n", "pip-install", 7, None),
+]
+
+
 def place(directory, file, text):
     shutil.copytree(EXAMPLE / "compliance", directory / "compliance")
     shutil.copy(EXAMPLE / "site.yaml", directory / "site.yaml")
@@ -110,3 +121,18 @@ def test_more_lines_than_are_told_still_stop_the_build(okse):
     told = build(okse, status=1).json
     row, = [f for f in told["preflight"]["failed"] if f["control"] == "fetch.none_at_run_time"]
     assert row["violations"] == 200
+
+
+@pytest.mark.parametrize("file, planted, kind, line, twin", SPREAD)
+def test_a_command_of_several_lines_is_one_command(okse, file, planted, kind, line, twin):
+    place(okse.directory, file, planted)
+    assert found(build(okse, status=1).json) == [("serving/" + file, line, kind)]
+    if twin is not None:
+        path = okse.directory / "infra" / file
+        path.write_text(path.read_text().replace("LGAI-EXAONE/EXAONE-4.0-32B", twin))
+        assert found(build(okse).json) == []
+
+
+def test_words_of_different_commands_are_not_joined(okse):
+    place(okse.directory, "pods.yaml", "a:\n  command:\n  - vllm\n  - serve\nb:\n  args:\n  - some/thing\n  - else\n")
+    assert found(build(okse).json) == []
