@@ -101,6 +101,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_install(collection, why_not);
     okse_collect_installed_licenses(collection, why_not);
     okse_collect_installed_evaluations(collection, resources, why_not);
+    okse_collect_installed_packages(collection, why_not);
     okse_collect_installed_trials(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     okse_collect_approvals(collection);
@@ -123,6 +124,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     okse_collect_export(collection);
     return okse_collect_licenses(collection, request->contents, error) &&
                    okse_collect_evaluations(collection, request->contents, resources, error) &&
+                   okse_collect_packages(collection, request->contents, error) &&
                    okse_collect_trials(collection, request->contents, error) &&
                    (request->papers_only || okse_collect_payload(collection, request->contents, resources, error))
                ? okse_facts_finish(collection->facts, atlas, site)

@@ -53,6 +53,10 @@ bool okse_collect_evaluations(OkseCollection *collection, const OkseContents *co
 /* The same of what is installed; what cannot be read is coverage. */
 void okse_collect_installed_evaluations(OkseCollection *collection, const OkseResources *resources,
                                         const char *why_not);
+/* packages: wheels, and whether they are what their own lists say. Errors: as before. */
+bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_packages(OkseCollection *collection, const char *why_not);
 /* trials: what programs of the package were seen to try (okse try). Errors: as before. */
 bool okse_collect_trials(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */

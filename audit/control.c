@@ -30,6 +30,8 @@ const char *const okse_collectors[] = {
     "export",
     /* trial */
     "trials",
+    /* packages */
+    "packages",
     NULL,
 };
 
@@ -353,6 +355,7 @@ static const char *collector_of(const char *domain)
                                            {"evaluations", "evaluations"},
                                            {"embargoes", "export"},
                                            {"trials", "trials"},
+                                           {"packages", "packages"},
                                            {"approvers", "documents"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)

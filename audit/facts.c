@@ -33,6 +33,8 @@ static const char *const lists[] = {
     "embargoes",
     /* trial */
     "trials",
+    /* packages */
+    "packages",
 };
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
@@ -55,6 +57,8 @@ static const char *const counted[][2] = {
     {"export", "embargoes"},
     /* trial */
     {"trials", "trials"},
+    /* packages */
+    {"packages", "packages"},
 };
 
 OkseFacts *okse_facts_new(void)

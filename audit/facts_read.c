@@ -25,6 +25,8 @@ const char *const okse_fact_lists[] = {
     "embargoes",
     /* trial */
     "trials",
+    /* packages */
+    "packages",
     NULL,
 };
 
@@ -41,6 +43,8 @@ static const char *const later_lists[] = {
     "embargoes",
     /* trial */
     "trials",
+    /* packages */
+    "packages",
     NULL,
 };
 

@@ -147,6 +147,12 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "fingerprint", "?"));
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
+    if (g_str_has_prefix(id, "pkg:")) {
+        const char *first = json_string_value(json_array_get(json_object_get(fact, "faults"), 0));
+
+        return g_strdup_printf("%s %s: %s", text_or(fact, "name", "?"), text_or(fact, "version", "?"),
+                               first != NULL ? first : "is what its RECORD says");
+    }
     if (g_str_has_prefix(id, "try:")) {
         const char *first = json_string_value(json_array_get(json_object_get(fact, "attempts"), 0));
 

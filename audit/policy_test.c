@@ -58,7 +58,7 @@ static void number_facts(json_t *facts)
     static const char *const prefixes[][2] = {
         {"documents", "doc"}, {"drift", "dft"},       {"endpoints", "ep"},  {"mounts", "mnt"},  {"routes", "rt"},
         {"settings", "set"},  {"sockets", "sock"},    {"licenses", "lic"},  {"fetches", "fet"}, {"secrets", "sec"},
-        {"programs", "prg"},  {"evaluations", "evl"}, {"embargoes", "emb"}, {"trials", "try"}};
+        {"programs", "prg"},  {"evaluations", "evl"}, {"embargoes", "emb"}, {"trials", "try"},  {"packages", "pkg"}};
 
     for (size_t k = 0; k < G_N_ELEMENTS(prefixes); k++) {
         json_t *fact;

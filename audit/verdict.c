@@ -66,6 +66,8 @@ static const char *scope_of(const char *collector)
         "export",
         /* trial */
         "trials",
+        /* packages */
+        "packages",
         NULL,
     };
 
