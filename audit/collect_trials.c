@@ -10,13 +10,6 @@
 #define TRIAL_LIMIT (4u << 20) /* bytes of a record */
 #define ATTEMPTS_SHOWN 20u
 
-typedef struct {
-    OkseCollection *collection;
-    const OkseContents *contents;
-    const char *root; /* of an install, or NULL */
-    unsigned component;
-} Reading;
-
 static bool wants(void *context, const char *path, uint64_t size)
 {
     (void)context;
@@ -54,33 +47,23 @@ static bool has_lived(const json_t *trial)
            (json_is_integer(status) && json_integer_value(status) == 0);
 }
 
-static json_t *shipped_of(const Reading *reading, const json_t *subject)
+static json_t *shipped_of(const OkseCollectPart *part, const json_t *subject)
 {
     OkseContentsFile file = {.component = okse_json_peek_text(subject, "component")};
     const char *digest = okse_json_peek_text(subject, "digest");
     char text[OKSE_SHA256_TEXT];
 
     if (file.component == NULL || digest == NULL || !okse_sha256_parse(digest, &file.wanted, NULL) ||
-        !okse_contents_digest(reading->contents, &file, NULL) || !file.found)
+        !okse_contents_digest(part->contents, &file, NULL) || !file.found)
         return json_null();
     return json_string(okse_sha256_text(&file.digest, text));
 }
 
-static json_t *text_or_null(const json_t *object, const char *key)
-{
-    const char *text = okse_json_peek_text(object, key);
-    g_autofree char *shown = text == NULL ? NULL : okse_text_show(text, -1, false);
-
-    return shown != NULL ? json_string(shown) : json_null();
-}
-
 static void use(void *context, const char *path, GBytes *bytes)
 {
-    const Reading *reading = context;
-    const char *component = okse_contents_name(reading->contents, reading->component);
-    g_autofree char *whole = g_strconcat(component, "/", path, NULL), *name = okse_text_show(whole, -1, false);
-    g_autofree char *shown =
-        reading->root != NULL ? g_strdup_printf("%s/current/%s", reading->root, name) : g_strdup(name);
+    const OkseCollectPart *part = context;
+    const char *component = okse_contents_name(part->contents, part->component);
+    g_autofree char *shown = okse_collect_part_path(part, path);
     g_autoptr(json_t) trial = okse_json_read(bytes, TRIAL_LIMIT, shown, NULL);
     const json_t *subject = json_object_get(trial, "subject");
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
@@ -89,11 +72,11 @@ static void use(void *context, const char *path, GBytes *bytes)
 
     if (g_strcmp0(okse_json_peek_text(trial, "format"), "okse.trial.v1") != 0)
         return;
-    fact = json_pack("{s:o,s:o,s:o,s:o,s:i,s:b,s:b,s:s}", "component", text_or_null(subject, "component"), "digest",
-                     text_or_null(subject, "digest"), "shipped", shipped_of(reading, subject), "attempts",
+    fact = json_pack("{s:o,s:o,s:o,s:o,s:i,s:b,s:b,s:s}", "component", okse_collect_text(subject, "component"),
+                     "digest", okse_collect_text(subject, "digest"), "shipped", shipped_of(part, subject), "attempts",
                      attempts_of(trial), "count", (int)json_array_size(json_object_get(trial, "attempts")), "complete",
                      json_is_true(json_object_get(trial, "complete")), "lived", has_lived(trial), "state", "observed");
-    masked = okse_collect_mask_texts(reading->collection, fact);
+    masked = okse_collect_mask_texts(part->collection, fact);
     json_decref(fact);
     json_object_set_new(masked, "source",
                         okse_facts_source(&(OkseSourceFact){.collector = "trials",
@@ -102,32 +85,17 @@ static void use(void *context, const char *path, GBytes *bytes)
                                                             .digest = okse_sha256_text(&digest, text),
                                                             .component = component,
                                                             .via = "declared"}));
-    okse_facts_add(reading->collection->facts, "trials", "try", shown, masked);
+    okse_facts_add(part->collection->facts, "trials", "try", shown, masked);
 }
 
-static bool collect(Reading *reading, GError **error)
-{
-    const OkseContentsVisitor visitor = {wants, use, reading};
-
-    for (reading->component = 0; reading->component < okse_contents_count(reading->contents); reading->component++)
-        if (strcmp(okse_contents_kind(reading->contents, reading->component), "compliance") == 0 &&
-            !okse_contents_visit(reading->contents, reading->component, &visitor, error))
-            return false;
-    okse_facts_coverage(reading->collection->facts, "trials", OKSE_COMPLETE, NULL);
-    return true;
-}
+static const OkseCollectParts parts = {"trials", "compliance", {wants, use, NULL}};
 
 bool okse_collect_trials(OkseCollection *collection, const OkseContents *contents, GError **error)
 {
-    return collect(&(Reading){collection, contents, NULL, 0}, error);
+    return okse_collect_parts(collection, contents, &parts, error);
 }
 
 void okse_collect_installed_trials(OkseCollection *collection, const char *why_not)
 {
-    g_autoptr(GError) cause = NULL;
-    g_autoptr(OkseContents) contents =
-        collection->install == NULL ? NULL : okse_contents_of_install(collection->root_fd, &cause);
-
-    if (contents == NULL || !collect(&(Reading){collection, contents, collection->root, 0}, &cause))
-        okse_facts_coverage(collection->facts, "trials", OKSE_UNAVAILABLE, cause != NULL ? cause->message : why_not);
+    okse_collect_installed_parts(collection, &parts, why_not);
 }

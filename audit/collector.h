@@ -53,6 +53,30 @@ bool okse_collect_evaluations(OkseCollection *collection, const OkseContents *co
 /* The same of what is installed; what cannot be read is coverage. */
 void okse_collect_installed_evaluations(OkseCollection *collection, const OkseResources *resources,
                                         const char *why_not);
+/* Files that a collector of its own looks at, in what is packed or in what is installed. */
+typedef struct {
+    OkseCollection *collection;
+    const OkseContents *contents;
+    const char *root; /* of an install, or NULL */
+    unsigned component;
+} OkseCollectPart;
+
+typedef struct {
+    const char *collector;       /* whose coverage it is */
+    const char *kind;            /* of the components to look into; NULL: all */
+    OkseContentsVisitor visitor; /* its context becomes the OkseCollectPart */
+} OkseCollectParts;
+
+/* Visit the files of a plan or bundle. Errors: those of okse_contents_visit(). */
+bool okse_collect_parts(OkseCollection *collection, const OkseContents *contents, const OkseCollectParts *parts,
+                        GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_parts(OkseCollection *collection, const OkseCollectParts *parts, const char *why_not);
+/* How sources call a file of the part. */
+char *okse_collect_part_path(const OkseCollectPart *part, const char *path) G_GNUC_WARN_UNUSED_RESULT;
+/* A member's text made safe, or null. A new reference. */
+json_t *okse_collect_text(const json_t *object, const char *key) G_GNUC_WARN_UNUSED_RESULT;
+
 /* packages: wheels, and whether they are what their own lists say. Errors: as before. */
 bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */

@@ -118,7 +118,17 @@ FAULTS = {
                                                     edited("stack.yaml", "LicenseRef-EXAONE-1.2-NC", "Apache-2.0")), "license.known", "exaone-4-32b/LICENSE"),
     "license without its text": (all_of(gone("compliance/commercial-agreement.yaml"), gone("model/LICENSE"), front("license: apache-2.0"), edited("stack.yaml", "LicenseRef-EXAONE-1.2-NC", "Apache-2.0")),
                                  "license.copy_travels", "exaone-4-32b/README.md"),
+    # export control
+    "export: the decision has ended": (edited("compliance/export-classification.yaml", "2027-12-31", "2026-06-30"), "export.papers", "papers/export-classification.yaml"),
+    "export: decided for other countries": (edited("compliance/export-classification.yaml", "[VN, KR, SA]", "[SA]"), "export.papers", "papers/export-classification.yaml"),
+    "export: nobody was screened": (gone("compliance/export-screening.yaml"), "export.papers", None),
+    "export: a hit in the screening": (edited("compliance/export-screening.yaml", "result: clear", "result: hit"), "export.screening", "papers/export-screening.yaml"),
+    "export: no statement of the end user": (gone("compliance/end-user-statement.yaml"), "export.papers", None),
+    "export: the licence is missing": (edited("compliance/export-classification.yaml", "licence_required: false", "licence_required: true"), "export.licence", None),
+    "export: a smaller model was classified": (edited("compliance/export-classification.yaml", "5.0e+22", "5.0e+20"), "export.compute", "papers/export-classification.yaml"),
     # papers of the destination
+    "a paper that nobody filled in": (edited("compliance/dpia.yaml", "purpose: Answers for officials", "purpose:"), "documents.filled_in", "papers/dpia.yaml"),
+    "a paper with a misspelt field": (edited("compliance/retention.yaml", "log_days", "log_day"), "documents.filled_in", "papers/retention.yaml"),
     "no impact assessment": (gone("compliance/dpia.yaml"), "documents.present", None),
     "no plan for incidents": (gone("compliance/incident-plan.yaml"), "incident.hours", None),
     "told too late": (edited("compliance/incident-plan.yaml", "authority_hours: 24", "authority_hours: 96"), "incident.hours", None),
