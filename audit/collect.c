@@ -3,6 +3,7 @@
 
 #include "audit/collect_payload.h"
 #include "audit/collector.h"
+#include "audit/compatibility.h"
 #include "audit/fetches.h"
 #include "core/fd.h"
 #include "core/text.h"
@@ -140,7 +141,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
-    g_autoptr(json_t) papers = json_object(), embargoes = NULL;
+    g_autoptr(json_t) papers = json_object(), embargoes = NULL, compatibility = NULL;
+    g_autoptr(json_t) fitting = json_pack("{s:[],s:[]}", "packages", "models");
     g_autoptr(OksePapers) rules = NULL;
     g_autoptr(GHashTable) signatures =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
@@ -154,6 +156,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .trust = request->trust,
                                  .now = request->now,
                                  .papers = papers,
+                                 .fitting = fitting,
                                  .signatures = signatures};
     json_t *document = NULL;
 
@@ -168,7 +171,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
     embargoes = licenses == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
-    secrets = rules == NULL ? NULL : okse_secret_rules_read(resources, error);
+    compatibility = rules == NULL ? NULL : okse_compatibility_read(resources, error);
+    secrets = compatibility == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
     collection.fetches = fetches;
@@ -177,6 +181,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.masker = masker;
     collection.embargoes = embargoes;
     collection.rules = rules;
+    collection.compatibility = compatibility;
     if (masker != NULL && request->contents != NULL)
         document = run_contents(&collection, request, resources, atlas, site, error);
     else if (masker != NULL && open_places(&collection, request, error))

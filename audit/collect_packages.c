@@ -2,6 +2,7 @@
  * says.
  */
 #include "audit/collector.h"
+#include "audit/compatibility.h"
 #include "core/digest.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -10,29 +11,63 @@
 
 #include <string.h>
 
+#define CONFIG_LIMIT (1u << 20) /* bytes of a model's config.json */
+
+static const char *kind_of(const char *path)
+{
+    static const char *const kinds[][2] = {{".whl", "wheel"}, {".deb", "deb"}, {".rpm", "rpm"}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (g_str_has_suffix(path, kinds[i][0]))
+            return kinds[i][1];
+    return NULL;
+}
+
+static bool is_config(const OkseCollectPart *part, const char *path)
+{
+    return strcmp(okse_contents_kind(part->contents, part->component), "weights") == 0 &&
+           strcmp(path, "config.json") == 0;
+}
+
 static bool wants(void *context, const char *path, uint64_t size)
 {
     const OkseCollectPart *part = context;
     g_autofree char *shown = NULL, *reason = NULL;
 
-    if (!g_str_has_suffix(path, ".whl") || size <= OKSE_LIMIT_PACKAGE)
-        return g_str_has_suffix(path, ".whl");
+    if (is_config(part, path) && size <= CONFIG_LIMIT)
+        return true;
+    if (kind_of(path) == NULL || size <= OKSE_LIMIT_PACKAGE)
+        return kind_of(path) != NULL;
     shown = okse_collect_part_path(part, path);
-    reason = g_strdup_printf("%s: is larger than 64 MiB and was not compared with its RECORD", shown);
+    reason = g_strdup_printf("%s: is larger than 64 MiB and was not looked into", shown);
     okse_facts_coverage(part->collection->facts, "packages", OKSE_PARTIAL, reason);
     return false;
 }
 
-static void use(void *context, const char *path, GBytes *bytes)
+/* Which architecture a model has, for the comparison. */
+static void use_config(const OkseCollectPart *part, GBytes *bytes)
 {
-    const OkseCollectPart *part = context;
+    g_autoptr(json_t) config = okse_json_read(bytes, CONFIG_LIMIT, "config.json", NULL);
+    const char *name = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
+
+    if (name != NULL)
+        json_array_append_new(json_object_get(part->collection->fitting, "models"),
+                              json_pack("{s:s,s:s}", "component", okse_contents_name(part->contents, part->component),
+                                        "architecture", name));
+}
+
+static void use_package(const OkseCollectPart *part, const char *path, GBytes *bytes)
+{
     const char *component = okse_contents_name(part->contents, part->component);
     g_autofree char *shown = okse_collect_part_path(part, path);
-    g_autoptr(json_t) package = okse_package_read(path, bytes), checked = okse_wheel_check(bytes);
+    bool wheel = strcmp(kind_of(path), "wheel") == 0;
+    g_autoptr(json_t) package = okse_package_read(path, bytes);
+    g_autoptr(json_t) checked =
+        wheel ? okse_wheel_check(bytes) : json_pack("{s:i,s:[],s:[]}", "members", 0, "native", "faults");
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
     char text[OKSE_SHA256_TEXT];
     g_autoptr(json_t) fact = json_pack(
-        "{s:s,s:s,s:o,s:o,s:o,s:O,s:O,s:O,s:s}", "component", component, "type", "wheel", "name",
+        "{s:s,s:s,s:o,s:o,s:o,s:O,s:O,s:O,s:s}", "component", component, "type", kind_of(path), "name",
         okse_collect_text(package, "name"), "version", okse_collect_text(package, "version"), "license",
         okse_collect_text(package, "license"), "members", json_object_get(checked, "members"), "native",
         json_object_get(checked, "native"), "faults", json_object_get(checked, "faults"), "state", "observed");
@@ -44,17 +79,57 @@ static void use(void *context, const char *path, GBytes *bytes)
                                                             .digest = okse_sha256_text(&digest, text),
                                                             .component = component,
                                                             .via = "structured"}));
+    json_array_append(json_object_get(part->collection->fitting, "packages"), masked);
     okse_facts_add(part->collection->facts, "packages", "pkg", shown, masked);
+}
+
+static void use(void *context, const char *path, GBytes *bytes)
+{
+    const OkseCollectPart *part = context;
+
+    if (is_config(part, path))
+        use_config(part, bytes);
+    else
+        use_package(part, path, bytes);
+}
+
+/* Where a package or a model is not named, there is nothing to agree or not. */
+static void add_agreements(OkseCollection *collection)
+{
+    g_autoptr(json_t) rows =
+        okse_compatibility_compare(collection->compatibility, json_object_get(collection->fitting, "packages"),
+                                   json_object_get(collection->fitting, "models"));
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        g_autofree char *key =
+            g_strdup_printf("%s|%s|%s|%s", okse_json_peek_text(row, "rule"), okse_json_peek_text(row, "subject"),
+                            okse_json_peek_text(row, "needs"), okse_json_peek_text(row, "found"));
+        json_t *fact = json_deep_copy(row);
+
+        json_object_set_new(fact, "source",
+                            okse_facts_source(&(OkseSourceFact){.collector = "packages",
+                                                                .path = okse_json_peek_text(row, "subject"),
+                                                                .via = "structured"}));
+        json_object_set_new(fact, "state", json_string("observed"));
+        okse_facts_add(collection->facts, "agreements", "agr", key, fact);
+    }
 }
 
 static const OkseCollectParts parts = {"packages", NULL, {wants, use, NULL}};
 
 bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error)
 {
-    return okse_collect_parts(collection, contents, &parts, error);
+    if (!okse_collect_parts(collection, contents, &parts, error))
+        return false;
+    add_agreements(collection);
+    return true;
 }
 
 void okse_collect_installed_packages(OkseCollection *collection, const char *why_not)
 {
     okse_collect_installed_parts(collection, &parts, why_not);
+    add_agreements(collection);
 }

@@ -25,12 +25,14 @@ typedef struct {
     const json_t *install; /* okse_install_describe(), or NULL */
     bool running;          /* the sysroot is that of the running system */
     unsigned threads;
-    const OksePapers *rules; /* for typed documents */
-    const OkseTrust *trust;  /* who may approve documents; NULL: nobody said */
-    gint64 now;              /* seconds since 1970 */
-    const json_t *embargoes; /* rows of manifests/embargoes.yaml */
-    json_t *papers;          /* document facts by the path that sources show */
-    GHashTable *signatures;  /* the same path → GBytes of the approval beside it */
+    const OksePapers *rules;     /* for typed documents */
+    const OkseTrust *trust;      /* who may approve documents; NULL: nobody said */
+    gint64 now;                  /* seconds since 1970 */
+    const json_t *embargoes;     /* rows of manifests/embargoes.yaml */
+    const json_t *compatibility; /* manifests/compatibility.yaml */
+    json_t *fitting;             /* {"packages":[…],"models":[…]}: what is compared with it */
+    json_t *papers;              /* document facts by the path that sources show */
+    GHashTable *signatures;      /* the same path → GBytes of the approval beside it */
 } OkseCollection;
 
 void okse_collect_host(OkseCollection *collection);

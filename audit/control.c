@@ -356,6 +356,7 @@ static const char *collector_of(const char *domain)
                                            {"embargoes", "export"},
                                            {"trials", "trials"},
                                            {"packages", "packages"},
+                                           {"agreements", "packages"},
                                            {"approvers", "documents"}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)

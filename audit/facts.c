@@ -35,6 +35,7 @@ static const char *const lists[] = {
     "trials",
     /* packages */
     "packages",
+    "agreements",
 };
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */

@@ -27,6 +27,7 @@ const char *const okse_fact_lists[] = {
     "trials",
     /* packages */
     "packages",
+    "agreements",
     NULL,
 };
 
@@ -45,6 +46,7 @@ static const char *const later_lists[] = {
     "trials",
     /* packages */
     "packages",
+    "agreements",
     NULL,
 };
 

@@ -147,6 +147,9 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "fingerprint", "?"));
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
+    if (g_str_has_prefix(id, "agr:"))
+        return g_strdup_printf("%s needs %s, %s is here (%s)", text_or(fact, "subject", "?"),
+                               text_or(fact, "needs", "?"), text_or(fact, "found", "?"), text_or(fact, "rule", "?"));
     if (g_str_has_prefix(id, "pkg:")) {
         const char *first = json_string_value(json_array_get(json_object_get(fact, "faults"), 0));
 

@@ -56,9 +56,10 @@ static void complete(json_t *value, const json_t *schema, const json_t *node, un
 static void number_facts(json_t *facts)
 {
     static const char *const prefixes[][2] = {
-        {"documents", "doc"}, {"drift", "dft"},       {"endpoints", "ep"},  {"mounts", "mnt"},  {"routes", "rt"},
-        {"settings", "set"},  {"sockets", "sock"},    {"licenses", "lic"},  {"fetches", "fet"}, {"secrets", "sec"},
-        {"programs", "prg"},  {"evaluations", "evl"}, {"embargoes", "emb"}, {"trials", "try"},  {"packages", "pkg"}};
+        {"documents", "doc"}, {"drift", "dft"},    {"endpoints", "ep"}, {"mounts", "mnt"},
+        {"routes", "rt"},     {"settings", "set"}, {"sockets", "sock"}, {"licenses", "lic"},
+        {"fetches", "fet"},   {"secrets", "sec"},  {"programs", "prg"}, {"evaluations", "evl"},
+        {"embargoes", "emb"}, {"trials", "try"},   {"packages", "pkg"}, {"agreements", "agr"}};
 
     for (size_t k = 0; k < G_N_ELEMENTS(prefixes); k++) {
         json_t *fact;

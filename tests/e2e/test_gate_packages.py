@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import io
+import json
 import zipfile
 
 import pytest
@@ -85,3 +86,43 @@ def test_real_wheels_are_what_they_say(okse, name):
     told = okse("audit", "--bundle", "x.okse", "--country", "VN", "--json").json
     verdict, = [f for f in told["findings"] if f["control"] == "packages.intact"]
     assert verdict["status"] == "pass", verdict["evidence"]
+
+
+# ---- what fits together
+
+def named(name, version):
+    info = {f"{name}-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()}
+    listed = "".join(row(*one) for one in info.items()) + f"{name}-{version}.dist-info/RECORD,,\n"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path, data in [*info.items(), (f"{name}-{version}.dist-info/RECORD", listed)]:
+            archive.writestr(path, data)
+    return out.getvalue()
+
+
+def fitting(okse, wheels, architecture="Exaone4ForCausalLM"):
+    stack(okse.directory, more="  - {name: wheels, kind: runtime, source: {path: wheels}}\n  - {name: exaone, kind: weights, source: {path: model}, license: {spdx: Apache-2.0}}\n")
+    write(okse.directory / "model/config.json", json.dumps({"architectures": [architecture]}))
+    for name, version in wheels:
+        write(okse.directory / f"wheels/{name}-{version}-py3-none-any.whl", named(name, version))
+    build(okse, "--json", gate=("--gate", "warn"), status=0)
+    told = okse("audit", "--bundle", "x.okse", "--country", "VN", "--json").json
+    verdict, = [f for f in told["findings"] if f["control"] == "compatibility.agrees"]
+    return verdict["status"], sorted(place["message"] for place in verdict["evidence"] if place["verdict"] == "violation")
+
+
+@pytest.mark.parametrize("wheels, status, told", [
+    ([("vllm", "0.10.0"), ("transformers", "4.54.0")], "pass", []), ([("vllm", "0.10.1.post1")], "pass", []), ([("numpy", "0.1")], "pass", []),
+    ([("vllm", "0.9.2"), ("transformers", "4.54.0")], "fail", ["exaone needs vllm >= 0.10.0, 0.9.2 is here (Exaone4ForCausalLM)"]),
+    ([("vllm", "0.10.0rc1")], "fail", ["exaone needs vllm >= 0.10.0, 0.10.0rc1 is here (Exaone4ForCausalLM)"]),
+    ([("Transformers", "4.53.3")], "fail", ["exaone needs transformers >= 4.54.0, 4.53.3 is here (Exaone4ForCausalLM)"]),
+    ([("furiosa-llm", "2026.3.0"), ("furiosa-torch", "2026.3.1")], "pass", []),
+    ([("furiosa-llm", "2026.3.0"), ("furiosa-torch", "2026.2.1")], "fail", ["furiosa-torch needs train 2026.3, 2026.2.1 is here (furiosa-)"]),
+    ([("furiosa-llm", "2026.3.0"), ("furiosa-smi", "1.4.0")], "pass", [])])
+def test_packages_fit_the_model_and_each_other(okse, wheels, status, told):
+    assert fitting(okse, wheels) == (status, told)
+
+
+def test_another_model_has_other_needs(okse):
+    assert fitting(okse, [("vllm", "0.10.0")], "ExaoneMoEForCausalLM")[0] == "fail"
+    assert fitting(okse, [("vllm", "0.10.0")], "LlamaForCausalLM") == ("pass", [])
