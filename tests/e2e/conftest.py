@@ -59,3 +59,24 @@ def shared():
     if not path.is_dir():
         pytest.skip("the reference schemas and fixtures are not at hand (OKSE_SHARED)")
     return path
+
+
+# Whole stacks go through every gate in these; under a sanitizer each takes seconds, and their parsers have fuzz targets.
+WHOLE_STACKS = ("test_gate", "test_waivers", "test_compliance_documents", "test_evaluations", "test_passport")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--sample-stacks", type=int, default=0, help="of each test of whole stacks, only so many parameter sets")
+
+
+def pytest_collection_modifyitems(config, items):
+    most, seen, kept, left = config.getoption("--sample-stacks"), {}, [], []
+    for item in items:
+        if most and item.path.stem.startswith(WHOLE_STACKS):
+            name = item.nodeid.split("[")[0]
+            seen[name] = seen.get(name, 0) + 1
+            (kept if seen[name] <= most else left).append(item)
+        else:
+            kept.append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
