@@ -14,7 +14,7 @@
 typedef struct {
     json_t *shown;                          /* what of it is written into findings */
     const char *control, *provision, *file; /* of `shown` */
-    bool in_force;
+    bool in_force, permitted;
     unsigned used;
 } Row;
 
@@ -76,14 +76,18 @@ static gint64 take_time(const Reading *reading, json_t *shown, OkseMap *map, con
     return time;
 }
 
-static void check_control(const Reading *reading, const OksePlace *at, const char *id)
+/* May findings of it be waived here? */
+static bool check_control(const Reading *reading, const OksePlace *at, const char *id)
 {
     const OkseControl *control = id == NULL ? NULL : okse_law_control(reading->law, id);
 
-    if (id != NULL && control == NULL)
+    if (reading->request->sealed || id == NULL)
+        return control != NULL && control->waivable;
+    if (control == NULL)
         okse_issue(reading->issues, at, "there is no control '%s' (okse policy list)", id);
-    else if (control != NULL && !control->waivable)
+    else if (!control->waivable)
         okse_issue(reading->issues, at, "a finding of %s cannot be waived: mend it", id);
+    return control != NULL && control->waivable;
 }
 
 static void check_term(const Reading *reading, const OksePlace *at, gint64 from, gint64 until)
@@ -117,7 +121,7 @@ static void read_row(const Reading *reading, const OkseNode *node)
     row.provision = okse_json_peek_text(shown, "provision");
     row.file = okse_json_peek_text(shown, "file");
     row.in_force = until != NO_TIME && until > reading->request->at;
-    check_control(reading, &at, row.control);
+    row.permitted = check_control(reading, &at, row.control);
     check_term(reading, &at, from, until);
     g_array_append_val(reading->waivers->rows, row);
 }
@@ -191,7 +195,7 @@ bool okse_waivers_hold(const OkseWaivers *waivers, const char **reason)
 
 static bool covers(const Row *row, const json_t *finding, const json_t *evidence)
 {
-    return row->in_force && g_strcmp0(row->control, okse_json_peek_text(finding, "control")) == 0 &&
+    return row->in_force && row->permitted && g_strcmp0(row->control, okse_json_peek_text(finding, "control")) == 0 &&
            (row->provision == NULL || strcmp(row->provision, okse_json_peek_text(finding, "provision")) == 0) &&
            (row->file == NULL || g_strcmp0(row->file, okse_json_peek_text(evidence, "file")) == 0);
 }
@@ -264,7 +268,7 @@ static const char *state_of(const OkseWaivers *waivers, const Row *row)
 {
     const char *reason;
 
-    if (!okse_waivers_hold(waivers, &reason))
+    if (!okse_waivers_hold(waivers, &reason) || !row->permitted)
         return "void";
     if (!row->in_force)
         return "expired";

@@ -16,6 +16,8 @@ typedef struct {
     gint64 at;              /* the day of the audit */
     const char *stack;      /* name of the stack that is judged; the file must be for it */
     const char *country;    /* its destination */
+    bool sealed;            /* they come out of a bundle: what this library does not know, or does not let be waived, is
+                               void and no error, so that the bundle can be audited */
 } OkseWaiversRequest;
 
 /* Read the file strictly. Errors: INVALID with every place: form, a control that does not exist or cannot be waived, a

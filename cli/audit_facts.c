@@ -84,7 +84,8 @@ bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const
                                   .trust = source->trust,
                                   .at = at,
                                   .stack = okse_json_peek_text(install, "name"),
-                                  .country = okse_json_peek_text(install, "country")};
+                                  .country = okse_json_peek_text(install, "country"),
+                                  .sealed = source->waivers == NULL};
 
     if (source->waivers != NULL && !read_beside(source->waivers, &bytes, &signature, error))
         return false;

@@ -16,7 +16,7 @@
 
 typedef struct {
     char *expect, *country, *output, *threads;
-    char *gate, *site, *geo, *at;
+    char *gate, *site, *geo, *at, *trust, *waivers;
     char *key, *certificate, *role, *passphrase_fd, *tsa;
 } RebuildOptions;
 
@@ -32,6 +32,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "site", 0, "FILE", "as it was built with", offsetof(RebuildOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "as it was built with", offsetof(RebuildOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "as it was built with (default: the bundle's)", offsetof(RebuildOptions, at)},
+    {OKSE_OPTION_PATH, "trust", 0, "FILE", "as it was built with", offsetof(RebuildOptions, trust)},
+    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "as it was built with", offsetof(RebuildOptions, waivers)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)",
      offsetof(RebuildOptions, threads)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "when the identity is the same, add a statement to -o FILE or else BUNDLE",
@@ -152,6 +154,8 @@ static bool check_options(Session *session, OkseBuildRequest *request, OksePrefl
         return okse_fail(error, OKSE_ERROR_INVALID,
                          "--key needs a bundle to put the statement in: give -o FILE, or "
                          "--expect BUNDLE");
+    if (given->waivers != NULL && given->trust == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
     if (given->key == NULL && (given->tsa != NULL || given->role != NULL || given->certificate != NULL))
         return okse_fail(error, OKSE_ERROR_INVALID, "--role, --cert and --tsa belong to --key");
     if (given->threads != NULL && !g_ascii_string_to_unsigned(given->threads, 10, 1, 1024, &threads, NULL))
@@ -257,7 +261,9 @@ static int run(const OkseInvocation *invocation, GError **error)
 {
     const RebuildOptions *given = invocation->options;
     g_auto(Session) session = {.given = given, .fd = -1};
-    g_auto(OksePreflight) preflight = {.site = given->site, .geo = given->geo, .at = OKSE_TIME_NONE};
+    g_auto(OksePreflight)
+        preflight = {.site = given->site, .geo = given->geo, .at = OKSE_TIME_NONE, .waivers = given->waivers};
+    g_autoptr(OkseTrust) trust = NULL;
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .site = given->site,
                                 .output = given->output,
@@ -276,6 +282,9 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (given->key != NULL &&
         !okse_signing_key_open(given->key, given->certificate, given->passphrase_fd, &session.signer, error))
         return 3;
+    if (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL)
+        return 3;
+    preflight.trust = trust;
     if (!build(&request, &preflight, invocation->manifests, &result, error))
         return 3;
     same = okse_sha256_equal(&result.identity, &session.expected);

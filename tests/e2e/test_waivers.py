@@ -158,3 +158,30 @@ def test_every_report_tells_a_waiver(okse):
     waived(okse, *[word for kind in kinds for word in ("--report", f"{kind}=r.{kind}")], status=0)
     for kind in kinds:
         assert "waive" in (okse.directory / f"r.{kind}").read_text().lower() or kind in ("prometheus", "oscal"), kind
+
+
+def test_a_second_builder_comes_to_the_same_identity(okse):
+    faulty(okse)
+    waivers(okse, ROW)
+    waived(okse, status=0)
+    words = ["rebuild", "stack.yaml", "--expect", "x.okse", "--site", "site.yaml"]
+    okse(*words, "--trust", "trust.yaml", "--waivers", "waivers.yaml", status=0)
+    assert okse(*words).status == 1, "without the waivers it is another bundle"
+    assert "--trust FILE" in okse(*words, "--waivers", "waivers.yaml", status=2).err
+
+
+def test_a_sealed_waiver_of_a_control_nobody_knows_here_is_void(okse, tmp_path):
+    import shutil
+    faulty(okse)
+    waivers(okse, ROW)
+    waived(okse, status=0)
+    shutil.copytree(ROOT / "manifests", tmp_path / "own")
+    path = tmp_path / "own/controls/fetch.none_at_run_time.yaml"
+    path.write_text(path.read_text().replace("needs: [", "waivable: false\nneeds: [", 1))
+    told = audit(okse, "--trust", "trust.yaml", "--manifests", tmp_path / "own")
+    assert of(told, "fetch.none_at_run_time")["status"] == "fail" and told["waivers"]["rows"][0]["state"] == "void"
+    path.unlink()
+    framework = tmp_path / "own/frameworks/shipping.yaml"
+    framework.write_text(framework.read_text().replace("  - {control: fetch.none_at_run_time}\n", "  - {control: secrets.none}\n"))
+    told = audit(okse, "--trust", "trust.yaml", "--manifests", tmp_path / "own")
+    assert told["waivers"]["rows"][0]["state"] == "void"
