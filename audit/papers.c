@@ -98,13 +98,19 @@ const json_t *okse_papers_row(const OksePapers *papers, const char *type)
 
 /* ---- checking */
 
+/* Also a list of blanks, and blanks that are spaces. */
 static bool is_blank(const OkseNode *node)
 {
     if (node == NULL || okse_node_kind(node) == OKSE_NODE_NULL)
         return true;
-    if (okse_node_kind(node) == OKSE_NODE_LIST)
-        return okse_node_count(node) == 0;
-    return okse_node_kind(node) == OKSE_NODE_TEXT && *okse_node_text(node) == '\0';
+    if (okse_node_kind(node) == OKSE_NODE_TEXT)
+        return okse_node_text(node)[strspn(okse_node_text(node), " \t\r\n")] == '\0';
+    if (okse_node_kind(node) != OKSE_NODE_LIST && okse_node_kind(node) != OKSE_NODE_MAP)
+        return false;
+    for (unsigned i = 0; i < okse_node_count(node); i++)
+        if (!is_blank(okse_node_item(node, i)))
+            return false;
+    return true;
 }
 
 /* Numbers and flags that stand where a text belongs are texts to people: `number: 4` is the number of a list. */
@@ -235,6 +241,8 @@ static char *wanted(const json_t *field)
 /* holder: the map in which the fields stand, opened as `map`. */
 static void check_fields(const json_t *row, const OkseNode *holder, OkseMap *map, OkseIssues *issues)
 {
+    unsigned filled = 0, before = okse_issues_count(issues);
+    OksePlace whole = okse_node_place(holder);
     const char *name;
     json_t *field;
 
@@ -242,10 +250,11 @@ static void check_fields(const json_t *row, const OkseNode *holder, OkseMap *map
     {
         const OkseNode *node = NULL;
         g_autofree char *what = wanted(field);
-        OksePlace at = okse_node_place(holder);
+        OksePlace at = whole;
 
         okse_map_take_node(map, name, OKSE_OPTIONAL, &node);
         if (!is_blank(node)) {
+            filled++;
             at = okse_node_place(node);
             if (!fits(node, field))
                 okse_issue(issues, &at, "'%s' must be %s", name, what);
@@ -253,6 +262,8 @@ static void check_fields(const json_t *row, const OkseNode *holder, OkseMap *map
             okse_issue(issues, &at, "'%s' is blank: %s belongs there", name, what);
         }
     }
+    if (filled == 0 && okse_issues_count(issues) == before)
+        okse_issue(issues, &whole, "nothing in this document is filled in");
 }
 
 static char *known_types(const OksePapers *papers)
