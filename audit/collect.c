@@ -11,27 +11,24 @@
 
 #include <string.h>
 
-static const char *const host_collectors[] = {"mounts", "sockets", "routes", "resolvers", "time"};
-
-static const char not_running[] = "the kernel that runs is not that of the sysroot";
+const OkseCollector okse_host_collectors[] = {
+    /* name, needs_kernel, collect */
+    {"mounts", false, okse_collect_mounts}, {"sockets", true, okse_collect_sockets},
+    {"routes", true, okse_collect_routes},  {"resolvers", false, okse_collect_resolvers},
+    {"time", false, okse_collect_time},     {NULL, false, NULL},
+};
 
 static void collect_host_scope(OkseCollection *collection, bool wanted)
 {
-    if (!wanted) {
-        for (unsigned i = 0; i < G_N_ELEMENTS(host_collectors); i++)
-            okse_facts_coverage(collection->facts, host_collectors[i], OKSE_UNAVAILABLE, "not in scope");
-        return;
+    for (const OkseCollector *one = okse_host_collectors; one->name != NULL; one++) {
+        if (!wanted)
+            okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE, "not in scope");
+        else if (one->needs_kernel && !collection->running)
+            okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE,
+                                "the kernel that runs is not that of the sysroot");
+        else
+            one->collect(collection);
     }
-    okse_collect_mounts(collection);
-    if (collection->running) {
-        okse_collect_sockets(collection);
-        okse_collect_routes(collection);
-    } else {
-        okse_facts_coverage(collection->facts, "sockets", OKSE_UNAVAILABLE, not_running);
-        okse_facts_coverage(collection->facts, "routes", OKSE_UNAVAILABLE, not_running);
-    }
-    okse_collect_resolvers(collection);
-    okse_collect_time(collection);
 }
 
 static json_t *scope_json(bool bundle, bool installed, bool host)

@@ -1,6 +1,7 @@
 /* The facts of what would be installed, from a stack that is being built or from a bundle: the same scanner and the
  * same documents as after the install, and nothing of any host. */
 #include "audit/collector.h"
+#include "audit/fact_kinds.h"
 #include "core/digest.h"
 #include "core/json.h"
 
@@ -72,13 +73,15 @@ static bool collect_component(OkseCollection *collection, const OkseContents *co
 
 bool okse_collect_components(OkseCollection *collection, const OkseContents *contents, GError **error)
 {
-    static const char *const elsewhere[] = {"host", "mounts", "sockets", "routes", "resolvers", "time", "drift"};
+    static const char nothing_yet[] = "nothing is installed yet";
 
     okse_facts_set(collection->facts, "host", host_fact(contents));
     okse_facts_set(collection->facts, "install", install_fact(contents));
     okse_facts_coverage(collection->facts, "install", OKSE_COMPLETE, NULL);
-    for (unsigned i = 0; i < G_N_ELEMENTS(elsewhere); i++)
-        okse_facts_coverage(collection->facts, elsewhere[i], OKSE_UNAVAILABLE, "nothing is installed yet");
+    for (const OkseCollectorKind *kind = okse_collector_kinds; kind->name != NULL; kind++)
+        if (kind->scope == OKSE_SCOPE_HOST)
+            okse_facts_coverage(collection->facts, kind->name, OKSE_UNAVAILABLE, nothing_yet);
+    okse_facts_coverage(collection->facts, "drift", OKSE_UNAVAILABLE, nothing_yet);
     for (unsigned i = 0; i < okse_contents_count(contents); i++)
         if (!collect_component(collection, contents, i, error))
             return false;

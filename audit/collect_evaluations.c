@@ -58,7 +58,7 @@ static void add(const Adding *adding, json_t *fact, const json_t *row, unsigned 
                                             .digest = okse_json_peek_text(adding->record, "digest"),
                                             .component = okse_json_peek_text(adding->record, "component"),
                                             .via = "declared"}));
-    okse_facts_add(adding->collection->facts, "evaluations", "evl", key, masked);
+    okse_facts_add(adding->collection->facts, "evaluations", key, masked);
 }
 
 static json_t *record_fact(const Adding *adding, const json_t *row)

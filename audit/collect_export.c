@@ -73,7 +73,7 @@ void okse_collect_export(OkseCollection *collection)
             fact, "source",
             okse_facts_source(&(OkseSourceFact){.collector = "export", .path = EMBARGOES, .via = "declared"}));
         json_object_set_new(fact, "state", json_string("declared"));
-        okse_facts_add(collection->facts, "embargoes", "emb", key, fact);
+        okse_facts_add(collection->facts, "embargoes", key, fact);
     }
     okse_facts_coverage(collection->facts, "export", OKSE_COMPLETE, NULL);
 }

@@ -152,7 +152,7 @@ static void add_document(const OkseCollectFiles *files, const char *path, GBytes
     json_object_set_new(document, "faults", faults);
     if (g_utf8_validate(shown, -1, NULL)) /* of other names no signature is looked for */
         json_object_set(files->collection->papers, shown, document);
-    okse_facts_add(files->collection->facts, "documents", "doc", shown, document);
+    okse_facts_add(files->collection->facts, "documents", shown, document);
 }
 
 void okse_collect_files_use(const OkseCollectFiles *files, const char *path, GBytes *bytes)

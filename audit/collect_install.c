@@ -48,7 +48,7 @@ static void add_drift(OkseCollection *collection, const json_t *row)
         fact, "source",
         okse_facts_source(&(OkseSourceFact){
             .collector = "drift", .path = shown, .excerpt = status, .component = component, .via = "structured"}));
-    okse_facts_add(collection->facts, "drift", "dft", key, fact);
+    okse_facts_add(collection->facts, "drift", key, fact);
 }
 
 static void add_drifts(OkseCollection *collection)

@@ -22,7 +22,7 @@ static void add_fact(const OkseCollection *collection, const json_t *found)
                                             .excerpt = okse_json_peek_text(json_object_get(claim, "detected"), "said"),
                                             .component = okse_json_peek_text(claim, "component"),
                                             .via = "declared"}));
-    okse_facts_add(collection->facts, "licenses", "lic", json_string_value(key), json_incref(claim));
+    okse_facts_add(collection->facts, "licenses", json_string_value(key), json_incref(claim));
 }
 
 static bool collect(OkseCollection *collection, const OkseContents *contents, const char *root, GError **error)

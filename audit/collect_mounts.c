@@ -161,7 +161,7 @@ static void add_mount(OkseCollection *collection, struct libmnt_fs *fs)
 
     if (target == NULL || type == NULL || g_strv_contains(skipped, type))
         return;
-    okse_facts_add(collection->facts, "mounts", "mnt", target,
+    okse_facts_add(collection->facts, "mounts", target,
                    json_pack("{s:s,s:s,s:s?,s:s?,s:b,s:s,s:o,s:n,s:o,s:s}", "path", target, "fstype", type, "device",
                              source, "source_host", server, "remote", (int)remote, "encrypted", encrypted, "holds",
                              what_it_holds(collection, target), "location", "source", mount_source(excerpt), "state",

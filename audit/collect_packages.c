@@ -80,7 +80,7 @@ static void use_package(const OkseCollectPart *part, const char *path, GBytes *b
                                                             .component = component,
                                                             .via = "structured"}));
     json_array_append(json_object_get(part->collection->fitting, "packages"), masked);
-    okse_facts_add(part->collection->facts, "packages", "pkg", shown, masked);
+    okse_facts_add(part->collection->facts, "packages", shown, masked);
 }
 
 static void use(void *context, const char *path, GBytes *bytes)
@@ -114,7 +114,7 @@ static void add_agreements(OkseCollection *collection)
                                                                 .path = okse_json_peek_text(row, "subject"),
                                                                 .via = "structured"}));
         json_object_set_new(fact, "state", json_string("observed"));
-        okse_facts_add(collection->facts, "agreements", "agr", key, fact);
+        okse_facts_add(collection->facts, "agreements", key, fact);
     }
 }
 

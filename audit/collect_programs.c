@@ -18,7 +18,7 @@ static void add_program(const OksePayload *payload, const json_t *finding)
     json_t *source = okse_facts_source(&(OkseSourceFact){
         .collector = "programs", .path = shown, .excerpt = safe, .component = payload->name, .via = "structured"});
 
-    okse_facts_add(payload->collection->facts, "programs", "prg", key,
+    okse_facts_add(payload->collection->facts, "programs", key,
                    json_pack("{s:s,s:s,s:s,s:s,s:s,s:O,s:o,s:s,s:o,s:s}", "component", payload->name, "component_kind",
                              payload->kind, "path", file, "rule", rule, "family", family, "severity",
                              json_object_get(finding, "severity"), "offset",

@@ -51,7 +51,7 @@ static int on_route(const struct nlmsghdr *header, void *data)
     is_public = okse_atlas_range_is_public(text);
     key = g_strdup_printf("%s|%s|%s|%u", text, gateway, device, route->rtm_table);
     okse_facts_add(
-        collection->facts, "routes", "rt", key,
+        collection->facts, "routes", key,
         json_pack("{s:s,s:s?,s:s?,s:b,s:o,s:s}", "destination", text, "gateway", *gateway != '\0' ? gateway : NULL,
                   "device", *device != '\0' ? device : NULL, "public", (int)is_public, "source",
                   okse_facts_source(&(OkseSourceFact){.collector = "routes", .excerpt = key, .via = "netlink"}),

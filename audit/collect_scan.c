@@ -80,7 +80,7 @@ static void on_mention(Sink *sink, const OkseScanEndpoint *found)
     g_autofree char *key =
         g_strdup_printf("%s|%u|%u|%s", sink->file->path, found->line_number, found->column, found->host);
 
-    okse_facts_add(sink->collection->facts, "mentions", "men", key,
+    okse_facts_add(sink->collection->facts, "mentions", key,
                    json_pack("{s:s,s:s,s:o}", "host", found->host, "noise", found->noise, "source",
                              source_of(sink, found->line_number, found->column, found->key, found->line)));
 }
@@ -112,7 +112,7 @@ static void on_setting(void *context, const OkseScanSetting *found)
     g_autofree char *masked =
         okse_redact_key(found->name) ? g_strdup("***") : okse_collect_mask(sink->collection, found->value);
 
-    okse_facts_add(sink->collection->facts, "settings", "set", key,
+    okse_facts_add(sink->collection->facts, "settings", key,
                    json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",
                              source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured"));
 }

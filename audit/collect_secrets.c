@@ -50,7 +50,7 @@ static void add_secret(const Look *look, const OkseSecret *secret)
                                                          .component = payload->name,
                                                          .via = "sweep"});
 
-    okse_facts_add(payload->collection->facts, "secrets", "sec", key,
+    okse_facts_add(payload->collection->facts, "secrets", key,
                    json_pack("{s:s,s:s,s:s,s:s?,s:I,s:o,s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s}", "component", payload->name,
                              "component_kind", payload->kind, "path", path, "member", member, "offset",
                              (json_int_t)secret->offset, "line",

@@ -72,7 +72,7 @@ static void add_socket(Sockets *sockets, const struct inet_diag_msg *message, bo
     g_autofree char *excerpt = g_strdup_printf("%s %s %s %s", protocol, listening ? "listening on" : "connected from",
                                                here, there != NULL ? there : "");
 
-    okse_facts_add(sockets->collection->facts, "sockets", "sock", key,
+    okse_facts_add(sockets->collection->facts, "sockets", key,
                    json_pack("{s:s,s:s,s:s,s:s?,s:o,s:o,s:s}", "protocol", protocol, "direction",
                              listening ? "listening" : "connected", "local", here, "remote", there, "process",
                              process_json(sockets, message->idiag_inode), "source", socket_source(excerpt), "state",

@@ -85,7 +85,7 @@ static void use(void *context, const char *path, GBytes *bytes)
                                                             .digest = okse_sha256_text(&digest, text),
                                                             .component = component,
                                                             .via = "declared"}));
-    okse_facts_add(part->collection->facts, "trials", "try", shown, masked);
+    okse_facts_add(part->collection->facts, "trials", shown, masked);
 }
 
 static const OkseCollectParts parts = {"trials", "compliance", {wants, use, NULL}};

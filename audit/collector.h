@@ -35,6 +35,15 @@ typedef struct {
     GHashTable *signatures;      /* the same path → GBytes of the approval beside it */
 } OkseCollection;
 
+typedef struct {
+    const char *name;  /* a row of audit/fact_kinds.h with the scope of the host */
+    bool needs_kernel; /* asks the running kernel, so it cannot look at another sysroot */
+    void (*collect)(OkseCollection *collection);
+} OkseCollector;
+
+/* Those of the host in the order in which they run; ends with a row whose name is NULL. */
+extern const OkseCollector okse_host_collectors[];
+
 void okse_collect_host(OkseCollection *collection);
 void okse_collect_mounts(OkseCollection *collection);
 void okse_collect_sockets(OkseCollection *collection);

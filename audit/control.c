@@ -2,38 +2,12 @@
 #include "audit/control.h"
 
 #include "audit/expression.h"
+#include "audit/fact_kinds.h"
 #include "audit/law_read.h"
 
 #include <string.h>
 
 const char *const okse_expression_names[OKSE_EXPRESSIONS] = {"violations", "unknown", "applies", "subjects"};
-
-const char *const okse_collectors[] = {
-    "host",
-    "mounts",
-    "sockets",
-    "routes",
-    "resolvers",
-    "time",
-    "site",
-    "install",
-    "drift",
-    "configuration",
-    "documents",
-    "licenses",
-    /* secrets and programs */
-    "secrets",
-    "programs",
-    /* evaluation */
-    "evaluations",
-    /* export */
-    "export",
-    /* trial */
-    "trials",
-    /* packages */
-    "packages",
-    NULL,
-};
 
 static const char *const parameter_kinds[] = {"countries", "text", "integer", "number", "flag", "texts", NULL};
 
@@ -167,7 +141,7 @@ static void read_needs(OkseControl *control, const OkseNode *list, OkseIssues *i
         const char *name = okse_node_text(entry);
         OksePlace at = okse_law_place(okse_node_place(entry), control->origin);
 
-        if (name == NULL || !g_strv_contains(okse_collectors, name))
+        if (name == NULL || okse_collector_kind(name) == NULL)
             okse_issue(issues, &at, "needs: '%s' is no collector", name != NULL ? name : "…");
         else
             g_ptr_array_add(control->needs, g_strdup(name));
@@ -338,31 +312,15 @@ json_t *okse_control_bind(const OkseControl *control, const json_t *given, const
     return bound;
 }
 
-/* Which collector fills a member of the facts document. */
+/* Which collector fills a member of the facts document; NULL: several, and any of them will do. */
 static const char *collector_of(const char *domain)
 {
-    static const char *const pairs[][2] = {{"mounts", "mounts"},
-                                           {"sockets", "sockets"},
-                                           {"routes", "routes"},
-                                           {"documents", "documents"},
-                                           {"drift", "drift"},
-                                           {"install", "install"},
-                                           {"site", "site"},
-                                           {"settings", "configuration"},
-                                           {"host", "host"},
-                                           {"licenses", "licenses"},
-                                           {"fetches", "configuration"},
-                                           {"evaluations", "evaluations"},
-                                           {"embargoes", "export"},
-                                           {"trials", "trials"},
-                                           {"packages", "packages"},
-                                           {"agreements", "packages"},
-                                           {"approvers", "documents"}};
+    static const char *const members[] = {"install", "site", "host", NULL};
+    const OkseFactKind *kind = okse_fact_kind(domain);
 
-    for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++)
-        if (strcmp(pairs[i][0], domain) == 0)
-            return pairs[i][1];
-    return NULL; /* endpoints are joined over several: any of them will do */
+    if (g_strv_contains(members, domain))
+        return domain;
+    return kind != NULL ? kind->collector : strcmp(domain, "approvers") == 0 ? "documents" : NULL;
 }
 
 static bool is_needed(const OkseControl *control, const char *collector)

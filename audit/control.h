@@ -56,8 +56,6 @@ typedef struct {
 
 /* The names of the expressions as keys of the file. */
 extern const char *const okse_expression_names[OKSE_EXPRESSIONS];
-/* The collectors that a control may need; ends with NULL. Source: docs/formats/facts.md. */
-extern const char *const okse_collectors[];
 
 /* Read a control. schema: of the facts (manifests/schemas/facts.schema.json), which every path in the expressions must
  * follow. Objections go to `issues`. Returns NULL when the file is no control at all; otherwise what was understood,

@@ -2,6 +2,7 @@
  * id, and endpoints with one natural key become one with several sources. */
 #include "audit/facts.h"
 
+#include "audit/fact_kinds.h"
 #include "core/digest.h"
 
 #include <string.h>
@@ -13,54 +14,9 @@ struct OkseFacts {
     GHashTable *ids;       /* given so far */
 };
 
-static const char *const lists[] = {
-    "mounts",
-    "sockets",
-    "routes",
-    "settings",
-    "documents",
-    "drift",
-    "endpoints",
-    "mentions",
-    "licenses",
-    "fetches",
-    /* secrets and programs */
-    "secrets",
-    "programs",
-    /* evaluation */
-    "evaluations",
-    /* export */
-    "embargoes",
-    /* trial */
-    "trials",
-    /* packages */
-    "packages",
-    "agreements",
-};
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
 /* What is kept of two reports: a thing that is there is not absent, and nothing seen is worse than something. */
 static const unsigned badness[] = {[OKSE_ABSENT] = 0, [OKSE_COMPLETE] = 1, [OKSE_PARTIAL] = 2, [OKSE_UNAVAILABLE] = 3};
-
-/* Collectors and the list in which their items are, for the count. */
-static const char *const counted[][2] = {
-    {"mounts", "mounts"},
-    {"sockets", "sockets"},
-    {"routes", "routes"},
-    {"drift", "drift"},
-    {"documents", "documents"},
-    {"licenses", "licenses"},
-    /* secrets and programs */
-    {"secrets", "secrets"},
-    {"programs", "programs"},
-    /* evaluation */
-    {"evaluations", "evaluations"},
-    /* export */
-    {"export", "embargoes"},
-    /* trial */
-    {"trials", "trials"},
-    /* packages */
-    {"packages", "packages"},
-};
 
 OkseFacts *okse_facts_new(void)
 {
@@ -70,8 +26,8 @@ OkseFacts *okse_facts_new(void)
     facts->coverage = json_object();
     facts->endpoints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
-        json_object_set_new(facts->document, lists[i], json_array());
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        json_object_set_new(facts->document, kind->list, json_array());
     return facts;
 }
 
@@ -97,24 +53,25 @@ void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage c
                         json_pack("{s:s,s:s?}", "status", coverages[coverage], "reason", reason));
 }
 
-static char *fact_id(const char *list, const char *prefix, const char *natural_key)
+static char *fact_id(const char *list, const char *natural_key)
 {
+    const OkseFactKind *kind = okse_fact_kind(list);
     g_autofree char *text = g_strdup_printf("%s\n%s", list, natural_key);
     OkseSha256 digest = okse_sha256_of(text, strlen(text));
     char hex[OKSE_SHA256_HEX];
 
-    return g_strdup_printf("%s:%.16s", prefix, okse_sha256_hex(&digest, hex));
+    return g_strdup_printf("%s:%.16s", kind->prefix, okse_sha256_hex(&digest, hex));
 }
 
-void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item)
+void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key, json_t *item)
 {
-    char *id = fact_id(list, prefix, natural_key);
+    char *id = fact_id(list, natural_key);
 
     for (unsigned i = 2; g_hash_table_contains(facts->ids, id); i++) {
         g_autofree char *numbered = g_strdup_printf("%s|%u", natural_key, i);
 
         g_free(id);
-        id = fact_id(list, prefix, numbered);
+        id = fact_id(list, numbered);
     }
     json_object_set_new(item, "id", json_string(id));
     g_hash_table_add(facts->ids, id);
@@ -175,7 +132,7 @@ void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
     json_t *fact = g_hash_table_lookup(facts->endpoints, key);
 
     if (fact == NULL) {
-        g_autofree char *id = fact_id("endpoints", "ep", key);
+        g_autofree char *id = fact_id("endpoints", key);
 
         fact = endpoint_new(endpoint, id);
         json_array_append_new(json_object_get(facts->document, "endpoints"), fact);
@@ -329,9 +286,9 @@ static json_t *sorted(const json_t *array, GCompareFunc compare)
 
 static unsigned count_items(const json_t *document, const char *collector)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(counted); i++)
-        if (strcmp(counted[i][0], collector) == 0)
-            return (unsigned)json_array_size(json_object_get(document, counted[i][1]));
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        if (kind->counted && strcmp(kind->collector, collector) == 0)
+            return (unsigned)json_array_size(json_object_get(document, kind->list));
     return 0;
 }
 
@@ -374,9 +331,9 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     }
     for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "mounts")); i++)
         place_mount(json_array_get(json_object_get(facts->document, "mounts"), i), atlas, site);
-    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
-        json_object_set_new(facts->document, lists[i],
-                            sorted(json_object_get(facts->document, lists[i]), compare_facts));
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        json_object_set_new(facts->document, kind->list,
+                            sorted(json_object_get(facts->document, kind->list), compare_facts));
     json_object_set_new(facts->document, "collectors", collectors(facts));
     return json_incref(facts->document);
 }

@@ -16,9 +16,10 @@ typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } Okse
  * absent), the first of equal ones. reason: NULL when complete. */
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
 
-/* Add to the list `list` ("mounts") an item (stolen) with the id PREFIX:16 hex of SHA-256 over list and natural key.
- * The second item of one key (two sockets that share a port) gets the id of "key|2", and so on: ids are unique. */
-void okse_facts_add(OkseFacts *facts, const char *list, const char *prefix, const char *natural_key, json_t *item);
+/* Add to the list `list` ("mounts", a row of audit/fact_kinds.h) an item (stolen) with the id PREFIX:16 hex of SHA-256
+ * over list and natural key. The second item of one key (two sockets that share a port) gets the id of "key|2", and so
+ * on: ids are unique. */
+void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key, json_t *item);
 
 /* How many items a list has by now. */
 unsigned okse_facts_count(const OkseFacts *facts, const char *list);

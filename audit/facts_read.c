@@ -2,53 +2,10 @@
  * inconclusive. */
 #include "audit/facts_read.h"
 
+#include "audit/fact_kinds.h"
 #include "core/limits.h"
 
 #include <string.h>
-
-const char *const okse_fact_lists[] = {
-    "documents",
-    "drift",
-    "endpoints",
-    "mounts",
-    "routes",
-    "settings",
-    "sockets",
-    "licenses",
-    "fetches",
-    /* secrets and programs */
-    "secrets",
-    "programs",
-    /* evaluation */
-    "evaluations",
-    /* export */
-    "embargoes",
-    /* trial */
-    "trials",
-    /* packages */
-    "packages",
-    "agreements",
-    NULL,
-};
-
-/* Lists that facts of an older okse do not have: nobody looked, and the collectors say no word. */
-static const char *const later_lists[] = {
-    "licenses",
-    "fetches",
-    /* secrets and programs */
-    "secrets",
-    "programs",
-    /* evaluation */
-    "evaluations",
-    /* export */
-    "embargoes",
-    /* trial */
-    "trials",
-    /* packages */
-    "packages",
-    "agreements",
-    NULL,
-};
 
 static bool collectors_check(const json_t *facts, const char *origin, GError **error)
 {
@@ -101,9 +58,9 @@ bool okse_audit_facts_check(const json_t *facts, const char *origin, GError **er
         return false;
     if (json_array_size(scope) == 0)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: 'scope' is empty", origin);
-    for (const char *const *name = okse_fact_lists; *name != NULL; name++)
-        if ((json_object_get(facts, *name) != NULL || !g_strv_contains(later_lists, *name)) &&
-            !list_check(facts, *name, origin, error))
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        if ((json_object_get(facts, kind->list) != NULL || !kind->later) &&
+            !list_check(facts, kind->list, origin, error))
             return false;
     return object_or_null(facts, "install", origin, error) && object_or_null(facts, "site", origin, error);
 }

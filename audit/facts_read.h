@@ -10,8 +10,5 @@ json_t *okse_audit_facts_read(GBytes *bytes, const char *origin, GError **error)
 /* The same check on a document in memory. */
 bool okse_audit_facts_check(const json_t *facts, const char *origin, GError **error);
 
-/* The lists of facts in a facts document; ends with NULL. */
-extern const char *const okse_fact_lists[];
-
 /* status of a collector ("complete", …), or NULL when it did not report; *reason is its reason or NULL. Borrowed. */
 const char *okse_collector_status(const json_t *facts, const char *collector, const char **reason);

@@ -119,7 +119,7 @@ static void add_fetch(Look *look, const Rule *rule, const char *what, const char
                                                  .excerpt = excerpt,
                                                  .component = file->component,
                                                  .via = "sweep"});
-    okse_facts_add(look->collection->facts, "fetches", "fet", key,
+    okse_facts_add(look->collection->facts, "fetches", key,
                    json_pack("{s:s,s:s,s:s,s:o,s:s}", "component", file->component, "kind", rule->kind, "what", masked,
                              "source", source, "state", "configured"));
 }

@@ -2,7 +2,7 @@
  * messages hold names and numbers of the target only, so they need no translation. */
 #include "audit/finding_evidence.h"
 
-#include "audit/facts_read.h"
+#include "audit/fact_kinds.h"
 
 #include <string.h>
 
@@ -15,11 +15,11 @@ OkseFactIndex *okse_fact_index_new(const json_t *facts)
     OkseFactIndex *index = g_new0(OkseFactIndex, 1);
 
     index->by_id = g_hash_table_new(g_str_hash, g_str_equal);
-    for (const char *const *list = okse_fact_lists; *list != NULL; list++) {
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
         json_t *fact;
         size_t i;
 
-        json_array_foreach(json_object_get(facts, *list), i, fact)
+        json_array_foreach(json_object_get(facts, kind->list), i, fact)
         {
             const char *id = okse_json_peek_text(fact, "id");
 

@@ -4,6 +4,7 @@
 
 #include "audit/evaluate.h"
 #include "audit/expression_type.h"
+#include "audit/fact_kinds.h"
 #include "audit/facts_read.h"
 #include "audit/verdict.h"
 #include "core/json.h"
@@ -55,19 +56,13 @@ static void complete(json_t *value, const json_t *schema, const json_t *node, un
 
 static void number_facts(json_t *facts)
 {
-    static const char *const prefixes[][2] = {
-        {"documents", "doc"}, {"drift", "dft"},    {"endpoints", "ep"}, {"mounts", "mnt"},
-        {"routes", "rt"},     {"settings", "set"}, {"sockets", "sock"}, {"licenses", "lic"},
-        {"fetches", "fet"},   {"secrets", "sec"},  {"programs", "prg"}, {"evaluations", "evl"},
-        {"embargoes", "emb"}, {"trials", "try"},   {"packages", "pkg"}, {"agreements", "agr"}};
-
-    for (size_t k = 0; k < G_N_ELEMENTS(prefixes); k++) {
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
         json_t *fact;
         size_t i;
 
-        json_array_foreach(json_object_get(facts, prefixes[k][0]), i, fact)
+        json_array_foreach(json_object_get(facts, kind->list), i, fact)
         {
-            g_autofree char *id = g_strdup_printf("%s:%016zx", prefixes[k][1], i + 1);
+            g_autofree char *id = g_strdup_printf("%s:%016zx", kind->prefix, i + 1);
 
             if (json_is_object(fact) && json_object_get(fact, "id") == NULL)
                 json_object_set_new(fact, "id", json_string(id));
@@ -81,8 +76,8 @@ static json_t *empty_facts(void)
                               "collected_at", "2026-07-01T00:00:00Z", "scope", "install", "host", "sysroot", "/",
                               "host", "install", "site", "collectors");
 
-    for (const char *const *list = okse_fact_lists; *list != NULL; list++)
-        json_object_set_new(facts, *list, json_array());
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        json_object_set_new(facts, kind->list, json_array());
     return facts;
 }
 
@@ -91,12 +86,13 @@ static void complete_collectors(json_t *facts)
 {
     json_t *collectors = json_object_get(facts, "collectors");
 
-    for (const char *const *name = okse_collectors; json_is_array(collectors) && *name != NULL; name++) {
+    for (const OkseCollectorKind *kind = okse_collector_kinds; json_is_array(collectors) && kind->name != NULL;
+         kind++) {
         const char *reason;
 
-        if (okse_collector_status(facts, *name, &reason) == NULL)
-            json_array_append_new(collectors,
-                                  json_pack("{s:s, s:s, s:n}", "collector", *name, "status", "complete", "reason"));
+        if (okse_collector_status(facts, kind->name, &reason) == NULL)
+            json_array_append_new(
+                collectors, json_pack("{s:s, s:s, s:n}", "collector", kind->name, "status", "complete", "reason"));
     }
 }
 

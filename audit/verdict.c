@@ -3,6 +3,7 @@
  * with nothing else to look at has no verdict either. */
 #include "audit/verdict.h"
 
+#include "audit/fact_kinds.h"
 #include "audit/facts_read.h"
 #include "core/json.h"
 
@@ -51,29 +52,11 @@ json_t *okse_reason(const char *english, const char *korean, ...)
 /* Which scope a collector belongs to; NULL: every one. */
 static const char *scope_of(const char *collector)
 {
-    static const char *const of_install[] = {
-        "install",
-        "drift",
-        "configuration",
-        "documents",
-        "licenses",
-        /* secrets and programs */
-        "secrets",
-        "programs",
-        /* evaluation */
-        "evaluations",
-        /* export */
-        "export",
-        /* trial */
-        "trials",
-        /* packages */
-        "packages",
-        NULL,
-    };
+    const OkseCollectorKind *kind = okse_collector_kind(collector);
 
-    if (strcmp(collector, "site") == 0)
+    if (kind != NULL && kind->scope == OKSE_SCOPE_ANY)
         return NULL;
-    return g_strv_contains(of_install, collector) ? "install" : "host";
+    return kind != NULL && kind->scope == OKSE_SCOPE_INSTALL ? "install" : "host";
 }
 
 /* A collector that looked although its scope was not asked for is as good as any. */

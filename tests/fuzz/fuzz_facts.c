@@ -1,5 +1,6 @@
 /* A facts document from outside (audit --evidence): an error is set exactly when nothing is returned; what was accepted
  * has every list that an audit rests on, and is the same document when it is written and read again. */
+#include "audit/fact_kinds.h"
 #include "audit/facts_read.h"
 
 #include <stdint.h>
@@ -17,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert((facts == NULL) == (error != NULL));
     if (facts == NULL)
         return 0;
-    for (const char *const *list = okse_fact_lists; *list != NULL; list++)
-        g_assert(json_object_get(facts, *list) == NULL || json_is_array(json_object_get(facts, *list)));
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
+        g_assert(json_object_get(facts, kind->list) == NULL || json_is_array(json_object_get(facts, kind->list)));
     written = okse_json_write(facts);
     again = okse_audit_facts_read(written, "again", NULL);
     g_assert(again != NULL && json_equal(facts, again));
