@@ -2,8 +2,10 @@
 #include "audit/collect.h"
 
 #include "audit/collect_payload.h"
+#include "audit/collect_software.h"
 #include "audit/collector.h"
 #include "audit/compatibility.h"
+#include "audit/fact_kinds.h"
 #include "audit/fetches.h"
 #include "core/fd.h"
 #include "core/text.h"
@@ -20,10 +22,11 @@ const OkseCollector okse_host_collectors[] = {
 
 static void collect_host_scope(OkseCollection *collection, bool wanted)
 {
-    for (const OkseCollector *one = okse_host_collectors; one->name != NULL; one++) {
-        if (!wanted)
-            okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE, "not in scope");
-        else if (one->needs_kernel && !collection->running)
+    for (const OkseCollectorKind *kind = okse_collector_kinds; !wanted && kind->name != NULL; kind++)
+        if (kind->scope == OKSE_SCOPE_HOST && strcmp(kind->name, "host") != 0)
+            okse_facts_coverage(collection->facts, kind->name, OKSE_UNAVAILABLE, "not in scope");
+    for (const OkseCollector *one = okse_host_collectors; wanted && one->name != NULL; one++) {
+        if (one->needs_kernel && !collection->running)
             okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE,
                                 "the kernel that runs is not that of the sysroot");
         else
@@ -102,6 +105,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_packages(collection, why_not);
     okse_collect_installed_trials(collection, why_not);
     okse_collect_configuration(collection, installed, host);
+    okse_collect_software_finish(collection, host);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
     return collect_payload(collection, request, resources, why_not, error)
@@ -118,6 +122,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     okse_facts_set(collection->facts, "scope", scope_json(true, false, false));
     if (!okse_collect_components(collection, request->contents, error))
         return NULL;
+    okse_collect_software_finish(collection, false);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
     return okse_collect_licenses(collection, request->contents, error) &&
@@ -138,6 +143,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
+    g_autoptr(OkseSoftware) software = NULL;
+    g_autoptr(OkseSoftwareSeen) programs = okse_software_seen_new();
     g_autoptr(json_t) papers = json_object(), embargoes = NULL, compatibility = NULL;
     g_autoptr(json_t) fitting = json_pack("{s:[],s:[]}", "packages", "models");
     g_autoptr(OksePapers) rules = NULL;
@@ -166,7 +173,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
-    embargoes = licenses == NULL ? NULL : okse_embargoes_read(resources, error);
+    software = licenses == NULL ? NULL : okse_software_read(resources, error);
+    embargoes = software == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
     compatibility = rules == NULL ? NULL : okse_compatibility_read(resources, error);
     secrets = compatibility == NULL ? NULL : okse_secret_rules_read(resources, error);
@@ -174,6 +182,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.scanner = scanner;
     collection.fetches = fetches;
     collection.licenses = licenses;
+    collection.software = software;
+    collection.programs = programs;
     collection.secrets = secrets;
     collection.masker = masker;
     collection.embargoes = embargoes;

@@ -1,6 +1,7 @@
 /* Walking the installed components, and the host's configuration. What cannot be read makes the collector partial and
  * is named: never silence. */
 #include "audit/collector.h"
+#include "audit/glob.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -179,11 +180,9 @@ static void follow_link(Walk *walk, const char *path)
 static void walk_all(Walk *walk, int fd)
 {
     g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     struct stat info;
 
     walk->links = links;
-    walk->seen = seen;
     if (fstat(fd, &info) == 0)
         first_sight(walk, &info);
     walk_directory(walk, fd, "", 0);
@@ -197,7 +196,8 @@ static void walk_component(OkseCollection *collection, const json_t *component)
     const char *generation = okse_json_peek_text(collection->install, "generation");
     g_autofree char *path = g_strdup_printf("generations/%s/%s", generation, name);
     g_autofree char *shown = g_strdup_printf("%s/current/%s", collection->root, name);
-    Walk walk = {.files = {collection, shown, name, kind}};
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Walk walk = {.files = {collection, shown, name, kind}, .seen = seen};
     okse_autofd fd = -1;
 
     if (!okse_collect_files_any(&walk.files))
@@ -209,30 +209,62 @@ static void walk_component(OkseCollection *collection, const json_t *component)
         walk_all(&walk, fd);
 }
 
+typedef struct {
+    OkseCollection *collection;
+    GHashTable *seen; /* over all paths: what two patterns name is looked at once */
+} HostWalk;
+
+/* A file or directory of the host with configuration. */
+static void walk_path(void *context, const char *path)
+{
+    const HostWalk *host = context;
+    g_autoptr(GError) error = NULL;
+    okse_autofd fd =
+        okse_open_in_root(host->collection->sysroot_fd, path + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+    Walk walk = {.files = {.collection = host->collection, .shown = path}, .seen = host->seen};
+    g_autoptr(GBytes) bytes = NULL;
+    struct stat info;
+
+    if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return;
+    if (fd < 0 || fstat(fd, &info) < 0) {
+        partial(&walk, "", "could not be read");
+    } else if (S_ISDIR(info.st_mode)) {
+        walk_all(&walk, fd);
+    } else if (S_ISREG(info.st_mode) && first_sight(&walk, &info)) {
+        bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, path, &error);
+        if (bytes == NULL)
+            partial(&walk, "", error->message);
+        else
+            okse_collect_files_use(&walk.files, "", bytes);
+    }
+}
+
+static void walk_pattern(HostWalk *host, const char *pattern)
+{
+    if (!okse_glob(host->collection->sysroot_fd, pattern, walk_path, host)) {
+        const OkseCollectFiles files = {.collection = host->collection, .shown = pattern};
+
+        okse_collect_files_partial(&files, "", "a directory could not be listed, or names too many files");
+    }
+}
+
 static void walk_host(OkseCollection *collection)
 {
     const json_t *paths = json_object_get(okse_scanner_rules(collection->scanner), "host_paths");
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    HostWalk host = {collection, seen};
 
-    for (size_t i = 0; i < json_array_size(paths); i++) {
-        const char *path = json_string_value(json_array_get(paths, i));
-        g_autoptr(GError) error = NULL;
-        okse_autofd fd = okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
-        Walk walk = {.files = {.collection = collection, .shown = path}};
-        struct stat info;
+    for (size_t i = 0; i < json_array_size(paths); i++)
+        walk_path(&host, json_string_value(json_array_get(paths, i)));
+    for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
+        const OkseProgram *program = okse_software_get(collection->software, i);
 
-        if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
-            continue;
-        if (fd < 0 || fstat(fd, &info) < 0) {
-            partial(&walk, "", "could not be read");
-        } else if (S_ISDIR(info.st_mode)) {
-            walk_all(&walk, fd);
-        } else {
-            g_autoptr(GBytes) bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, path, &error);
+        for (guint k = 0; k < program->files->len; k++) {
+            const OkseProgramFile *file = g_ptr_array_index(program->files, k);
 
-            if (bytes == NULL)
-                partial(&walk, "", error->message);
-            else
-                okse_collect_files_use(&walk.files, "", bytes);
+            for (guint n = 0; n < file->paths->len; n++)
+                walk_pattern(&host, g_ptr_array_index(file->paths, n));
         }
     }
 }

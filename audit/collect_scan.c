@@ -1,4 +1,5 @@
 /* From what the scanner finds in one file to facts. */
+#include "audit/collect_software.h"
 #include "audit/collector.h"
 #include "audit/redact.h"
 #include "core/digest.h"
@@ -8,6 +9,7 @@
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
+    GHashTable *claims; /* what a program's own configuration was read for (audit/collect_software.h) */
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
@@ -88,7 +90,10 @@ static void on_mention(Sink *sink, const OkseScanEndpoint *found)
 static void on_endpoint(void *context, const OkseScanEndpoint *found)
 {
     Sink *sink = context;
+    g_autofree char *claim = okse_software_claim(found->line_number, found->host);
 
+    if (g_hash_table_contains(sink->claims, claim))
+        return;
     if (found->noise != NULL) {
         on_mention(sink, found);
         return;
@@ -119,13 +124,15 @@ static void on_setting(void *context, const OkseScanSetting *found)
 
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 {
-    Sink sink = {collection, file, ""};
+    g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Sink sink = {collection, file, claims, ""};
     OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
 
     okse_sha256_text(&digest, sink.digest);
+    okse_collect_software(collection, file, claims);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =
             g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);

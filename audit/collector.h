@@ -4,6 +4,7 @@
 #include "audit/papers.h"
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
+#include "audit/software.h"
 #include "packager/approval.h"
 #include "packager/contents.h"
 #include "packager/licenses.h"
@@ -11,6 +12,7 @@
 /* One collector looks at one thing, adds what it saw and says whether it could look. It writes nothing, resolves no
  * name and opens no connection; trouble is coverage, not failure. */
 typedef struct OkseFetchRules OkseFetchRules;
+typedef struct OkseSoftwareSeen OkseSoftwareSeen;
 
 typedef struct {
     OkseFacts *facts;
@@ -18,6 +20,8 @@ typedef struct {
     const OkseSecretRules *secrets;
     OkseSecretScan *masker; /* for lines and texts on their way into facts */
     const OkseLicenses *licenses;
+    const OkseSoftware *software;
+    OkseSoftwareSeen *programs; /* what was seen of them */
     const OkseFetchRules *fetches;
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */

@@ -255,7 +255,7 @@ def test_an_unreadable_configuration_makes_its_collector_partial(okse, tmp_path)
     facts = json.loads(done.stdout)
     status, reason = coverage(facts)["configuration"]
     assert status == "partial" and "/etc/default/app" in reason
-    assert ("logs.abroad.example", None) in hosts(facts)
+    assert ("logs.abroad.example", 514) in hosts(facts)  # rsyslog.conf(5): the port is 514 where none is given
 
 
 @pytest.mark.parametrize("damage", ["nothing", "current-is-a-file", "no-manifest"])

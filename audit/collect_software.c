@@ -1,0 +1,463 @@
+/* From what is known about programs (manifests/software/) and their files to endpoints and settings. A file that its
+ * format does not read makes the program's collector partial; the scanner reads the same bytes all the same. */
+#include "audit/collect_software.h"
+
+#include "audit/config_tree.h"
+#include "audit/target.h"
+#include "core/digest.h"
+#include "core/fd.h"
+#include "core/text.h"
+
+#include <string.h>
+
+/* What was seen of a program. */
+typedef struct {
+    char *path;         /* one of its files, or of `installed` */
+    bool seen;          /* a file was read */
+    GHashTable *unless; /* borrowed paths of defaults that something stands at */
+} Seen;
+
+struct OkseSoftwareSeen {
+    GHashTable *programs; /* OkseProgram → Seen */
+};
+
+typedef struct {
+    OkseCollection *collection;
+    const OkseScanFile *file;
+    const OkseProgram *program;
+    const OkseFind *find;
+    const OkseConfig *config;
+    GHashTable *claims, *locals; /* locals: texts, or NULL */
+    GHashTable *pairs;           /* of the node at hand, or NULL */
+    char **lines;
+    guint line_count;
+    const char *digest;
+} Look;
+
+static void seen_free(gpointer data)
+{
+    Seen *seen = data;
+
+    g_free(seen->path);
+    g_hash_table_unref(seen->unless);
+    g_free(seen);
+}
+
+OkseSoftwareSeen *okse_software_seen_new(void)
+{
+    OkseSoftwareSeen *seen = g_new0(OkseSoftwareSeen, 1);
+
+    seen->programs = g_hash_table_new_full(NULL, NULL, NULL, seen_free);
+    return seen;
+}
+
+void okse_software_seen_free(OkseSoftwareSeen *seen)
+{
+    if (seen == NULL)
+        return;
+    g_hash_table_unref(seen->programs);
+    g_free(seen);
+}
+
+static Seen *seen_of(OkseCollection *collection, const OkseProgram *program, const char *path)
+{
+    Seen *seen = g_hash_table_lookup(collection->programs->programs, program);
+
+    if (seen == NULL) {
+        seen = g_new0(Seen, 1);
+        seen->path = g_strdup(path);
+        seen->unless = g_hash_table_new(NULL, NULL);
+        g_hash_table_insert(collection->programs->programs, (gpointer)(uintptr_t)program, seen);
+    }
+    return seen;
+}
+
+/* Components are the business of `configuration`; the domains' collectors speak of the host. */
+static const char *collector_of(const OkseProgram *program, const OkseScanFile *file)
+{
+    return file->component != NULL ? file->collector : program->collector;
+}
+
+static bool matches_any(const GStrv patterns, const char *value)
+{
+    for (char **pattern = patterns; *pattern != NULL; pattern++)
+        if (**pattern == '\0' ? value == NULL : value != NULL && g_pattern_match_simple(*pattern, value))
+            return true;
+    return false;
+}
+
+static const char *value_at(const OkseConfigNode *node, const char *path)
+{
+    const OkseConfigNode *found = okse_config_find(node, path);
+
+    return found == NULL ? NULL : found->value != NULL ? found->value : "{}";
+}
+
+static bool holds(const OkseConfigNode *node, const OkseFind *find)
+{
+    for (guint i = 0; i < find->when->len; i++) {
+        const OkseCondition *condition = g_ptr_array_index(find->when, i);
+
+        if (!matches_any(condition->patterns, value_at(node, condition->path)))
+            return false;
+    }
+    for (guint i = 0; i < find->unless->len; i++) {
+        const OkseCondition *condition = g_ptr_array_index(find->unless, i);
+
+        if (matches_any(condition->patterns, value_at(node, condition->path)))
+            return false;
+    }
+    return true;
+}
+
+static json_t *source_of(const Look *look, const OkseConfigNode *at)
+{
+    const char *line = at->line >= 1 && at->line <= look->line_count ? look->lines[at->line - 1] : "";
+    g_autofree char *text = g_strstrip(g_utf8_make_valid(line, MIN((gssize)strlen(line), 4096)));
+    g_autofree char *masked = okse_collect_mask(look->collection, text);
+
+    return okse_facts_source(&(OkseSourceFact){.collector = collector_of(look->program, look->file),
+                                               .path = look->file->path,
+                                               .line = at->line,
+                                               .column = at->column,
+                                               .key = look->find->at,
+                                               .digest = look->digest,
+                                               .excerpt = masked,
+                                               .component = look->file->component,
+                                               .via = "structured"});
+}
+
+/* A member of the node, or of its pairs. */
+static const char *member(const Look *look, const OkseConfigNode *node, const char *path)
+{
+    if (path == NULL)
+        return NULL;
+    return look->pairs != NULL ? g_hash_table_lookup(look->pairs, path) : value_at(node, path);
+}
+
+static int tls_of(const char *scheme)
+{
+    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps", "wss", "tls", "ssl", NULL};
+    static const char *const plain[] = {"http", "ldap", "redis", "amqp", "ws", "udp", NULL};
+
+    return scheme == NULL ? -1 : g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
+}
+
+static void claim(const Look *look, const OkseConfigNode *at, const char *host)
+{
+    g_hash_table_add(look->claims, okse_software_claim(at->line, host));
+}
+
+char *okse_software_claim(unsigned line, const char *host)
+{
+    return g_strdup_printf("%u|%s", line, host);
+}
+
+static unsigned known_port(const char *scheme)
+{
+    return g_strcmp0(scheme, "https") == 0 ? 443 : g_strcmp0(scheme, "http") == 0 ? 80 : 0;
+}
+
+static void add_target(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, OkseTarget *target)
+{
+    const OkseFind *find = look->find;
+    const char *protocol = member(look, node, find->protocol), *port = member(look, node, find->port);
+    g_autofree char *scheme = target->scheme != NULL ? g_strdup(target->scheme)
+                              : protocol != NULL     ? g_ascii_strdown(protocol, -1)
+                                                     : g_strdup(find->scheme);
+    guint64 number = target->port;
+
+    if (number == 0 && port != NULL)
+        g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL);
+    number = number > 0 ? number : target->scheme != NULL ? known_port(target->scheme) : 0;
+    number = number > 0 ? number : find->fallback;
+    claim(look, at, target->host);
+    okse_facts_endpoint(look->collection->facts,
+                        &(OkseEndpointFact){.host = target->host,
+                                            .port = (unsigned)number,
+                                            .protocol = scheme,
+                                            .tls = tls_of(scheme),
+                                            .direction = find->direction != NULL ? find->direction : "out",
+                                            .role = find->role,
+                                            .state = find->state != NULL ? find->state : "configured",
+                                            .source = source_of(look, at)});
+}
+
+static void add_text(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, const char *text)
+{
+    OkseTarget target;
+    OkseTargetKind kind;
+
+    if (look->locals != NULL && g_hash_table_contains(look->locals, text))
+        return;
+    kind = okse_target_read(text, &target);
+    if (kind == OKSE_TARGET_READ && look->locals != NULL && g_hash_table_contains(look->locals, target.host)) {
+        okse_target_clear(&target);
+        return;
+    }
+    if (kind == OKSE_TARGET_READ)
+        add_target(look, node, at, &target);
+    if (kind == OKSE_TARGET_VARIABLE) {
+        g_autofree char *reason =
+            g_strdup_printf("%s:%u: a variable stands where a host is named", look->file->path, at->line);
+
+        okse_facts_coverage(look->collection->facts, collector_of(look->program, look->file), OKSE_PARTIAL, reason);
+    }
+    okse_target_clear(&target);
+}
+
+typedef struct {
+    const Look *look;
+    const OkseConfigNode *node;
+} Values;
+
+/* One value, or several of them. */
+static void add_values(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, const char *value)
+{
+    g_auto(GStrv) parts = NULL;
+
+    if (value == NULL)
+        return;
+    if (look->find->split == NULL) {
+        add_text(look, node, at, value);
+        return;
+    }
+    parts = g_strsplit_set(value, look->find->split, 4096);
+    for (char **part = parts; *part != NULL; part++)
+        if (*g_strstrip(*part) != '\0')
+            add_text(look, node, at, *part);
+}
+
+static bool on_value(void *context, const OkseConfigNode *at)
+{
+    const Values *values = context;
+
+    add_values(values->look, values->node, at, at->value);
+    return true;
+}
+
+static bool on_key(void *context, const OkseConfigNode *at)
+{
+    const Values *values = context;
+
+    add_values(values->look, values->node, at, at->key);
+    return true;
+}
+
+/* "s3.{region}.amazonaws.com": NULL when a part is not said. */
+static char *filled(const Look *look, const OkseConfigNode *node, const char *literal)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    while (*literal != '\0') {
+        gsize plain = strcspn(literal, "{"), name = plain + strcspn(literal + plain, "}");
+        g_autofree char *path = literal[plain] == '{' ? g_strndup(literal + plain + 1, name - plain - 1) : NULL;
+        const char *value = member(look, node, path);
+
+        g_string_append_len(text, literal, (gssize)plain);
+        if (path == NULL)
+            break;
+        if (value == NULL)
+            return NULL;
+        g_string_append(text, value);
+        literal += name + (literal[name] == '}');
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* "host=a port=5432 password='x y'": libpq's form, and what looks like it. */
+static GHashTable *pairs_of(const char *value)
+{
+    GHashTable *pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    for (const char *at = value + strspn(value, " \t"); *at != '\0'; at += strspn(at, " \t,;")) {
+        gsize key = strcspn(at, "= \t"), length;
+        const char *start = at + key + strspn(at + key, " \t");
+        char quote;
+
+        if (*start != '=')
+            break;
+        start += 1 + strspn(start + 1, " \t");
+        quote = *start == '\'' || *start == '"' ? *start++ : '\0';
+        length = quote != '\0' ? strcspn(start, quote == '"' ? "\"" : "'") : strcspn(start, " \t,;");
+        g_hash_table_replace(pairs, g_ascii_strdown(at, (gssize)key), g_strndup(start, length));
+        at = start + length + (quote != '\0' && start[length] == quote);
+    }
+    return pairs;
+}
+
+static void add_setting(const Look *look, const OkseConfigNode *node)
+{
+    const OkseConfigNode *at = look->find->value != NULL ? okse_config_find(node, look->find->value) : node;
+    g_autofree char *masked = NULL, *key = NULL;
+
+    if (at == NULL || at->value == NULL)
+        return;
+    masked = okse_collect_mask(look->collection, at->value);
+    key = g_strdup_printf("%s|%u|%s", look->file->path, at->line, look->find->setting);
+    okse_facts_add(look->collection->facts, "settings", key,
+                   json_pack("{s:s,s:s,s:o,s:s}", "name", look->find->setting, "value", masked, "source",
+                             source_of(look, at), "state", "configured"));
+}
+
+static bool on_node(void *context, const OkseConfigNode *node)
+{
+    Look *look = context;
+    const OkseFind *find = look->find;
+    const char *path = find->url != NULL ? find->url : find->host;
+    Values values = {look, node};
+
+    look->pairs = find->pairs && node->value != NULL ? pairs_of(node->value) : NULL;
+    if (!holds(node, find)) {
+        g_clear_pointer(&look->pairs, g_hash_table_unref);
+        return true;
+    }
+    if (find->setting != NULL) {
+        add_setting(look, node);
+    } else if (find->literal != NULL) {
+        g_autofree char *host = filled(look, node, find->literal);
+
+        add_values(look, node, node, host);
+    } else if (look->pairs != NULL) {
+        add_values(look, node, node, member(look, node, path));
+    } else if (g_str_has_suffix(path, "@key")) { /* the host is what the key is called */
+        g_autofree char *of = g_strndup(path, strlen(path) - (g_str_has_suffix(path, "/@key") ? 5 : 4));
+
+        okse_config_each(node, of, on_key, &values);
+    } else {
+        okse_config_each(node, path, on_value, &values);
+    }
+    g_clear_pointer(&look->pairs, g_hash_table_unref);
+    return true;
+}
+
+static bool keep_local(void *context, const OkseConfigNode *node)
+{
+    if (node->value != NULL)
+        g_hash_table_add(context, g_strdup(node->value));
+    return true;
+}
+
+static bool root_has(const OkseConfig *config, const OkseProgramFile *kind)
+{
+    bool found = *kind->has == NULL;
+
+    for (char **path = kind->has; *path != NULL && !found; path++)
+        found = okse_config_find(okse_config_root(config), *path) != NULL;
+    return found;
+}
+
+static void look_into(Look *look, const OkseProgramFile *kind, Seen *seen)
+{
+    for (guint i = 0; i < kind->finds->len; i++) {
+        g_autoptr(GHashTable) locals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+        look->find = g_ptr_array_index(kind->finds, i);
+        look->locals = look->find->locals != NULL ? locals : NULL;
+        if (look->locals != NULL)
+            okse_config_each(okse_config_root(look->config), look->find->locals, keep_local, locals);
+        okse_config_each(okse_config_root(look->config), look->find->at, on_node, look);
+    }
+    for (guint i = 0; i < look->program->defaults->len; i++) {
+        OkseProgramDefault *one = g_ptr_array_index(look->program->defaults, i);
+
+        if (one->unless != NULL && okse_config_find(okse_config_root(look->config), one->unless) != NULL)
+            g_hash_table_add(seen->unless, one);
+    }
+}
+
+static void read_as(OkseCollection *collection, const OkseScanFile *file, const OkseProgram *program,
+                    const OkseProgramFile *kind, GHashTable *claims)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(OkseConfig) config = okse_config_read(kind->format, file->bytes, file->path, &error);
+    g_autofree char *text = okse_text_of_bytes(file->bytes);
+    g_auto(GStrv) lines = NULL;
+    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    char shown[OKSE_SHA256_TEXT];
+    Look look = {.collection = collection, .file = file, .program = program, .config = config, .claims = claims};
+    Seen *seen;
+
+    if (config == NULL) {
+        /* what only a name speaks for may be something else */
+        if (*kind->has == NULL)
+            okse_facts_coverage(collection->facts, collector_of(program, file), OKSE_PARTIAL, error->message);
+        return;
+    }
+    if (!root_has(config, kind))
+        return;
+    okse_sha256_text(&digest, shown);
+    lines = g_strsplit(text, "\n", -1);
+    look.lines = lines;
+    look.line_count = g_strv_length(lines);
+    look.digest = shown;
+    seen = seen_of(collection, program, file->path);
+    seen->seen = true;
+    look_into(&look, kind, seen);
+}
+
+void okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
+{
+    for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
+        const OkseProgram *program = okse_software_get(collection->software, i);
+
+        for (guint k = 0; k < program->files->len; k++) {
+            const OkseProgramFile *kind = g_ptr_array_index(program->files, k);
+
+            if (okse_program_file_matches(kind, file->name))
+                read_as(collection, file, program, kind, claims);
+        }
+    }
+}
+
+/* Of the files that prove a program, the first that is there. */
+static const char *installed_as(const OkseCollection *collection, const OkseProgram *program)
+{
+    for (char **path = program->installed; *path != NULL; path++) {
+        okse_autofd fd = okse_open_in_root(collection->sysroot_fd, *path + (**path == '/'), O_PATH, NULL);
+
+        if (fd >= 0)
+            return *path;
+    }
+    return NULL;
+}
+
+static void add_defaults(OkseCollection *collection, const OkseProgram *program, const Seen *seen)
+{
+    for (guint i = 0; i < program->defaults->len; i++) {
+        const OkseProgramDefault *one = g_ptr_array_index(program->defaults, i);
+
+        if (g_hash_table_contains(seen->unless, one))
+            continue;
+        okse_facts_endpoint(
+            collection->facts,
+            &(OkseEndpointFact){.host = one->host,
+                                .port = one->port,
+                                .protocol = one->scheme,
+                                .tls = tls_of(one->scheme),
+                                .direction = "out",
+                                .role = one->role,
+                                .state = "default",
+                                .source = okse_facts_source(&(OkseSourceFact){
+                                    .collector = program->collector, .path = seen->path, .via = "structured"})});
+    }
+}
+
+void okse_collect_software_finish(OkseCollection *collection, bool host)
+{
+    for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
+        const OkseProgram *program = okse_software_get(collection->software, i);
+        const char *installed = host ? installed_as(collection, program) : NULL;
+        const Seen *seen = g_hash_table_lookup(collection->programs->programs, program);
+
+        if (seen == NULL && installed != NULL)
+            seen = seen_of(collection, program, installed);
+        if (seen != NULL)
+            add_defaults(collection, program, seen);
+        if (host && seen != NULL)
+            okse_facts_coverage(collection->facts, program->collector, OKSE_COMPLETE, NULL);
+        else if (host)
+            okse_facts_coverage(collection->facts, program->collector, OKSE_ABSENT,
+                                "no program of this kind that is known was found");
+    }
+}
