@@ -170,7 +170,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
             return NULL;
     }
     atlas = okse_atlas_open(resources, site, request->geo, error);
-    scanner = atlas == NULL ? NULL : okse_scanner_new(resources, error);
+    scanner = atlas == NULL ? NULL : okse_scanner_new(resources, false, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
     software = licenses == NULL ? NULL : okse_software_read(resources, error);

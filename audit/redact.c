@@ -41,7 +41,7 @@ static const GRegex *compiled(unsigned shape)
     static gsize once[SHAPES];
 
     if (g_once_init_enter(&once[shape])) {
-        regexes[shape] = g_regex_new(sources[shape], G_REGEX_RAW, 0, NULL);
+        regexes[shape] = g_regex_new(sources[shape], G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, NULL);
         g_assert(regexes[shape] != NULL);
         g_once_init_leave(&once[shape], 1);
     }

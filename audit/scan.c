@@ -30,11 +30,17 @@ typedef struct {
     unsigned span_count;
     bool cut; /* something was not looked at */
     struct {
-        size_t indent;
-        char *name;
+        size_t indent, length;
+        const char *name; /* in the text */
     } parents[DEPTH];
     unsigned depth;
 } Scan;
+
+/* The key that begins a line. */
+typedef struct {
+    size_t indent, length;
+    const char *name;
+} Key;
 
 /* A destination as matched, before it is judged. */
 typedef struct {
@@ -300,36 +306,82 @@ static void follow_named(Scan *scan, size_t indent, const char *own)
     }
 }
 
-/* The path of keys: indentation closes what is not above this line any more. A line without a key stands under the key
- * at its own indentation only as an item of its list. */
-static void follow_keys(Scan *scan)
+static bool is_blank(char c)
 {
-    g_autoptr(GMatchInfo) match = NULL;
-    g_autoptr(GString) path = g_string_new(NULL);
-    const char *first = scan->line + strspn(scan->line, " \t");
-    size_t indent = (size_t)(first - scan->line);
-    g_autofree char *lead = NULL, *name = NULL;
-    bool item = g_str_has_prefix(first, "- ");
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-    if (*first == '\0' || scan->noise != NULL)
-        return;
-    scan->has_own = first_match(scan, scan->scanner->patterns[OKSE_PATTERN_KEY], scan->line, &match);
-    if (scan->has_own) {
-        lead = g_match_info_fetch(match, 1);
-        name = g_match_info_fetch(match, 2);
-        indent = strlen(lead);
-    }
-    while (scan->depth > 0 && scan->parents[scan->depth - 1].indent >= indent + (item && !scan->has_own ? 1 : 0))
-        g_free(scan->parents[--scan->depth].name);
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    return at;
+}
+
+static bool is_comment(const char *at, const char *end)
+{
+    return at < end && (*at == '#' || *at == ';' || (*at == '/' && at + 1 < end && at[1] == '/'));
+}
+
+/* "- export NAME = …", "\"name\": …": the name, and where it stands; "http://" is none. */
+static bool key_of(const char *at, const char *end, Key *key)
+{
+    const char *start = at, *more;
+
+    at = skip_blanks(at, end);
+    while (at + 1 < end && *at == '-' && is_blank(at[1]))
+        at = skip_blanks(at + 1, end);
+    key->indent = (size_t)(at - start);
+    more = end - at > 7 && strncmp(at, "export", 6) == 0 && is_blank(at[6]) ? skip_blanks(at + 6, end) : at;
+    if (more < end && (g_ascii_isalpha(*more) || *more == '_' || *more == '"' || *more == '\''))
+        at = more;
+    at += at < end && (*at == '"' || *at == '\'');
+    key->name = at;
+    if (at >= end || !(g_ascii_isalpha(*at) || *at == '_'))
+        return false;
+    while (at < end && (g_ascii_isalnum(*at) || *at == '_' || *at == '.' || *at == '/' || *at == '-'))
+        at++;
+    key->length = (size_t)(at - key->name);
+    at += at < end && (*at == '"' || *at == '\'');
+    at = skip_blanks(at, end);
+    return at < end && (*at == ':' || *at == '=') && !(at + 2 < end && at[1] == '/' && at[2] == '/');
+}
+
+/* Indentation closes what is not above this line any more. A line without a key stands under the key at its own
+ * indentation only as an item of its list. False when the line has no part in this. */
+static bool follow_keys(Scan *scan, const char *begin, const char *end, Key *key)
+{
+    const char *first = skip_blanks(begin, end);
+    bool item = first + 1 < end && first[0] == '-' && first[1] == ' ';
+
+    scan->has_own = false;
+    if (first == end || is_comment(first, end))
+        return false;
+    scan->has_own = key_of(begin, end, key);
+    if (!scan->has_own)
+        key->indent = (size_t)(first - begin);
+    while (scan->depth > 0 && scan->parents[scan->depth - 1].indent >= key->indent + (item && !scan->has_own ? 1 : 0))
+        scan->depth--;
     if (scan->has_own && scan->depth < DEPTH) {
-        scan->parents[scan->depth].indent = indent;
-        scan->parents[scan->depth++].name = g_strdup(name);
+        scan->parents[scan->depth].indent = key->indent;
+        scan->parents[scan->depth].name = key->name;
+        scan->parents[scan->depth++].length = key->length;
     }
-    for (unsigned i = 0; i < scan->depth; i++)
-        g_string_append_printf(path, "%s%s", i > 0 ? "." : "", scan->parents[i].name);
+    return true;
+}
+
+/* The line's own path of keys. */
+static void set_key(Scan *scan)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+
+    for (unsigned i = 0; i < scan->depth; i++) {
+        if (i > 0)
+            g_string_append_c(path, '.');
+        g_string_append_len(path, scan->parents[i].name, (gssize)scan->parents[i].length);
+    }
     g_free(scan->key);
     scan->key = path->len > 0 ? g_strdup(path->str) : NULL;
-    follow_named(scan, indent, name);
 }
 
 static void report_settings(Scan *scan)
@@ -376,15 +428,31 @@ static size_t comment_of(const Scan *scan)
     return quote == '\0' ? at : strlen(scan->line);
 }
 
-static void scan_line(Scan *scan)
+/* What holds none of what is looked for may still be above something that does. */
+static void pass_line(Scan *scan, const char *begin, const char *end)
+{
+    Key key;
+
+    if (follow_keys(scan, begin, end, &key) && scan->has_own && scan->named != NULL && key.indent <= scan->indent)
+        g_clear_pointer(&scan->named, g_free);
+}
+
+static void scan_line(Scan *scan, const char *begin, const char *end)
 {
     const char *start = scan->line + strspn(scan->line, " \t");
+    Key key;
 
     scan->noise = *start == '#' || *start == ';' || g_str_has_prefix(start, "//") ? "comment" : NULL;
     scan->comment = comment_of(scan);
     scan->span_count = 0;
-    scan->has_own = false;
-    follow_keys(scan);
+    if (follow_keys(scan, begin, end, &key)) {
+        g_autofree char *own = scan->has_own ? g_strndup(key.name, key.length) : NULL;
+
+        set_key(scan);
+        follow_named(scan, key.indent, own);
+    } else {
+        set_key(scan); /* a comment stands under the keys above it */
+    }
     if (scan->noise == NULL) {
         report_settings(scan);
         report_list(scan);
@@ -402,29 +470,42 @@ static void scan_line(Scan *scan)
     }
 }
 
+/* The line from `begin`, made a valid text. */
+static void look_at(Scan *scan, const char *begin, size_t size)
+{
+    g_autofree char *raw = g_strndup(begin, MIN(size, LINE_LIMIT));
+    g_autofree char *line = g_utf8_make_valid(raw, -1);
+
+    if (g_str_has_suffix(line, "\r"))
+        line[strlen(line) - 1] = '\0';
+    scan->line = line;
+    scan->cut = false;
+    scan_line(scan, begin, begin + MIN(size, LINE_LIMIT));
+}
+
 bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *text, size_t length,
                     const OkseScanSink *sink)
 {
     Scan scan = {.scanner = scanner, .sink = sink, .file = file, .text = text, .length = length};
-    bool whole = true;
+    g_autoptr(GArray) ends = g_array_new(FALSE, FALSE, sizeof(guint64));
+    bool filtered = okse_scan_filter_find(scanner->filter, text, length, ends), whole = true;
+    guint next = 0;
 
     while (scan.start < length) {
         const char *begin = text + scan.start, *end = memchr(begin, '\n', length - scan.start);
         size_t size = end != NULL ? (size_t)(end - begin) : length - scan.start;
-        g_autofree char *raw = g_strndup(begin, MIN(size, LINE_LIMIT));
-        g_autofree char *line = g_utf8_make_valid(raw, -1);
 
-        if (g_str_has_suffix(line, "\r"))
-            line[strlen(line) - 1] = '\0';
-        scan.line = line;
         scan.number++;
-        scan.cut = size > LINE_LIMIT;
-        scan_line(&scan);
-        whole = whole && !scan.cut;
+        if (!filtered || (next < ends->len && g_array_index(ends, guint64, next) <= scan.start + size)) {
+            look_at(&scan, begin, size);
+            next++;
+            whole = whole && !scan.cut;
+        } else if (next < ends->len) {
+            pass_line(&scan, begin, begin + MIN(size, LINE_LIMIT));
+        }
+        whole = whole && size <= LINE_LIMIT;
         scan.start += size + 1;
     }
-    while (scan.depth > 0)
-        g_free(scan.parents[--scan.depth].name);
     g_free(scan.key);
     g_free(scan.named);
     return whole;

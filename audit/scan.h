@@ -10,7 +10,8 @@
  * as cut. */
 typedef struct OkseScanner OkseScanner;
 
-OkseScanner *okse_scanner_new(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* plain: without Hyperscan, which only decides how fast the same is found. */
+OkseScanner *okse_scanner_new(const OkseResources *resources, bool plain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_scanner_free(OkseScanner *scanner);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseScanner, okse_scanner_free)
 

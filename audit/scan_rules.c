@@ -35,7 +35,6 @@ static const char *const shapes[OKSE_SHAPES] = {
 };
 
 static const char *const patterns[OKSE_PATTERNS] = {
-    [OKSE_PATTERN_KEY] = ("^(\\s*(?:-\\s+)*)(?:export\\s+)?[\"']?([A-Za-z_][\\w./-]*)[\"']?\\s*[:=](?!//)"),
     [OKSE_PATTERN_VARIABLE] = ("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)"),
     [OKSE_PATTERN_ASSIGNMENT] = ("(?:^|[\\s\"'{,;(])(?:--?([A-Za-z][\\w-]*)=|--?([A-Za-z][\\w-]*)\\s+[\"']?|"
                                  "([A-Za-z_][\\w.-]{0,63})[\"']?\\s*(?:=|:(?=[\\s\"'])))"),
@@ -61,6 +60,7 @@ void okse_scanner_free(OkseScanner *scanner)
 {
     if (scanner == NULL)
         return;
+    okse_scan_filter_free(scanner->filter);
     for (unsigned i = 0; i < OKSE_SHAPES; i++)
         unref_regex(scanner->shapes[i]);
     for (unsigned i = 0; i < OKSE_PATTERNS; i++)
@@ -100,7 +100,7 @@ static bool compile_member(const json_t *row, const char *name, const char *memb
 
     if (text == NULL)
         return true;
-    *regex = g_regex_new(text, G_REGEX_CASELESS | G_REGEX_RAW, 0, &cause);
+    *regex = g_regex_new(text, G_REGEX_CASELESS | G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, &cause);
     return *regex != NULL ? true : okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name, cause->message);
 }
 
@@ -133,9 +133,11 @@ static bool compile_rules(OkseScanner *scanner, GError **error)
            compile_member(scanner->rules, name, "host_keys", &scanner->host_keys, error);
 }
 
-OkseScanner *okse_scanner_new(const OkseResources *resources, GError **error)
+OkseScanner *okse_scanner_new(const OkseResources *resources, bool plain, GError **error)
 {
     g_autoptr(OkseScanner) scanner = g_new0(OkseScanner, 1);
+
+    scanner->filter = okse_scan_filter_new(plain);
 
     for (unsigned i = 0; i < OKSE_SHAPES; i++) {
         scanner->shapes[i] = g_regex_new(shapes[i], G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, NULL);

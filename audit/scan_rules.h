@@ -1,6 +1,7 @@
 #pragma once
 
 #include "audit/scan.h"
+#include "audit/scan_filter.h"
 
 /* What the scanner looks for, compiled once: shapes of text, and the tables of manifests/scan.yaml and
  * manifests/endpoint-roles.yaml. */
@@ -20,7 +21,6 @@ typedef enum {
 } OkseShape;
 
 typedef enum {
-    OKSE_PATTERN_KEY,        /* 1 lead, 2 name of a line's own key */
     OKSE_PATTERN_VARIABLE,   /* 1 name, 2 value of an environment variable */
     OKSE_PATTERN_ASSIGNMENT, /* 1 a flag with =, 2 a flag before a space, 3 a name before = or : */
     OKSE_PATTERN_NAMED,      /* 1 lead, 2 the variable that the next line's value belongs to */
@@ -32,6 +32,7 @@ typedef enum {
 } OksePattern;
 
 struct OkseScanner {
+    OkseScanFilter *filter;
     GRegex *shapes[OKSE_SHAPES], *patterns[OKSE_PATTERNS];
     GRegex *version_keys, *list_files, *host_line_files, *literal_hash_files, *host_keys;
     json_t *rules, *rows;
