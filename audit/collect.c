@@ -79,6 +79,7 @@ static bool collect_payload(OkseCollection *collection, const OkseCollectRequest
         why_not = "was not asked for (the gates before shipping ask: audit --framework shipping)";
     okse_facts_coverage(collection->facts, "secrets", OKSE_UNAVAILABLE, why_not);
     okse_facts_coverage(collection->facts, "programs", OKSE_UNAVAILABLE, why_not);
+    okse_facts_coverage(collection->facts, "embedded", OKSE_UNAVAILABLE, why_not);
     return true;
 }
 

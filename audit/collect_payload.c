@@ -68,6 +68,7 @@ static bool walk_contents(Walk *walk, const OkseContents *contents, unsigned ind
     walk->examination = examination;
     if (!okse_contents_look(contents, index, look, walk, error))
         return false;
+    okse_embedded_component(walk->payload.embedded, walk->payload.collection, walk->payload.name);
     if (known != NULL)
         okse_collect_programs(&walk->payload, known);
     return examination == NULL || finish_programs(walk, error);
@@ -112,12 +113,16 @@ static void collect_installed(Walk *walk, OkseCollection *collection, const Okse
         g_autofree char *shown = g_strdup_printf("%s/current/%s", collection->root, name);
         g_autoptr(GError) error = NULL;
         okse_autofd fd = okse_open_beneath(collection->root_fd, path, O_RDONLY | O_DIRECTORY, 0, &error);
+        bool good;
 
         walk->payload.name = name;
         walk->payload.shown = shown;
         walk->payload.kind = okse_json_peek_text(component, "kind");
-        if (fd >= 0 && walk_installed(walk, fd, rules, &error))
+        good = fd >= 0 && walk_installed(walk, fd, rules, &error);
+        okse_embedded_component(walk->payload.embedded, collection, name);
+        if (good)
             continue;
+        okse_facts_coverage(collection->facts, "embedded", OKSE_PARTIAL, error->message);
         okse_facts_coverage(collection->facts, "secrets", OKSE_PARTIAL, error->message);
         okse_facts_coverage(collection->facts, "programs", OKSE_PARTIAL, error->message);
     }
@@ -134,6 +139,7 @@ static void finish(Walk *walk, OkseCollection *collection)
                              tally->heads));
     okse_facts_coverage(collection->facts, "secrets", OKSE_COMPLETE, NULL);
     okse_facts_coverage(collection->facts, "programs", OKSE_COMPLETE, NULL);
+    okse_facts_coverage(collection->facts, "embedded", OKSE_COMPLETE, NULL);
 }
 
 /* The same secret in two places of one package is seen to be the same; in two packages it is not. */
@@ -152,8 +158,10 @@ bool okse_collect_payload(OkseCollection *collection, const OkseContents *conten
     g_autofree char *salt = programs == NULL ? NULL : salt_of(collection, contents);
     g_autoptr(OkseSecretScan) scan = programs == NULL ? NULL : okse_secret_scan_new(collection->secrets, salt);
     g_autoptr(json_t) heads = json_array();
-    Walk walk = {
-        .payload = {.collection = collection, .masker = collection->masker}, .scan = scan, .tally = {.heads = heads}};
+    g_autoptr(OkseEmbedded) embedded = okse_embedded_new();
+    Walk walk = {.payload = {.collection = collection, .masker = collection->masker, .embedded = embedded},
+                 .scan = scan,
+                 .tally = {.heads = heads}};
 
     if (programs == NULL)
         return false;

@@ -10,8 +10,9 @@
 typedef struct {
     OkseCollection *collection;
     const char *name, *kind;
-    const char *shown;      /* how sources call where its files lie */
-    OkseSecretScan *masker; /* for texts that come out of files */
+    const char *shown;             /* how sources call where its files lie */
+    OkseSecretScan *masker;        /* for texts that come out of files */
+    struct OkseEmbedded *embedded; /* looks at the same bytes */
 } OksePayload;
 
 /* One file's secrets into facts, those of the members of an archive too (one level). tally: what was looked at, for
@@ -20,6 +21,18 @@ typedef struct {
     uint64_t files, bytes, members, nested, left_out;
     json_t *heads; /* [{"component","path","looked","size"}]: files of which only the head was looked at */
 } OksePayloadTally;
+/* Hosts that stand in files (facts: `embedded`): a file or member begins, its bytes, it ends; and what a component had.
+ */
+typedef struct OkseEmbedded OkseEmbedded;
+
+OkseEmbedded *okse_embedded_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void okse_embedded_free(OkseEmbedded *embedded);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseEmbedded, okse_embedded_free)
+void okse_embedded_begin(OkseEmbedded *embedded, const OksePayload *payload, const char *path, const char *member);
+void okse_embedded_feed(OkseEmbedded *embedded, const uint8_t *data, size_t length);
+void okse_embedded_end(OkseEmbedded *embedded);
+void okse_embedded_component(OkseEmbedded *embedded, OkseCollection *collection, const char *component);
+
 bool okse_collect_secrets(const OksePayload *payload, OkseSecretScan *scan, const OkseReadable *file,
                           OksePayloadTally *tally, GError **error);
 

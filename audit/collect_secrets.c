@@ -60,6 +60,18 @@ static void add_secret(const Look *look, const OkseSecret *secret)
                              "excerpt", excerpt, "source", source, "state", "observed"));
 }
 
+static void begin(const Look *look, const char *name)
+{
+    okse_secret_scan_begin(look->scan, name);
+    okse_embedded_begin(look->payload->embedded, look->payload, look->file->path, look->member);
+}
+
+static void feed(const Look *look, const uint8_t *data, size_t length)
+{
+    okse_secret_scan_feed(look->scan, data, length);
+    okse_embedded_feed(look->payload->embedded, data, length);
+}
+
 static void finish(Look *look)
 {
     OkseSecretGaps gaps;
@@ -67,6 +79,7 @@ static void finish(Look *look)
 
     for (guint i = 0; i < found->len; i++)
         add_secret(look, &g_array_index(found, OkseSecret, i));
+    okse_embedded_end(look->payload->embedded);
     look->tally->left_out += gaps.left_out;
     if (gaps.gave_up > 0)
         partial(look, "an expression gave up at a place that looks like a secret");
@@ -77,7 +90,7 @@ static bool scan_plain(Look *look, uint64_t end, GError **error)
 {
     g_autofree uint8_t *buffer = g_malloc((gsize)MIN(MAX(end, 1), CHUNK));
 
-    okse_secret_scan_begin(look->scan, look->file->path);
+    begin(look, look->file->path);
     for (uint64_t at = 0; at < end;) {
         size_t length = (size_t)MIN(CHUNK, end - at);
 
@@ -85,7 +98,7 @@ static bool scan_plain(Look *look, uint64_t end, GError **error)
             return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (!look->file->read(look->file->context, at, buffer, length, error))
             return false;
-        okse_secret_scan_feed(look->scan, buffer, length);
+        feed(look, buffer, length);
         at += length;
     }
     look->tally->bytes += end;
@@ -102,7 +115,7 @@ static bool begin_member(void *context, const char *member, GError **error)
     g_free(look->member);
     look->member = g_strdup(name);
     look->fresh = true;
-    okse_secret_scan_begin(look->scan, name);
+    begin(look, name);
     return true;
 }
 
@@ -129,7 +142,7 @@ static bool feed_member(void *context, const void *data, size_t length, GError *
     if (look->fresh)
         look->tally->nested += is_archive(data, length);
     look->fresh = false;
-    okse_secret_scan_feed(look->scan, data, length);
+    feed(look, data, length);
     return true;
 }
 

@@ -201,14 +201,21 @@ static bool flow_names(const json_t *flows, const char *host, unsigned port)
     return false;
 }
 
+static void place_host(json_t *fact, const OkseAtlas *atlas)
+{
+    const char *host = okse_json_peek_text(fact, "host");
+
+    json_object_set_new(fact, "scope", json_string(okse_atlas_scope(host)));
+    json_object_set_new(fact, "location", okse_atlas_locate(atlas, host));
+}
+
 static void place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *atlas, const OkseSite *site)
 {
     const char *host = okse_json_peek_text(fact, "host");
     unsigned port = (unsigned)json_integer_value(json_object_get(fact, "port"));
     bool declared = flow_names(flows, host, port) || (site != NULL && okse_site_allows(site, host, port));
 
-    json_object_set_new(fact, "scope", json_string(okse_atlas_scope(host)));
-    json_object_set_new(fact, "location", okse_atlas_locate(atlas, host));
+    place_host(fact, atlas);
     json_object_set_new(fact, "declared", json_boolean(declared));
 }
 
@@ -329,6 +336,8 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
         place_endpoint(fact, flows, atlas, site);
         json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), compare_sources));
     }
+    for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "embedded")); i++)
+        place_host(json_array_get(json_object_get(facts->document, "embedded"), i), atlas);
     for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "mounts")); i++)
         place_mount(json_array_get(json_object_get(facts->document, "mounts"), i), atlas, site);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
