@@ -21,6 +21,7 @@ const OkseFactKind okse_fact_kinds[] = {
     {"programs", "prg", "programs", true, true},
     {"embedded", "hst", "embedded", true, true},
     {"evaluations", "evl", "evaluations", true, true},
+    {"disagreements", "dis", NULL, false, true},
     {"embargoes", "emb", "export", true, true},
     {"trials", "try", "trials", true, true},
     {"packages", "pkg", "packages", true, true},

@@ -2,6 +2,7 @@
  * id, and endpoints with one natural key become one with several sources. */
 #include "audit/facts.h"
 
+#include "audit/declared.h"
 #include "audit/fact_kinds.h"
 #include "core/digest.h"
 
@@ -323,6 +324,11 @@ static json_t *collectors(const OkseFacts *facts)
     return list;
 }
 
+static void add_disagreement(void *context, const char *key, json_t *fact)
+{
+    okse_facts_add(context, "disagreements", key, fact);
+}
+
 json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site)
 {
     json_t *endpoints = json_object_get(facts->document, "endpoints");
@@ -340,6 +346,7 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
         place_host(json_array_get(json_object_get(facts->document, "embedded"), i), atlas);
     for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "mounts")); i++)
         place_mount(json_array_get(json_object_get(facts->document, "mounts"), i), atlas, site);
+    okse_declared_compare(facts->document, add_disagreement, facts);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
         json_object_set_new(facts->document, kind->list,
                             sorted(json_object_get(facts->document, kind->list), compare_facts));

@@ -162,6 +162,12 @@ static char *message_of(const char *id, const json_t *fact)
         return g_strdup_printf("%s: %s%s", text_or(fact, "component", "?"), first != NULL ? first : "tried nothing",
                                json_is_true(json_object_get(fact, "lived")) ? "" : " (it did not live to the end)");
     }
+    if (g_str_has_prefix(id, "dis:"))
+        return g_strdup_printf("%s: %s is declared, %s is seen", text_or(fact, "kind", "?"),
+                               text_or(fact, "declared", "nothing"), text_or(fact, "seen", "nothing"));
+    if (g_str_has_prefix(id, "hst:"))
+        return g_strdup_printf("%s in %s (%s)", text_or(fact, "host", "?"), text_or(fact, "component", "?"),
+                               text_or(fact, "kind", "?"));
     if (g_str_has_prefix(id, "emb:"))
         return g_strdup_printf("%s (%s, as of %s)", text_or(fact, "title", "?"), text_or(fact, "list", "?"),
                                text_or(fact, "as_of", "?"));
