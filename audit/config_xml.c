@@ -73,6 +73,8 @@ bool okse_config_read_xml(OkseConfigText *text, OkseConfigNode *top, GError **er
     gsize left = (gsize)(text->end - text->at);
 
     g_ptr_array_add(open, top);
+    if (left == 0) /* which GLib takes for no text at all */
+        return true;
     if (g_markup_parse_context_parse(context, text->at, (gssize)left, &cause) &&
         g_markup_parse_context_end_parse(context, &cause))
         return true;
