@@ -19,7 +19,9 @@ struct OkseScanFilter {
 };
 
 #ifdef OKSE_HYPERSCAN
-#define BLANK "[ \\t\\v\\f\\r]"
+/* GLib's expressions take single bytes for the characters of Latin-1, of which some are white space and many letters;
+ * and what is no UTF-8 is replaced before they see it. So every byte above ASCII may be either. */
+#define BLANK "[ \\t\\v\\f\\r\\x80-\\xff]"
 
 static const struct {
     const char *text;
@@ -30,9 +32,10 @@ static const struct {
     {"[Tt]arget" BLANK "*=" BLANK "*\"", 0},                           /* TARGET */
     {"^" BLANK "*[Hh]ost" BLANK "+[A-Za-z0-9\\[]", HS_FLAG_MULTILINE}, /* HOST_LINE */
     {"(server|pool|peer|nameserver|target|remote)(" BLANK "+|=)[\"']?([\\[:]|[A-Za-z0-9][A-Za-z0-9-]*[.:])",
-     0},                                                                                      /* DIRECTIVE */
-    {"\\.[A-Za-z0-9-]+(:[0-9]{1,5})?/[a-z0-9][A-Za-z0-9_./-]*(:[A-Za-z0-9_.-]|@sha256:)", 0}, /* IMAGE */
-    {"(\\]|\\.[A-Za-z0-9-]+):[0-9]", 0},                                                      /* HOST_PORT */
+     0}, /* DIRECTIVE */
+    {"\\.[A-Za-z0-9-]+(:[0-9]{1,5})?/[a-z0-9][A-Za-z0-9_./\\x80-\\xff-]*(:[A-Za-z0-9_.\\x80-\\xff-]|@sha256:)",
+     0},                                 /* IMAGE */
+    {"(\\]|\\.[A-Za-z0-9-]+):[0-9]", 0}, /* HOST_PORT */
     {"(host|hostname|server|endpoint|externalname|address|addr|broker|upstream)s?[\"']?" BLANK "*[=:]" BLANK
      "*[\"']?[a-z0-9_-]+\\.",
      HS_FLAG_CASELESS},                                /* HOST_KEY */
