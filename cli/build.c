@@ -14,6 +14,7 @@
 typedef struct {
     char *country;
     char *output;
+    char *cache;
     char *threads;
     char *copy;
     char *gate, *site, *geo, *at, *trust, *waivers;
@@ -28,6 +29,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "country", 0, "ISO2", "destination country, ISO 3166-1 alpha-2",
      offsetof(BuildOptions, country)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle", offsetof(BuildOptions, output)},
+    {OKSE_OPTION_PATH, "cache", 0, "DIR", "of what okse fetch brought (default: .okse-cache beside STACK)",
+     offsetof(BuildOptions, cache)},
     {OKSE_OPTION_TEXT, "gate", 0, "block|warn|off",
      "what a breach of the destination's law does to the build (default: block)", offsetof(BuildOptions, gate)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "what the operator declares of the place, for templates and the pre-flight",
@@ -219,6 +222,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                 .country = given->country,
                                 .site = given->site,
                                 .output = given->output,
+                                .cache = given->cache,
                                 .epoch = OKSE_EPOCH_OF_SOURCES,
                                 .dry_run = given->dry_run,
                                 .show_progress = true,

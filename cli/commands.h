@@ -8,6 +8,7 @@
 extern const OkseCommand okse_command_init;
 extern const OkseCommand okse_command_build;
 extern const OkseCommand okse_command_rebuild;
+extern const OkseCommand okse_command_fetch;
 /* weights */
 extern const OkseCommand okse_command_weights;
 /* reading */

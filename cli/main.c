@@ -10,15 +10,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",    "build",    "rebuild", "inspect", "diff",   "sign",      "verify",
-                                           "install", "rollback", "status",  "collect", "audit",  "report",    "policy",
-                                           "trust",   "key",      "weights", "try",     "--help", "--version", NULL};
+static const char *const known_topics[] = {
+    "init",  "build",  "rebuild", "inspect", "diff", "sign",    "verify", "install", "rollback", "status",    "collect",
+    "audit", "report", "policy",  "trust",   "key",  "weights", "try",    "fetch",   "--help",   "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     &okse_command_init,
     &okse_command_build,
     &okse_command_rebuild,
+    &okse_command_fetch,
     /* weights */
     &okse_command_weights,
     /* reading */

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 typedef struct {
-    char *expect, *country, *output, *threads;
+    char *expect, *country, *output, *threads, *cache;
     char *gate, *site, *geo, *at, *trust, *waivers;
     char *key, *certificate, *role, *passphrase_fd, *tsa;
 } RebuildOptions;
@@ -29,6 +29,8 @@ static const OkseOption options[] = {
      offsetof(RebuildOptions, output)},
     {OKSE_OPTION_TEXT, "gate", 0, "warn|off", "was there a pre-flight? (default: as in the bundle, else warn)",
      offsetof(RebuildOptions, gate)},
+    {OKSE_OPTION_PATH, "cache", 0, "DIR", "of what okse fetch brought (default: .okse-cache beside STACK)",
+     offsetof(RebuildOptions, cache)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "as it was built with", offsetof(RebuildOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "FILE", "as it was built with", offsetof(RebuildOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "as it was built with (default: the bundle's)", offsetof(RebuildOptions, at)},
@@ -266,6 +268,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     g_autoptr(OkseTrust) trust = NULL;
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .site = given->site,
+                                .cache = given->cache,
                                 .output = given->output,
                                 .discard = given->output == NULL,
                                 .epoch = OKSE_EPOCH_OF_SOURCES,

@@ -13,8 +13,10 @@
 #include "packager/documents.h"
 #include "packager/equal.h"
 #include "packager/evaluations.h"
+#include "packager/fetch_cache.h"
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
+#include "packager/remote.h"
 #include "packager/site.h"
 
 #include <string.h>
@@ -193,16 +195,39 @@ static bool read_site(const OkseBuildRequest *request, json_t **json, GError **e
     return true;
 }
 
+static bool has_remote(const OkseStack *stack)
+{
+    for (guint i = 0; i < stack->components->len; i++)
+        if (okse_remote_is(&((const OkseStackComponent *)g_ptr_array_index(stack->components, i))->source))
+            return true;
+    return false;
+}
+
+/* The cache would be packed, too, with whatever else was fetched. */
+static bool check_cache(const OksePlan *plan, const OkseCachePlace *place, GError **error)
+{
+    okse_autofd cache_fd = -1;
+
+    if (!has_remote(plan->stack))
+        return true;
+    cache_fd = okse_cache_open(place, false, error);
+    return cache_fd >= 0 && check_outside(plan, cache_fd, "the cache", error);
+}
+
 static OksePlan *make_plan(const OkseBuildRequest *request, const OkseStack *stack, const json_t *site,
                            const OkseResources *resources, GError **error)
 {
     g_autofree char *directory = g_path_get_dirname(request->stack_path);
     okse_autofd dir_fd = okse_open_directory(directory, error);
-    const OksePlanInputs inputs = {
-        .stack = stack, .dir_fd = dir_fd, .country = request->country, .site = site, .resources = resources};
+    const OksePlanInputs inputs = {.stack = stack,
+                                   .dir_fd = dir_fd,
+                                   .country = request->country,
+                                   .site = site,
+                                   .resources = resources,
+                                   .cache = request->cache};
     g_autoptr(OksePlan) plan = dir_fd < 0 ? NULL : okse_plan_new(&inputs, error);
 
-    if (plan == NULL)
+    if (plan == NULL || !check_cache(plan, &(OkseCachePlace){dir_fd, request->stack_path, request->cache}, error))
         return NULL;
     plan->epoch = request->epoch != OKSE_EPOCH_OF_SOURCES ? request->epoch : newest_time(plan);
     okse_documents_add(plan);

@@ -21,6 +21,7 @@ typedef struct {
     const char *stack_path; /* of stack.yaml, as the user named it */
     const char *country;    /* ISO 3166-1 alpha-2 */
     const char *site;       /* site.yaml for templates, or NULL */
+    const char *cache;      /* directory of what was fetched, or NULL: beside the stack */
     const char *output;     /* NULL: NAME-VERSION-COUNTRY.okse in the working directory */
     gint64 epoch;           /* seconds since 1970: every time in the bundle; or OKSE_EPOCH_OF_SOURCES */
     unsigned threads;       /* 0: all processors */

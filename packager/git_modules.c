@@ -35,15 +35,15 @@ static char *section_name(const char *line)
     return name != NULL && *end == ']' ? g_steal_pointer(&name) : NULL;
 }
 
-/* What `path = …` says, or NULL for another line. */
-static char *path_value(const char *line)
+/* What `KEY = …` says, or NULL for another line. */
+static char *value_of(const char *line, const char *key)
 {
     const char *end = NULL;
     g_autofree char *value = NULL;
 
-    if (g_ascii_strncasecmp(line, "path", 4) != 0)
+    if (g_ascii_strncasecmp(line, key, strlen(key)) != 0)
         return NULL;
-    line += 4;
+    line += strlen(key);
     line += strspn(line, " \t");
     if (*line != '=')
         return NULL;
@@ -69,9 +69,33 @@ char *okse_git_module_name(GBytes *bytes, const char *path)
             section = section_name(line);
             continue;
         }
-        value = section == NULL ? NULL : path_value(line);
+        value = section == NULL ? NULL : value_of(line, "path");
         if (g_strcmp0(value, path) == 0)
             return g_steal_pointer(&section);
     }
     return NULL;
+}
+
+char *okse_git_module_url(GBytes *bytes, const char *name)
+{
+    g_autofree char *text = okse_text_of_bytes(bytes);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autofree char *section = NULL, *url = NULL;
+
+    for (unsigned i = 0; lines[i] != NULL; i++) {
+        const char *line = g_strstrip(lines[i]);
+        g_autofree char *value = NULL;
+
+        if (*line == '[') {
+            g_free(section);
+            section = section_name(line);
+            continue;
+        }
+        value = g_strcmp0(section, name) != 0 ? NULL : value_of(line, "url");
+        if (value == NULL)
+            continue;
+        g_free(url); /* the last one counts */
+        url = g_steal_pointer(&value);
+    }
+    return g_steal_pointer(&url);
 }

@@ -192,14 +192,14 @@ static bool is_manifest(const json_t *descriptor)
 
 /* Entries of an index that are not wanted: attestations (platform unknown/unknown), and platforms that need not even be
  * here when one was chosen. */
-static bool is_wanted(const ImageReading *reading, const json_t *descriptor)
+bool okse_image_is_wanted(const json_t *descriptor, const char *wanted)
 {
     const json_t *platform = json_object_get(descriptor, "platform");
     const char *os = okse_json_peek_text(platform, "os");
 
     if (!is_manifest(descriptor) || g_strcmp0(os, "unknown") == 0)
         return false;
-    return os == NULL || image_platform_matches(reading->platform, platform);
+    return os == NULL || image_platform_matches(wanted, platform);
 }
 
 static bool add_descriptor(ImageReading *reading, const json_t *descriptor, GError **error)
@@ -220,7 +220,7 @@ static bool add_descriptor(ImageReading *reading, const json_t *descriptor, GErr
         return false;
     reading->image->has_index = true;
     for (size_t i = 0; i < json_array_size(manifests); i++)
-        if (is_wanted(reading, json_array_get(manifests, i)) &&
+        if (okse_image_is_wanted(json_array_get(manifests, i), reading->platform) &&
             !add_manifest(reading, json_array_get(manifests, i), error))
             return false;
     return true;

@@ -34,6 +34,9 @@ OkseImage *okse_image_read(const OkseSource *source, const char *reference, cons
 void okse_image_free(OkseImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseImage, okse_image_free)
 
+/* Is an entry of an image index one that is read: an image, for the platform when one is wanted (or NULL)? */
+bool okse_image_is_wanted(const json_t *descriptor, const char *wanted);
+
 /* The media type of an image's manifest: OCI's, or Docker's second. */
 bool okse_image_is_manifest_type(const char *media_type);
 

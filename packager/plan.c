@@ -4,8 +4,10 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/fetch_cache.h"
 #include "packager/path_fold.h"
 #include "packager/patterns.h"
+#include "packager/remote.h"
 #include "packager/source_open.h"
 #include "packager/source_template.h"
 #include "packager/template_arguments.h"
@@ -216,9 +218,21 @@ static const OkseStackComponent *owner_of(const OksePlan *plan, const OkseImageM
     return NULL;
 }
 
+/* What the stack calls the image, in the layout that holds it: of a fetched one the digest. */
+static char *reference_of(const OkseStackSource *source)
+{
+    g_auto(OkseImageName) name = {0};
+    char text[OKSE_SHA256_TEXT];
+
+    if (!okse_remote_is(source) || !okse_image_name_read(source->location, source->reference, &name, NULL))
+        return g_strdup(source->reference);
+    return g_strdup(okse_sha256_text(&name.digest, text));
+}
+
 static bool plan_image(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source, GError **error)
 {
-    OkseImage *image = okse_image_read(source, component->source.reference, component->source.platform, error);
+    g_autofree char *reference = reference_of(&component->source);
+    OkseImage *image = okse_image_read(source, reference, component->source.platform, error);
 
     if (image == NULL)
         return false;
@@ -320,6 +334,8 @@ static OkseSource *open_source(const OksePlan *plan, const OkseStackComponent *c
         strcmp(base, ".") == 0 ? g_strdup(wanted->location) : g_build_filename(base, wanted->location, NULL);
     g_autoptr(json_t) arguments = NULL;
 
+    if (okse_remote_is(wanted))
+        return okse_cache_source(&(OkseCachePlace){inputs->dir_fd, plan->stack->origin, inputs->cache}, wanted, error);
     if (wanted->form != OKSE_SOURCE_TEMPLATE)
         return okse_source_open_stack(wanted, inputs->dir_fd, origin, error);
     arguments = okse_template_arguments(plan, component, inputs->resources, error);
@@ -368,6 +384,8 @@ static bool plan_components(OksePlan *plan, const OksePlanInputs *inputs, bool t
 
         if ((component->source.form == OKSE_SOURCE_TEMPLATE) != templates || plan_component(plan, i, inputs, error))
             continue;
+        if (okse_remote_is(&component->source))
+            okse_cache_hint(&(OkseCachePlace){inputs->dir_fd, plan->stack->origin, inputs->cache}, error);
         g_prefix_error(error, "%s:%u:%u: component '%s': ", plan->stack->origin, component->line, component->column,
                        component->name);
         return false;

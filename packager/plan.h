@@ -77,6 +77,7 @@ typedef struct {
     const char *country;
     const json_t *site; /* or NULL */
     const OkseResources *resources;
+    const char *cache; /* of what was fetched, or NULL: beside the stack (fetch_cache.h) */
 } OksePlanInputs;
 
 /* Open every source and plan every component. What the inputs point to must outlive the plan.

@@ -1,10 +1,11 @@
 /* `source:` of a component. Which further keys there are follows from the form; references that may mean something else
- * tomorrow (a branch, a registry) are answered with what to do instead. */
+ * tomorrow (a branch, HEAD of somebody else) are answered with what to do instead. */
 #include "packager/stack_source.h"
 
 #include "core/digest.h"
 #include "core/fd.h"
 #include "core/text.h"
+#include "packager/remote.h"
 
 #include <string.h>
 
@@ -45,40 +46,37 @@ static char *local_name(const char *reference)
     return g_strndup(base, length > 0 ? length : strlen(base));
 }
 
-/* An address rather than a path: "scheme://…" other than file, or git's "user@host:path". */
-static bool is_remote(const OkseStackSource *source)
-{
-    const char *colon = strchr(source->location, ':'), *at = strchr(source->location, '@');
-    const char *slash = strchr(source->location, '/');
-
-    if (colon == NULL || g_str_has_prefix(source->location, "file://"))
-        return false;
-    if (g_str_has_prefix(colon, "://"))
-        return slash == colon + 1;
-    return source->form == OKSE_SOURCE_GIT && at != NULL && at < colon && (slash == NULL || colon < slash);
-}
-
-/* What is fetched at build time cannot be built again in an air gap, so the copy is made once, by the tool for it. */
-static void refuse_remote(const OkseNode *node, const char *key, const OkseStackSource *source, OkseIssues *issues)
+/* Only okse fetch reaches these, and what cannot be pinned or checked it does not take. */
+static void check_remote(const OkseNode *node, const char *key, const OkseStackSource *source, OkseIssues *issues)
 {
     g_autofree char *name = local_name(source->location), *shown = okse_text_show(source->location, -1, false);
+    g_auto(OkseImageName) image = {0};
+    g_auto(OkseOrigin) origin = {0};
+    g_autoptr(GError) cause = NULL;
     OksePlace at = place_of(node, key);
 
-    if (!is_remote(source))
+    if (!okse_remote_is(source))
         return;
-    if (source->form == OKSE_SOURCE_OCI)
-        okse_issue(
-            issues, &at,
-            "'%s' is in a registry; a build reads local copies only (skopeo copy --all docker://%s oci:images/%s, "
-            "then {oci: images/%s})",
-            shown, strstr(shown, "://") + strlen("://"), name, name);
-    else if (source->form == OKSE_SOURCE_GIT)
-        okse_issue(issues, &at,
-                   "'%s' is remote; a build reads local repositories only (git clone --mirror %s mirrors/%s, then "
-                   "{git: mirrors/%s, …})",
-                   shown, shown, name, name);
-    else
+    if (source->form == OKSE_SOURCE_OCI) {
+        if (!okse_image_name_read(source->location, source->reference, &image, &cause))
+            okse_issue(issues, &at, "'%s': %s", shown, cause->message);
+    } else if (source->form != OKSE_SOURCE_GIT) {
         okse_issue(issues, &at, "'%s' is an address; a build reads local files only", shown);
+    } else if (!g_str_has_prefix(source->location, "http")) {
+        okse_issue(issues, &at,
+                   "'%s': only https is fetched, because nothing else tells who answers without a file of known hosts "
+                   "(git clone --mirror %s mirrors/%s, then {git: mirrors/%s, …})",
+                   shown, shown, name, name);
+    } else if (!okse_origin_read(source->location, &origin, &cause)) {
+        okse_issue(issues, &at, "%s", cause->message);
+    } else if (strchr(source->location, '?') != NULL) {
+        okse_issue(issues, &at, "the address of a repository has no '?'");
+    } else if (g_strcmp0(source->commit, "HEAD") == 0) {
+        okse_issue(issues, &at,
+                   "'%s' is remote, and its HEAD may be another commit tomorrow: name a tag or the commit (git "
+                   "ls-remote %s HEAD)",
+                   shown, shown);
+    }
 }
 
 static bool is_commit(const char *text)
@@ -196,8 +194,6 @@ void okse_stack_read_source(const OkseNode *node, OkseStackComponent *component,
             read_files(value, map, source, issues);
         else
             source->location = take_copy(map, form);
-        if (source->location != NULL)
-            refuse_remote(node, form, source, issues);
         if (source->form == OKSE_SOURCE_GIT)
             read_git(map, node, source, issues);
         if (source->form == OKSE_SOURCE_OCI)
@@ -206,6 +202,8 @@ void okse_stack_read_source(const OkseNode *node, OkseStackComponent *component,
             source->commit = take_copy(map, "revision");
         if (source->form == OKSE_SOURCE_TEMPLATE && okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &value))
             source->parameters = okse_node_to_json(value);
+        if (source->location != NULL)
+            check_remote(node, form, source, issues);
     }
     okse_map_end(map);
 }

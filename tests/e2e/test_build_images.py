@@ -230,9 +230,9 @@ def test_a_pinned_tag_must_have_its_digest(okse, tmp_path):
     assert not (tmp_path / "no.okse").exists()
 
 
-def test_a_registry_is_answered_with_the_command_for_a_copy(okse, tmp_path):
+def test_a_registry_is_answered_with_the_command_that_fetches(okse, tmp_path):
     for place in ("docker://registry.example.org/lab/server:1.4.0", "oci://registry.example.org/lab/server@sha256:" + "a" * 64):
-        result = okse("build", simple(tmp_path, f"{{oci: '{place}'}}", kind="runtime"), "--country", "VN", "-o",
-                      tmp_path / "no.okse", status=2)
-        assert f"skopeo copy --all docker://{place.split('://')[1]} oci:images/server" in result.err
-        assert "stack.yaml:7:47" in result.err
+        stack = simple(tmp_path, f"{{oci: '{place}'}}", kind="runtime")
+        result = okse("build", stack, "--country", "VN", "-o", tmp_path / "no.okse", status=2)
+        assert f"okse fetch {stack}" in result.err and place in result.err
+        assert "stack.yaml:7:41" in result.err  # where its source begins

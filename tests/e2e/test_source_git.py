@@ -143,9 +143,13 @@ def test_tags_are_resolved_and_recorded(okse, tmp_path, packed):
     assert record(bundle)["commit"] == git(repo, "rev-parse", "HEAD^") and record(bundle)["tag"] == {"name": "light"}
 
 
-def test_a_remote_repository_is_answered_with_the_command_for_a_mirror(okse, tmp_path):
-    for place in ("https://git.example.org/lab/server.git", "git@git.example.org:lab/server.git"):
-        refused(okse, tmp_path, f"{{git: '{place}', commit: HEAD}}", f"git clone --mirror {place} mirrors/server.git")
+def test_a_remote_repository_is_answered_with_the_command_that_fetches(okse, tmp_path):
+    """ssh is not fetched: nothing says who answers there. https is, at a commit or tag."""
+    for place in ("ssh://git.example.org/lab/server.git", "git@git.example.org:lab/server.git"):
+        refused(okse, tmp_path, f"{{git: '{place}', commit: HEAD}}", "only https is fetched", f"git clone --mirror {place} mirrors/server.git")
+    place = "https://git.example.org/lab/server.git"
+    refused(okse, tmp_path, f"{{git: '{place}', commit: HEAD}}", f"git ls-remote {place} HEAD")
+    refused(okse, tmp_path, f"{{git: '{place}', tag: v1}}", f"{place} is not in the cache .okse-cache", f"okse fetch {tmp_path}/stack.yaml")
 
 
 # ---- signatures

@@ -1,5 +1,6 @@
 /* Reading stack.yaml: an error exactly when nothing comes back, and what comes back keeps the promises that the rest of
  * the builder relies on. */
+#include "packager/remote.h"
 #include "packager/stack.h"
 
 #include <stdint.h>
@@ -12,6 +13,16 @@ static void check_source(const OkseStackSource *source)
     g_assert(source->location != NULL && strstr(source->location, "://") != source->location);
     g_assert((source->form == OKSE_SOURCE_FILES) == (source->globs != NULL));
     g_assert(source->globs == NULL || *source->globs != NULL);
+    if (okse_remote_is(source)) { /* what may be fetched is either an image or a repository, and pinned or pinnable */
+        g_auto(OkseImageName) image = {0};
+        g_auto(OkseOrigin) origin = {0};
+
+        g_assert(source->form == OKSE_SOURCE_OCI || source->form == OKSE_SOURCE_GIT);
+        if (source->form == OKSE_SOURCE_OCI)
+            g_assert(okse_image_name_read(source->location, source->reference, &image, NULL));
+        else
+            g_assert(okse_origin_read(source->location, &origin, NULL) && g_strcmp0(source->commit, "HEAD") != 0);
+    }
     if (source->form == OKSE_SOURCE_GIT) {
         g_assert((source->commit == NULL) != (source->tag == NULL));
         g_assert(source->commit == NULL || strcmp(source->commit, "HEAD") == 0 || strlen(source->commit) == 40);

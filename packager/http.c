@@ -1,0 +1,387 @@
+/* Redirects are followed here and not by libcurl, so that each target is judged and a secret goes only where it
+ * belongs. A body reaches its sink only with a status that promises one. */
+#include "packager/http.h"
+
+#include "core/text.h"
+#include "core/worker.h"
+#include "packager/curl_library.h"
+#include "packager/remote.h"
+
+#include <poll.h>
+#include <string.h>
+
+#define CONNECT_SECONDS 30L
+#define SHORT_SECONDS 120L      /* the whole of an exchange that is not large */
+#define STILL_SECONDS 60L       /* a large one: as long may pass … */
+#define STILL_BYTES 1024L       /* … with less than this a second */
+#define FIRST_WAIT 250u         /* milliseconds; doubled every time */
+#define LONGEST_WAIT 60u        /* seconds that a server may ask for */
+#define IGNORED_BODY (1u << 20) /* of an answer that is no success */
+
+struct OkseHttp {
+    OkseCurl curl;
+    CURL *easy;
+    char *ca, *proxy;
+    unsigned retries;
+};
+
+/* What one round fills, between two redirects. */
+typedef struct {
+    const OkseHttpRequest *request;
+    OkseHttp *http;
+    OkseHttpAnswer *answer;
+    char *location;
+    size_t headers;
+    uint64_t body;
+    GError *error; /* why a callback stopped the transfer */
+} Round;
+
+static void round_clear(Round *round)
+{
+    g_clear_pointer(&round->location, g_free);
+    g_clear_error(&round->error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Round, round_clear)
+
+void okse_http_answer_clear(OkseHttpAnswer *answer)
+{
+    g_clear_pointer(&answer->challenges, g_ptr_array_unref);
+    g_clear_pointer(&answer->type, g_free);
+    g_clear_pointer(&answer->range, g_free);
+    *answer = (OkseHttpAnswer){0};
+}
+
+void okse_http_free(OkseHttp *http)
+{
+    if (http == NULL)
+        return;
+    if (http->easy != NULL)
+        http->curl.easy_cleanup(http->easy);
+    g_free(http->ca);
+    g_free(http->proxy);
+    g_free(http);
+}
+
+OkseHttp *okse_http_new(const OkseHttpSettings *settings, GError **error)
+{
+    g_autoptr(OkseHttp) http = g_new0(OkseHttp, 1);
+
+    http->ca = g_strdup(settings->ca);
+    http->proxy =
+        g_strdup(settings->proxy != NULL ? settings->proxy : ""); /* "": none, whatever the environment says */
+    http->retries = settings->retries;
+    if (!okse_curl_load(&http->curl, error))
+        return NULL;
+    http->easy = http->curl.easy_init();
+    if (http->easy == NULL) {
+        okse_fail(error, OKSE_ERROR_SYSTEM, "libcurl cannot be started");
+        return NULL;
+    }
+    return g_steal_pointer(&http);
+}
+
+static unsigned status_of(const OkseHttp *http)
+{
+    long status = 0;
+
+    http->curl.easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status > 0 && status < 1000 ? (unsigned)status : 0;
+}
+
+/* The value of a header, when the line is one of that name. */
+static char *value_of(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    if (g_ascii_strncasecmp(line, name, length) != 0 || line[length] != ':')
+        return NULL;
+    return g_strstrip(g_strdup(line + length + 1));
+}
+
+static void keep(char **member, char *value)
+{
+    if (value == NULL)
+        return;
+    g_free(*member);
+    *member = value;
+}
+
+static void read_header(Round *round, const char *line)
+{
+    OkseHttpAnswer *answer = round->answer;
+    char *challenge = value_of(line, "WWW-Authenticate");
+    g_autofree char *wait = value_of(line, "Retry-After");
+    guint64 seconds = 0;
+
+    if (challenge != NULL)
+        g_ptr_array_add(answer->challenges, challenge);
+    if (wait != NULL && g_ascii_string_to_unsigned(wait, 10, 0, LONGEST_WAIT, &seconds, NULL))
+        answer->wait = (unsigned)seconds;
+    keep(&answer->type, value_of(line, "Content-Type"));
+    keep(&answer->range, value_of(line, "Content-Range"));
+    keep(&round->location, value_of(line, "Location"));
+    if (answer->type != NULL)
+        answer->type[strcspn(answer->type, "; \t")] = '\0';
+}
+
+static void forget_headers(Round *round)
+{
+    g_ptr_array_set_size(round->answer->challenges, 0);
+    g_clear_pointer(&round->answer->type, g_free);
+    g_clear_pointer(&round->answer->range, g_free);
+    g_clear_pointer(&round->location, g_free);
+    round->answer->wait = 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *context)
+{
+    Round *round = context;
+    g_autofree char *line = g_strndup(data, size * count);
+
+    round->headers += size * count;
+    if (round->headers > OKSE_HTTP_HEADERS) {
+        okse_fail(&round->error, OKSE_ERROR_REFUSED, "the server's headers are over the limit of %u bytes",
+                  OKSE_HTTP_HEADERS);
+        return 0;
+    }
+    if (g_str_has_prefix(line, "HTTP/"))
+        forget_headers(round); /* those of "100 Continue" were not the answer's */
+    else
+        read_header(round, line);
+    return size * count;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    Round *round = context;
+    unsigned status = status_of(round->http);
+    size_t length = size * count;
+
+    if (status != 200 && status != 206) {
+        round->body += length;
+        return round->body <= IGNORED_BODY ? length : 0;
+    }
+    /* asked for the rest and given all: the sink's owner decides by the status, so the limit is the whole */
+    if (length > round->request->limit + (status == 200 ? round->request->from : 0) - round->body) {
+        okse_fail(&round->error, OKSE_ERROR_REFUSED,
+                  "the server sends more than the %" G_GUINT64_FORMAT " bytes expected", round->request->limit);
+        return 0;
+    }
+    round->body += length;
+    round->answer->status = status;
+    return round->request->sink(round->request->context, data, length, &round->error) ? length : 0;
+}
+
+static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+    (void)context;
+    (void)total;
+    (void)now;
+    (void)up_total;
+    (void)up_now;
+    return okse_interrupted() ? 1 : 0;
+}
+
+static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
+{
+    const OkseCurl *curl = &http->curl;
+
+    curl->easy_setopt(http->easy, CURLOPT_PROTOCOLS_STR, "https,http");
+    curl->easy_setopt(http->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(http->easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl->easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(http->easy, CURLOPT_PROXY, http->proxy);
+    curl->easy_setopt(http->easy, CURLOPT_NOPROXY, "localhost,127.0.0.0/8,::1"); /* http is for this machine */
+    curl->easy_setopt(http->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl->easy_setopt(http->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (http->ca != NULL) {
+        curl->easy_setopt(http->easy, CURLOPT_CAINFO, http->ca);
+        curl->easy_setopt(http->easy, CURLOPT_CAPATH, NULL); /* Debian's default would still count */
+    }
+    curl->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    if (request->large) {
+        curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_LIMIT, STILL_BYTES);
+        curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME, STILL_SECONDS);
+    } else {
+        curl->easy_setopt(http->easy, CURLOPT_TIMEOUT, SHORT_SECONDS);
+    }
+}
+
+static void set_callbacks(OkseHttp *http, Round *round)
+{
+    const OkseCurl *curl = &http->curl;
+
+    curl->easy_setopt(http->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl->easy_setopt(http->easy, CURLOPT_HEADERDATA, round);
+    curl->easy_setopt(http->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, round);
+    curl->easy_setopt(http->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl->easy_setopt(http->easy, CURLOPT_NOPROGRESS, 0L);
+}
+
+static struct curl_slist *headers_of(const OkseHttp *http, const OkseHttpRequest *request, bool with_secret)
+{
+    const struct {
+        const char *name, *value;
+    } rows[] = {
+        {"Accept", request->accept},
+        {"Authorization", with_secret ? request->authorization : NULL},
+        {"Content-Type", request->body != NULL ? request->body_type : NULL},
+    };
+    struct curl_slist *list = http->curl.slist_append(NULL, "User-Agent: okse/" OKSE_VERSION);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *line = rows[i].value == NULL ? NULL : g_strconcat(rows[i].name, ": ", rows[i].value, NULL);
+
+        if (line != NULL)
+            list = http->curl.slist_append(list, line);
+    }
+    return list;
+}
+
+static bool may_pass(CURLcode code)
+{
+    static const CURLcode passing[] = {
+        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
+        CURLE_GOT_NOTHING,          CURLE_SEND_ERROR,      CURLE_RECV_ERROR};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(passing); i++)
+        if (code == passing[i])
+            return true;
+    return false;
+}
+
+static bool status_may_pass(unsigned status)
+{
+    return status == 429 || status == 408 || (status >= 500 && status != 501 && status != 505);
+}
+
+/* What became of a transfer. A body that was not wanted and was cut short is no failure. */
+static bool conclude(Round *round, CURLcode code, const char *url, GError **error)
+{
+    OkseHttpAnswer *answer = round->answer;
+
+    answer->status = status_of(round->http);
+    answer->again = status_may_pass(answer->status);
+    if (round->error != NULL) {
+        g_propagate_prefixed_error(error, g_steal_pointer(&round->error), "%s: ", url);
+        return false;
+    }
+    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && answer->status != 200 && answer->status != 206))
+        return true;
+    if (okse_interrupted())
+        return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
+    answer->again = may_pass(code);
+    return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: %s", url, round->http->curl.easy_strerror(code));
+}
+
+static bool perform(Round *round, const char *url, bool with_secret, GError **error)
+{
+    OkseHttp *http = round->http;
+    const OkseHttpRequest *request = round->request;
+    const OkseCurl *curl = &http->curl;
+    struct curl_slist *headers = headers_of(http, request, with_secret);
+    g_autofree char *range = request->from == 0 ? NULL : g_strdup_printf("%" G_GUINT64_FORMAT "-", request->from);
+    g_autofree char *shown = g_strndup(url, strcspn(url, "?")); /* a query may be a secret */
+    CURLcode code;
+
+    curl->easy_reset(http->easy);
+    set_policy(http, request);
+    set_callbacks(http, round);
+    curl->easy_setopt(http->easy, CURLOPT_URL, url);
+    curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
+    if (range != NULL)
+        curl->easy_setopt(http->easy, CURLOPT_RANGE, range);
+    if (request->body != NULL) {
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g_bytes_get_size(request->body));
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDS, g_bytes_get_data(request->body, NULL));
+    }
+    code = curl->easy_perform(http->easy);
+    curl->slist_free_all(headers);
+    return conclude(round, code, shown, error);
+}
+
+static bool is_redirect(unsigned status, const Round *round)
+{
+    return (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+           round->location != NULL;
+}
+
+/* The next address, judged: never from https to http, to another host only where that was allowed. */
+static char *follow(const Round *round, const char *url, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *next = okse_url_resolve(url, round->location, &cause);
+    g_autofree char *shown = okse_text_show(round->location, MIN(strlen(round->location), 200), false);
+    g_auto(OkseOrigin) from = {0}, to = {0};
+
+    if (next == NULL) {
+        okse_fail(error, OKSE_ERROR_REFUSED, "is redirected to '%s': %s", shown, cause->message);
+        return NULL;
+    }
+    if (!okse_origin_read(url, &from, error) || !okse_origin_read(next, &to, error))
+        return NULL;
+    if (from.secure && !to.secure) {
+        okse_fail(error, OKSE_ERROR_REFUSED, "is redirected from https to '%s'", shown);
+        return NULL;
+    }
+    if (!okse_origin_equal(&from, &to) && (!round->request->elsewhere || round->request->body != NULL)) {
+        okse_fail(error, OKSE_ERROR_REFUSED, "is redirected to another host, '%s'; name that one, if you trust it",
+                  shown);
+        return NULL;
+    }
+    return g_steal_pointer(&next);
+}
+
+bool okse_http_exchange(OkseHttp *http, const OkseHttpRequest *request, OkseHttpAnswer *answer, GError **error)
+{
+    g_autofree char *url = g_strdup(request->url);
+    g_auto(OkseOrigin) home = {0};
+
+    answer->challenges = g_ptr_array_new_with_free_func(g_free);
+    if (!okse_origin_read(url, &home, error))
+        return false;
+    for (unsigned i = 0; i <= OKSE_HTTP_REDIRECTS; i++) {
+        g_auto(Round) round = {.request = request, .http = http, .answer = answer};
+        g_auto(OkseOrigin) here = {0};
+        g_autofree char *next = NULL;
+
+        if (!okse_origin_read(url, &here, error) || !perform(&round, url, okse_origin_equal(&here, &home), error))
+            return false;
+        if (!is_redirect(answer->status, &round))
+            return true;
+        next = follow(&round, url, error);
+        if (next == NULL) {
+            g_prefix_error(error, "%s: ", request->url);
+            return false;
+        }
+        g_free(url);
+        url = g_steal_pointer(&next);
+    }
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: more than %u redirects", request->url, OKSE_HTTP_REDIRECTS);
+}
+
+bool okse_http_wait(const OkseHttp *http, const OkseHttpAnswer *answer, unsigned *tries)
+{
+    unsigned wait = MAX(FIRST_WAIT << MIN(*tries, 7u), answer->wait * 1000);
+
+    if (!answer->again || *tries >= http->retries)
+        return false;
+    ++*tries;
+    for (unsigned waited = 0; waited < wait && !okse_interrupted(); waited += 50)
+        poll(NULL, 0, 50);
+    return !okse_interrupted();
+}
+
+bool okse_http_fail_status(const OkseHttpAnswer *answer, const char *origin, GError **error)
+{
+    switch (answer->status) {
+    case 401:
+    case 403:
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied (status %u)", origin, answer->status);
+    case 404:
+        return okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: the server has none (status 404)", origin);
+    default:
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the server answers with status %u", origin, answer->status);
+    }
+}
