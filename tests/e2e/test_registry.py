@@ -3,8 +3,8 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
-import socket
 import subprocess
 import time
 
@@ -43,21 +43,18 @@ def bundle(okse, tmp_path):
 def registry(tmp_path):
     if shutil.which("docker-registry") is None:
         pytest.skip("docker-registry is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = tmp_path / "registry.yml"
-    settings.write_text(json.dumps({"version": "0.1", "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}, "http": {"addr": f"127.0.0.1:{port}"}}))
-    process = subprocess.Popen(["docker-registry", "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    settings, log = tmp_path / "registry.yml", tmp_path / "registry.log"
+    settings.write_text(json.dumps({"version": "0.1", "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}, "http": {"addr": "127.0.0.1:0"}}))
+    with open(log, "w") as file:
+        process = subprocess.Popen(["docker-registry", "serve", settings], stdout=file, stderr=file)
+    try:
+        while (said := re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text())) is None:  # the system chose a free port
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        yield said[1]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def files_of(directory):
