@@ -89,3 +89,24 @@ def test_skopeo_pushes_one_component_to_a_registry(bundle, registry, tmp_path):
     run("skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{bundle}:1.4.0-server", f"docker://{registry}/civic/server:1.4.0")
     there = run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{registry}/civic/server:1.4.0")
     assert there == run("skopeo", "inspect", "--raw", f"oci-archive:{bundle}:1.4.0-server")
+
+
+ORAS_PYTHON = """import sys, oras.client
+client = oras.client.OrasClient(hostname=sys.argv[1], insecure=True)
+client.pull(target=f"{sys.argv[1]}/civic:1.4.0-tiny", outdir=sys.argv[2])
+print(*sorted(client.get_tags(f"{sys.argv[1]}/civic")))
+"""
+
+
+def test_a_reader_that_shares_no_code_with_oras_lists_and_pulls(bundle, registry, tmp_path):
+    """oras of PyPI is written in Python, beside the Go module."""
+    python = pathlib.Path(ORAS).parent / "venv/bin/python"
+    if not python.exists() or subprocess.run([python, "-c", "import oras"], capture_output=True).returncode != 0:
+        pytest.skip("oras of PyPI is not at hand (scripts/deps)")
+    for tag in ("1.4.0-tiny", "1.4.0-papers"):
+        run("skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{bundle}:{tag}", f"docker://{registry}/civic:{tag}")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run([python, "-c", ORAS_PYTHON, registry, tmp_path / "out"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "1.4.0-papers 1.4.0-tiny"
+    assert files_of(tmp_path / "out") == FILES
