@@ -9,6 +9,19 @@
 
 #include <string.h>
 
+static bool ends_with_any(const char *name, const json_t *endings)
+{
+    for (size_t i = 0; i < json_array_size(endings); i++)
+        if (g_str_has_suffix(name, json_string_value(json_array_get(endings, i))))
+            return true;
+    return false;
+}
+
+static const json_t *words(const WeightsScan *scan, const char *key)
+{
+    return json_object_get(scan->rules->words, key);
+}
+
 json_t *weights_finding_new(const char *path, WeightsSeverity severity, const char *rule, uint64_t offset,
                             const char *text)
 {
@@ -81,6 +94,11 @@ void weights_count(WeightsScan *scan, json_t *row, const char *dtype, uint64_t p
         scan->parameters = G_MAXUINT64;
 }
 
+bool weights_is_embedding(const WeightsScan *scan, const char *tensor)
+{
+    return ends_with_any(tensor, words(scan, "embeddings"));
+}
+
 void weights_note(json_t *object, const char *key, const char *text)
 {
     g_autofree char *shown = text == NULL ? NULL : okse_text_show(text, -1, false);
@@ -118,19 +136,6 @@ json_t *weights_json(WeightsScan *scan, const WeightsFile *file, const char *rul
     if (value == NULL)
         weights_finding(scan, file, WEIGHTS_CRITICAL, rule, WEIGHTS_NO_OFFSET, "%s", error->message);
     return value;
-}
-
-static bool ends_with_any(const char *name, const json_t *endings)
-{
-    for (size_t i = 0; i < json_array_size(endings); i++)
-        if (g_str_has_suffix(name, json_string_value(json_array_get(endings, i))))
-            return true;
-    return false;
-}
-
-static const json_t *words(const WeightsScan *scan, const char *key)
-{
-    return json_object_get(scan->rules->words, key);
 }
 
 /* Programs among weights: under a name that says so a warning, under another one hidden. */
@@ -264,6 +269,7 @@ void weights_file(WeightsScan *scan, const WeightsFile *file, unsigned depth)
     }
     format = read_format(scan, file, row, depth);
     check_all_contents(scan, file);
+    weights_keras(scan, file);
     if (format == NULL) {
         if (!scan->programs)
             weights_model_file(scan, file);

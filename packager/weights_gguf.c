@@ -39,6 +39,7 @@ typedef struct {
     WeightsCursor cursor;
     uint64_t alignment;
     uint64_t tensors;
+    uint64_t tokens, embedded; /* of the tokenizer, and rows of the table of embeddings; 0: not in this file */
 } Gguf;
 
 typedef struct {
@@ -138,6 +139,17 @@ static bool read_text_value(Gguf *gguf, const char *key)
     return true;
 }
 
+/* The cursor stands before the list. */
+static void note_tokens(Gguf *gguf)
+{
+    g_auto(WeightsCursor) list = {0};
+
+    weights_cursor_open(&list, gguf->file, gguf->cursor.at, gguf->cursor.end);
+    if (!weights_skip(&list, 4) || !weights_take_number(&list, 8, &gguf->tokens))
+        gguf->tokens = 0;
+    weights_failed(gguf->scan, g_steal_pointer(&list.error));
+}
+
 static bool read_pair(Gguf *gguf)
 {
     g_autofree char *key = take_string(gguf, KEY_LIMIT);
@@ -147,6 +159,8 @@ static bool read_pair(Gguf *gguf)
         return broken(gguf, "a metadata key ends outside the file or is over 65535 bytes");
     if (type == VALUE_STRING)
         return read_text_value(gguf, key) || broken(gguf, "a metadata text ends outside the file or is too long");
+    if (strcmp(key, "tokenizer.ggml.tokens") == 0 && type == VALUE_ARRAY)
+        note_tokens(gguf);
     if (strcmp(key, "general.alignment") != 0 || type != 4)
         return skip_value(gguf, type, 0) ||
                broken(gguf, "a metadata value is of no known type or ends outside the file");
@@ -206,6 +220,8 @@ static bool read_tensor(Gguf *gguf, GArray *tensors)
                         name, why);
         return true;
     }
+    if (strcmp(name, "token_embd.weight") == 0)
+        gguf->embedded = dimensions[1];
     weights_count(gguf->scan, gguf->row, type->name, elements);
     tensor.name = g_steal_pointer(&name);
     g_array_append_val(tensors, tensor);
@@ -265,6 +281,15 @@ static bool read_all(Gguf *gguf, GArray *tensors)
     return true;
 }
 
+/* Loaders take the number of tokens for the number of rows. */
+static void check_tokens(const Gguf *gguf)
+{
+    if (gguf->tokens > 0 && gguf->embedded > 0 && gguf->tokens != gguf->embedded)
+        weights_finding(gguf->scan, gguf->file, WEIGHTS_CRITICAL, "gguf.vocabulary", WEIGHTS_NO_OFFSET,
+                        "its tokenizer has %" G_GUINT64_FORMAT " tokens, but %" G_GUINT64_FORMAT " are embedded",
+                        gguf->tokens, gguf->embedded);
+}
+
 void weights_gguf(WeightsScan *scan, const WeightsFile *file, json_t *row)
 {
     Gguf gguf = {.scan = scan, .file = file, .row = row, .metadata = json_object(), .alignment = 32};
@@ -276,6 +301,7 @@ void weights_gguf(WeightsScan *scan, const WeightsFile *file, json_t *row)
     if (read_all(&gguf, tensors)) {
         json_object_set_new(row, "tensors", json_integer((json_int_t)gguf.tensors));
         check_places(&gguf, tensors);
+        check_tokens(&gguf);
     }
     weights_failed(scan, g_steal_pointer(&gguf.cursor.error));
     weights_cursor_clear(&gguf.cursor);

@@ -56,6 +56,7 @@ typedef struct {
     json_t *dtypes;                            /* name → parameters, of all files */
     char *architecture, *quantization, *dtype; /* dtype: what the config says */
     uint64_t vocabulary, largest_token;        /* of config.json and tokenizer.json; 0: not known */
+    uint64_t embedded;                         /* rows of the table of embeddings; 0: not known */
     GError *error;                             /* the first failure of reading */
 } WeightsScan;
 
@@ -73,6 +74,8 @@ void weights_failed(WeightsScan *scan, GError *error);
 
 /* Add to the row's and the source's count of parameters. */
 void weights_count(WeightsScan *scan, json_t *row, const char *dtype, uint64_t parameters);
+/* Whether a tensor of that name is the table of embeddings: one row a token. */
+bool weights_is_embedding(const WeightsScan *scan, const char *tensor);
 /* A text of the file's own, made safe and valid, into the row. */
 void weights_note(json_t *object, const char *key, const char *text);
 /* The last element of a path, lower-cased. */
@@ -94,10 +97,14 @@ void weights_numpy(WeightsScan *scan, const WeightsFile *file, json_t *row);
 const char *weights_archive_kind(WeightsScan *scan, const WeightsFile *file);
 /* Every member. False when the bytes only begin like an archive of that kind. */
 bool weights_archive(WeightsScan *scan, const WeightsFile *file, const char *kind, unsigned depth);
+/* In no directory and no archive of the component. */
+bool weights_is_top(const WeightsFile *file);
 /* config.json, tokenizer files, shard indexes, templates; by name. */
 void weights_model_file(WeightsScan *scan, const WeightsFile *file);
 /* Once all files are known: shard indexes, agreement of tokenizer and config. */
 void weights_model_agreement(WeightsScan *scan);
+/* Code that a Keras model in HDF5, protobuf or JSON brings with it; by name. */
+void weights_keras(WeightsScan *scan, const WeightsFile *file);
 void weights_chat_template(WeightsScan *scan, const WeightsFile *file, const char *text, size_t length);
 /* ModelPack's words for what was found. */
 json_t *weights_summary(const WeightsScan *scan);

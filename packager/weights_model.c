@@ -56,7 +56,7 @@ static void keep(char **place, const char *text)
         *place = okse_text_show(text, -1, false);
 }
 
-static bool is_top(const WeightsFile *file)
+bool weights_is_top(const WeightsFile *file)
 {
     return strchr(file->path, '/') == NULL && strchr(file->path, '!') == NULL;
 }
@@ -66,7 +66,7 @@ static void read_config(WeightsScan *scan, const WeightsFile *file, const json_t
     const json_t *vocabulary = json_object_get(config, "vocab_size");
     const char *architecture = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
 
-    if (!is_top(file))
+    if (!weights_is_top(file))
         return;
     if (vocabulary == NULL)
         vocabulary = json_object_get(json_object_get(config, "text_config"), "vocab_size");
@@ -90,7 +90,7 @@ static void read_tokenizer(WeightsScan *scan, const WeightsFile *file, const jso
     const char *token;
     json_t *id;
 
-    if (!is_top(file))
+    if (!weights_is_top(file))
         return;
     if (json_is_array(vocabulary) && json_array_size(vocabulary) > 0)
         scan->largest_token = MAX(scan->largest_token, json_array_size(vocabulary) - 1);
@@ -229,10 +229,30 @@ static void check_counted(WeightsScan *scan)
     }
 }
 
+/* One row for every token: a model that is asked for a row it has not reads what lies behind, or stops. */
+static void check_vocabulary(WeightsScan *scan)
+{
+    WeightsFile config = {.path = "config.json"}, tokenizer = {.path = "tokenizer.json"};
+
+    if (scan->vocabulary > 0 && scan->largest_token >= scan->vocabulary)
+        weights_finding(scan, &config, WEIGHTS_WARNING, "tokenizer.vocabulary", WEIGHTS_NO_OFFSET,
+                        "tokenizer.json has token %" G_GUINT64_FORMAT ", but vocab_size is %" G_GUINT64_FORMAT,
+                        scan->largest_token, scan->vocabulary);
+    if (scan->embedded == 0)
+        return;
+    if (scan->vocabulary > scan->embedded)
+        weights_finding(scan, &config, WEIGHTS_CRITICAL, "embeddings.vocabulary", WEIGHTS_NO_OFFSET,
+                        "vocab_size is %" G_GUINT64_FORMAT ", but the weights embed %" G_GUINT64_FORMAT " tokens only",
+                        scan->vocabulary, scan->embedded);
+    if (scan->largest_token >= scan->embedded)
+        weights_finding(scan, &tokenizer, WEIGHTS_CRITICAL, "embeddings.tokenizer", WEIGHTS_NO_OFFSET,
+                        "has token %" G_GUINT64_FORMAT ", but the weights embed %" G_GUINT64_FORMAT " tokens only",
+                        scan->largest_token, scan->embedded);
+}
+
 void weights_model_agreement(WeightsScan *scan)
 {
     g_autoptr(GList) paths = g_list_sort(g_hash_table_get_keys(scan->indexes), (GCompareFunc)strcmp);
-    WeightsFile config = {.path = "config.json"};
 
     for (GList *at = paths; at != NULL; at = at->next) {
         WeightsFile file = {.path = at->data};
@@ -241,10 +261,7 @@ void weights_model_agreement(WeightsScan *scan)
     }
     if (scan->sizes != NULL)
         check_counted(scan);
-    if (scan->vocabulary > 0 && scan->largest_token >= scan->vocabulary)
-        weights_finding(scan, &config, WEIGHTS_WARNING, "tokenizer.vocabulary", WEIGHTS_NO_OFFSET,
-                        "tokenizer.json has token %" G_GUINT64_FORMAT ", but vocab_size is %" G_GUINT64_FORMAT,
-                        scan->largest_token, scan->vocabulary);
+    check_vocabulary(scan);
 }
 
 /* "8.0b", "22.7m", "340": as the model-spec shows sizes; integers only, so that it is the same everywhere. */

@@ -138,6 +138,13 @@ static json_t *read_header(WeightsScan *scan, const WeightsFile *file, uint64_t 
     return header;
 }
 
+/* Of the model itself, not of one in a directory below or in an archive. */
+static void note_embedding(WeightsScan *scan, const WeightsFile *file, const char *name, const json_t *shape)
+{
+    if (weights_is_top(file) && json_array_size(shape) == 2 && weights_is_embedding(scan, name))
+        scan->embedded = MAX(scan->embedded, (uint64_t)json_integer_value(json_array_get(shape, 0)));
+}
+
 static void note_metadata(json_t *row, const json_t *metadata)
 {
     const char *const keys[] = {"format", "license", "modelspec.architecture"};
@@ -178,6 +185,7 @@ void weights_safetensors(WeightsScan *scan, const WeightsFile *file, json_t *row
             continue;
         }
         weights_count(scan, row, dtype, count);
+        note_embedding(scan, file, name, json_object_get(tensor, "shape"));
         g_array_append_val(spans, span);
     }
     json_object_set_new(row, "tensors", json_integer((json_int_t)json_object_size(names)));

@@ -36,6 +36,11 @@ PLANTED = [
     ("tgi.env", "MODEL_ID=LGAI-EXAONE/EXAONE-4.0-1.2B", "hub-id", "MODEL_ID=/srv/okse/current/exaone"),
     ("start.sh", "vllm serve /srv/okse/current/exaone --trust-remote-code", "remote-code", "vllm serve /srv/okse/current/exaone"),
     ("serve.py", "config = {'trust_remote_code': True}", "remote-code", "config = {'trust_remote_code': False}"),
+    ("compose.yaml", "services: {x: {image: 'docker.io/library/nginx:1.27'}}", "public-registry", "services: {x: {image: 'registry.ministry.example/library/nginx:1.27'}}"),
+    ("pod.json", '{"spec": {"containers": [{"image": "ghcr.io/x/server@sha256:' + "a" * 64 + '"}]}}', "public-registry", '{"spec": {"containers": [{"image": "docker.io.ministry.example/server"}]}}'),
+    ("x.container", "[Container]\nImage=registry-1.docker.io/x/y:1".replace("\n", " "), "public-registry", "Image=registry.ministry.example/x/y:1"),
+    ("Dockerfile", "FROM --platform=linux/amd64 quay.io/x/y:1 AS base", "public-registry", "FROM registry.ministry.example/x/y:1 AS base"),
+    ("start.sh", "podman run --rm nvcr.io/nvidia/x:1", "public-registry", "podman run --rm registry.ministry.example/nvidia/x:1"),
     ("serve.py", "nltk.download('punkt')", "corpus-download", "nltk.data.path.append('/srv/okse/current/nltk')"),
 ]
 

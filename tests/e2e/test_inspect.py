@@ -97,7 +97,7 @@ def test_what_is_no_bundle_is_named(okse, what, command):
     elif what != "missing":
         path.write_bytes({"text": b"hello\n" * 300, "empty": b"", "truncated": data[:len(data) // 2], "zeros": bytes(4096)}[what])
     words = {"inspect": [path], "diff": [bundle, path], "verify": [path, "--trust", "trust.yaml"]}[command[0]]
-    result = okse(*command, *words, timeout=20)
+    result = okse(*command, *words, timeout=120)
     assert result.status in ((3,) if what == "missing" else (1, 2)) and path.name in result.out + result.err, repr(result)
 
 

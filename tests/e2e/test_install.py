@@ -646,9 +646,7 @@ def test_ctrl_c_leaves_nothing(site):
     site.make(raw("weights", {"model.bin": big}, kind="weights"))
     process = subprocess.Popen([site.okse.binary, "install", site.bundle, "--root", site.root, "--trust", site.trust],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    for _ in range(2000):
-        if list(site.root.glob("generations/.stage-*/weights/model.bin")):
-            break
+    while process.poll() is None and not list(site.root.glob("generations/.stage-*/weights/model.bin")):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     process.communicate()

@@ -2,6 +2,7 @@
 import os
 import pty
 import subprocess
+import termios
 import time
 
 import pytest
@@ -19,7 +20,8 @@ def asked(site, key, answer):
     shown, deadline = b"", time.monotonic() + 60
     while b"Passphrase" not in shown and time.monotonic() < deadline and process.poll() is None:
         shown += os.read(master, 4096)
-    time.sleep(0.5)  # the question is written before the echo is switched off; nobody types that fast
+    while termios.tcgetattr(master)[3] & termios.ECHO and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)  # the question is written before the echo is switched off
     os.write(master, answer + b"\n")
     status = process.wait(60)
     try:

@@ -11,8 +11,8 @@ import pytest
 
 SITE = pathlib.Path(__file__).resolve().parents[2] / "manifests" / "stacks" / "civic-search" / "site.yaml"
 HERE, THERE = f"okse-a{os.getpid()}", f"okse-b{os.getpid()}"
-SERVER = "import socket,time\ns=socket.create_server(('10.99.7.2',6514))\nc,_=s.accept()\ntime.sleep(60)"
-CLIENT = "import socket,time\nc=socket.create_connection(('10.99.7.2',6514))\nprint('up',flush=True)\ntime.sleep(60)"
+SERVER = "import socket,time\ns=socket.create_server(('10.99.7.2',6514))\nc,_=s.accept()\ntime.sleep(600)"
+CLIENT = "import socket,time\nc=socket.create_connection(('10.99.7.2',6514))\nprint('up',flush=True)\ntime.sleep(600)"
 
 
 def ip(*words):

@@ -3,8 +3,8 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
-import socket
 import subprocess
 import time
 
@@ -43,21 +43,18 @@ def bundle(okse, tmp_path):
 def registry(tmp_path):
     if shutil.which("docker-registry") is None:
         pytest.skip("docker-registry is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = tmp_path / "registry.yml"
-    settings.write_text(json.dumps({"version": "0.1", "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}, "http": {"addr": f"127.0.0.1:{port}"}}))
-    process = subprocess.Popen(["docker-registry", "serve", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    settings, log = tmp_path / "registry.yml", tmp_path / "registry.log"
+    settings.write_text(json.dumps({"version": "0.1", "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}, "http": {"addr": "127.0.0.1:0"}}))
+    with open(log, "w") as file:
+        process = subprocess.Popen(["docker-registry", "serve", settings], stdout=file, stderr=file)
+    try:
+        while (said := re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text())) is None:  # the system chose a free port
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        yield said[1]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def files_of(directory):
@@ -92,3 +89,24 @@ def test_skopeo_pushes_one_component_to_a_registry(bundle, registry, tmp_path):
     run("skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{bundle}:1.4.0-server", f"docker://{registry}/civic/server:1.4.0")
     there = run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{registry}/civic/server:1.4.0")
     assert there == run("skopeo", "inspect", "--raw", f"oci-archive:{bundle}:1.4.0-server")
+
+
+ORAS_PYTHON = """import sys, oras.client
+client = oras.client.OrasClient(hostname=sys.argv[1], insecure=True)
+client.pull(target=f"{sys.argv[1]}/civic:1.4.0-tiny", outdir=sys.argv[2])
+print(*sorted(client.get_tags(f"{sys.argv[1]}/civic")))
+"""
+
+
+def test_a_reader_that_shares_no_code_with_oras_lists_and_pulls(bundle, registry, tmp_path):
+    """oras of PyPI is written in Python, beside the Go module."""
+    python = pathlib.Path(ORAS).parent / "venv/bin/python"
+    if not python.exists() or subprocess.run([python, "-c", "import oras"], capture_output=True).returncode != 0:
+        pytest.skip("oras of PyPI is not at hand (scripts/deps)")
+    for tag in ("1.4.0-tiny", "1.4.0-papers"):
+        run("skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{bundle}:{tag}", f"docker://{registry}/civic:{tag}")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run([python, "-c", ORAS_PYTHON, registry, tmp_path / "out"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "1.4.0-papers 1.4.0-tiny"
+    assert files_of(tmp_path / "out") == FILES

@@ -181,8 +181,8 @@ def test_nobody_there(authority):
     site, key, chain, _, server = authority
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert "nothing was signed" in sign(site, key, chain, server, to=f"http://127.0.0.1:{port}/", status=3).err
+        port = free.getsockname()[1]  # bound and not listening: nobody else gets it meanwhile
+        assert "nothing was signed" in sign(site, key, chain, server, to=f"http://127.0.0.1:{port}/", status=3).err
 
 
 @pytest.mark.parametrize("bad, word", [("https://tsa.example/", "http://"), ("ftp://tsa.example/", "no URL"), ("tsa", "no URL"), ("", "no URL"),

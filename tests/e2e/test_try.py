@@ -2,6 +2,7 @@
 import io
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -305,3 +306,76 @@ def test_a_record_that_was_made_of_a_directory_is_of_no_image(okse, program, roo
     okse("try", root, "-o", "papers/trial-server.json", "--", "/bin/a", "quiet", status=0)
     okse("build", "stack.yaml", "--country", "VN", "-o", "x.okse", "--unsigned", status=0)
     assert judged(okse)["status"] == "inconclusive"
+
+
+# ---- a real program in a real image: Debian's Python, put into an image by umoci
+
+SERVICE = """import os, urllib.request
+if os.environ.get("TELEMETRY") != "0":
+    try:
+        urllib.request.urlopen("http://usage.vendor.example/v1/start", timeout=5)
+    except OSError as error:
+        print("not reached:", error)
+print("serving")
+"""
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory):
+    """An image layout with two tags: `on` tells its vendor that it was started, `off` was told not to."""
+    library = pathlib.Path("/usr/lib/python3.11")
+    if shutil.which("umoci") is None or not library.is_dir():
+        pytest.skip("needs umoci and Debian's Python")
+    place = tmp_path_factory.mktemp("image")
+    rootfs, image = place / "bundle/rootfs", place / "layout"
+
+    def umoci(*words):
+        run("umoci", "--log=error", *words)
+    umoci("init", "--layout", image)
+    umoci("new", "--image", f"{image}:base")
+    umoci("unpack", "--rootless", "--image", f"{image}:base", place / "bundle")
+    shutil.copytree(library, rootfs / "usr/lib/python3.11", symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "test*", "config-*", "dist-packages", "lib2to3", "pydoc*", "unittest"))
+    for path in ["/usr/bin/python3.11", *re.findall(r"(/\S+) \(0x", run("ldd", "/usr/bin/python3.11"))]:
+        (rootfs / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, rootfs / path[1:])
+    write(rootfs / "opt/service.py", SERVICE)
+    umoci("repack", "--image", f"{image}:base", place / "bundle")
+    for tag, value in (("on", "1"), ("off", "0")):
+        umoci("config", "--image", f"{image}:base", "--tag", tag, "--config.entrypoint", "/usr/bin/python3.11", "--config.cmd", "/opt/service.py", "--config.env", f"TELEMETRY={value}")
+    return image
+
+
+def released(okse, layout, tag):
+    (okse.directory / "papers").mkdir(exist_ok=True)
+    write(okse.directory / "papers/note.md", "x\n")
+    (okse.directory / "stack.yaml").write_text(HEAD + f"  - {{name: server, kind: runtime, source: {{oci: {layout}, ref: '{tag}', platform: linux/amd64}}}}\n"
+                                               "  - {name: papers, kind: compliance, source: {path: papers}}\n")
+    okse("build", "stack.yaml", "--country", "VN", "-o", "x.okse", "--unsigned", status=0)
+
+
+@pytest.mark.parametrize("tag, status, verdict", [("on", 1, "fail"), ("off", 0, "pass")])
+def test_a_real_service_is_tried_and_its_record_is_judged(okse, layout, tag, status, verdict):
+    released(okse, layout, tag)
+    trial = okse("try", "x.okse", "-o", "papers/trial-server.json", "--json", status=status).json
+    assert {a["name"] for a in trial["attempts"]} == ({"usage.vendor.example"} if tag == "on" else set())
+    assert trial["ended"] == {"exit": 0} and trial["complete"] and trial["command"] == ["/usr/bin/python3.11", "/opt/service.py"]
+    released(okse, layout, tag)
+    row = judged(okse)
+    assert row["status"] == verdict and (tag == "off" or "usage.vendor.example" in row["evidence"][0]["message"])
+
+
+def test_an_ordinary_user_may_try_an_image_of_a_bundle(okse, layout, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("is one already")
+    released(okse, layout, "on")
+    for path in [tmp_path, *tmp_path.parents][:3]:
+        path.chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    os.chown(scratch, 65534, 65534)
+    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", okse.binary, "try", tmp_path / "x.okse", "--json"], capture_output=True, text=True, cwd="/",
+                          env={"PATH": os.environ["PATH"], "TMPDIR": str(scratch)})
+    if done.returncode == 3 and "namespaces" in done.stderr:
+        pytest.skip("this kernel lets no ordinary user make namespaces")
+    assert done.returncode == 1 and [a["name"] for a in json.loads(done.stdout)["attempts"]][:1] == ["usage.vendor.example"], done.stderr
+    assert os.listdir(scratch) == []

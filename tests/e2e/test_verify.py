@@ -21,15 +21,21 @@ SLOW = r"""
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
-/* Lets OKSE_FAST large reads through, tells descriptor OKSE_TELL, and makes every later one wait. One thread. */
+/* Lets OKSE_FAST large reads through, tells descriptor OKSE_TELL, reads OKSE_GO to its end, and makes every later one wait.
+   One thread. */
 ssize_t pread64(int fd, void *to, size_t size, off64_t at)
 {
     static ssize_t (*real)(int, void *, size_t, off64_t);
     static int seen;
     if (real == NULL)
         real = (ssize_t (*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
-    if (size >= 65536 && seen++ == atoi(getenv("OKSE_FAST")) && write(atoi(getenv("OKSE_TELL")), "!", 1) != 1)
-        abort();
+    if (size >= 65536 && seen++ == atoi(getenv("OKSE_FAST"))) {
+        char end;
+        if (write(atoi(getenv("OKSE_TELL")), "!", 1) != 1)
+            abort();
+        while (read(atoi(getenv("OKSE_GO")), &end, 1) != 0)
+            ;
+    }
     if (size >= 65536 && seen > atoi(getenv("OKSE_FAST")))
         usleep((useconds_t)atoi(getenv("OKSE_WAIT")));
     return real(fd, to, size, at);
@@ -271,23 +277,30 @@ def big(okse, tmp_path, master):
     site.bundle.unlink()
 
 
-def started(site, slow, reads, wait, state=None):
-    """verify on one processor, held up after so many reads of 256 KiB."""
+def held_up(site, slow, reads, act, wait=0, state=None):
+    """verify on one processor: after so many reads of 256 KiB it stands still while act(process) runs, then each waits so many µs."""
     tell, told = os.pipe()
+    going, go = os.pipe()
     process = subprocess.Popen(
         ["taskset", "-c", str(min(os.sched_getaffinity(0))), site.okse.binary, "verify", site.bundle, "--trust", site.trust,
-         "--state", state or site.state], stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[told], text=True,
+         "--state", state or site.state], stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[told, going], text=True,
         env={**site.okse.environment, "LD_PRELOAD": str(slow), "OKSE_FAST": str(reads), "OKSE_WAIT": str(wait),
-             "OKSE_TELL": str(told)})
+             "OKSE_TELL": str(told), "OKSE_GO": str(going)})
     os.close(told)
+    os.close(going)
     assert os.read(tell, 1) == b"!"
     os.close(tell)
+    act(process)
+    os.close(go)
     return process
 
 
-def interrupted(site, slow, segments):
-    process = started(site, slow, segments * SEGMENT // (256 << 10) + 3, 20000)
+def interrupt(process):
     process.send_signal(signal.SIGINT)
+
+
+def interrupted(site, slow, segments):
+    process = held_up(site, slow, segments * SEGMENT // (256 << 10) + 3, interrupt, wait=20000)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3 and out == ""
     return err
@@ -312,10 +325,8 @@ def test_interrupted_twice_keeps_what_both_runs_checked(big, slow):
 
 
 def test_killed_verification_goes_on_from_what_it_wrote_last(big, slow):
-    process = started(big, slow, SEGMENT // (256 << 10), 22000)  # the second segment lasts longer than the writing interval
-    for _ in range(600):
-        if (big.state / PROGRESS).exists():
-            break
+    process = held_up(big, slow, SEGMENT // (256 << 10), lambda _: None, wait=22000)  # a segment lasts longer than the writing interval
+    while not (big.state / PROGRESS).exists() and process.poll() is None:
         time.sleep(0.1)
     process.kill()
     process.communicate()
@@ -423,23 +434,20 @@ def test_record_that_others_could_have_written_is_not_believed(big, slow):
 
 def test_nothing_is_remembered_on_the_medium_itself(big, slow):
     state = big.directory / "state"
-    process = started(big, slow, 3 * SEGMENT // (256 << 10) + 3, 20000, state=state)
-    process.send_signal(signal.SIGINT)
+    process = held_up(big, slow, 3 * SEGMENT // (256 << 10) + 3, interrupt, wait=20000, state=state)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3 and "not remembered: the state directory is on the bundle's own medium" in err
     assert not (state / PROGRESS).exists()
 
 
 def test_file_that_is_changed_while_it_is_verified_is_refused(big, slow):
-    process = started(big, slow, 3 * SEGMENT // (256 << 10), 1000)
-    flip(big, big.start)
+    process = held_up(big, slow, 3 * SEGMENT // (256 << 10), lambda _: flip(big, big.start))
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "was changed while it was being checked" in out + err
 
 
 def test_file_that_is_cut_off_while_it_is_verified_is_refused(big, slow):
-    process = started(big, slow, 2 * SEGMENT // (256 << 10), 1000)
-    os.truncate(big.bundle, big.start + 3 * SEGMENT)
+    process = held_up(big, slow, 2 * SEGMENT // (256 << 10), lambda _: os.truncate(big.bundle, big.start + 3 * SEGMENT))
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and "was changed while it was being checked" in out + err, out + err
 
