@@ -7,6 +7,7 @@
 #include "audit/compatibility.h"
 #include "audit/fact_kinds.h"
 #include "audit/fetches.h"
+#include "audit/tools.h"
 #include "core/fd.h"
 #include "core/text.h"
 #include "packager/drift.h"
@@ -105,6 +106,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_evaluations(collection, resources, why_not);
     okse_collect_installed_packages(collection, why_not);
     okse_collect_installed_trials(collection, why_not);
+    okse_collect_installed_tools(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     okse_collect_software_finish(collection, host);
     okse_collect_approvals(collection);
@@ -130,6 +132,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
                    okse_collect_evaluations(collection, request->contents, resources, error) &&
                    okse_collect_packages(collection, request->contents, error) &&
                    okse_collect_trials(collection, request->contents, error) &&
+                   okse_collect_tools(collection, request->contents, error) &&
                    (request->papers_only || okse_collect_payload(collection, request->contents, resources, error))
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
@@ -143,11 +146,13 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSecretRules) secrets = NULL;
     g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
+    g_autoptr(OkseToolRules) tools = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseSoftware) software = NULL;
     g_autoptr(OkseSoftwareSeen) programs = okse_software_seen_new();
     g_autoptr(json_t) papers = json_object(), embargoes = NULL, compatibility = NULL;
-    g_autoptr(json_t) fitting = json_pack("{s:[],s:[]}", "packages", "models");
+    g_autoptr(json_t) fitting =
+        json_pack("{s:[],s:[],s:[],s:[],s:[]}", "packages", "models", "artefacts", "drivers", "hosts");
     g_autoptr(OksePapers) rules = NULL;
     g_autoptr(GHashTable) signatures =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
@@ -173,7 +178,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     atlas = okse_atlas_open(resources, site, request->geo, error);
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, false, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
-    licenses = fetches == NULL ? NULL : okse_licenses_read(resources, error);
+    tools = fetches == NULL ? NULL : okse_tool_rules_read(resources, error);
+    licenses = tools == NULL ? NULL : okse_licenses_read(resources, error);
     software = licenses == NULL ? NULL : okse_software_read(resources, error);
     embargoes = software == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
@@ -182,6 +188,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.scanner = scanner;
     collection.fetches = fetches;
+    collection.tools = tools;
     collection.licenses = licenses;
     collection.software = software;
     collection.programs = programs;

@@ -37,11 +37,14 @@ static json_t *install_fact(const OkseContents *contents)
 
         json_object_set_new(fact, *member, value != NULL ? json_incref(value) : json_null());
     }
-    for (unsigned i = 0; i < okse_contents_count(contents); i++)
-        json_array_append_new(components, json_pack("{s:s,s:s,s:I,s:I}", "name", okse_contents_name(contents, i),
-                                                    "kind", okse_contents_kind(contents, i), "files",
-                                                    (json_int_t)okse_contents_files(contents, i), "size",
-                                                    (json_int_t)okse_contents_bytes(contents, i)));
+    for (unsigned i = 0; i < okse_contents_count(contents); i++) {
+        json_t *row = json_pack("{s:s,s:s,s:I,s:I}", "name", okse_contents_name(contents, i), "kind",
+                                okse_contents_kind(contents, i), "files", (json_int_t)okse_contents_files(contents, i),
+                                "size", (json_int_t)okse_contents_bytes(contents, i));
+
+        okse_collect_said(row, okse_contents_stack(contents));
+        json_array_append_new(components, row);
+    }
     json_object_set_new(fact, "components", components);
     json_object_set_new(fact, "root", json_null());
     json_object_set_new(fact, "generation", json_null());

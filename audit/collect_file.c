@@ -40,6 +40,12 @@ static bool is_all(const OkseCollectFiles *files)
            rule_lists(files->collection, "configuration_kinds", files->kind);
 }
 
+/* What somebody would build from, in a component that is no configuration. */
+static bool is_pins(const OkseCollectFiles *files, const char *name)
+{
+    return !is_all(files) && !name_matches(files->collection, "file_names", name);
+}
+
 static const char *collector_of(const OkseCollectFiles *files)
 {
     return is_documents(files) ? "documents" : "configuration";
@@ -52,7 +58,8 @@ bool okse_collect_files_any(const OkseCollectFiles *files)
 
 bool okse_collect_files_wants(const OkseCollectFiles *files, const char *name)
 {
-    return is_all(files) || name_matches(files->collection, "file_names", name);
+    return is_all(files) || name_matches(files->collection, "file_names", name) ||
+           name_matches(files->collection, "pin_names", name);
 }
 
 void okse_collect_files_partial(const OkseCollectFiles *files, const char *path, const char *why)
@@ -77,9 +84,10 @@ static void scan_configuration(const OkseCollectFiles *files, const char *path, 
     if (g_bytes_get_size(bytes) == 0 || name_matches(files->collection, "noise_names", name))
         return;
     if (is_text(bytes)) {
-        const OkseScanFile file = {collector_of(files), shown, place, files->component, bytes};
+        const OkseScanFile file = {collector_of(files), shown, place, files->component, bytes, is_pins(files, name)};
 
-        okse_collect_scan(files->collection, &file);
+        if (!file.pins_only)
+            okse_collect_scan(files->collection, &file);
         if (files->component != NULL && !is_documents(files))
             okse_collect_fetches(files->collection, &file);
     } else if (name_matches(files->collection, "file_names", name)) /* other binaries hold no configuration */

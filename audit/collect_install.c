@@ -27,6 +27,7 @@ static json_t *install_fact(const OkseCollection *collection)
         copy_member(row, json_array_get(components, i), "kind");
         copy_member(row, json_array_get(components, i), "files");
         copy_member(row, json_array_get(components, i), "size");
+        okse_collect_said(row, collection->install);
         json_array_append_new(list, row);
     }
     json_object_set_new(fact, "components", list);

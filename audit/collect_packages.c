@@ -2,7 +2,6 @@
  * says.
  */
 #include "audit/collector.h"
-#include "audit/compatibility.h"
 #include "core/digest.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -52,8 +51,9 @@ static void use_config(const OkseCollectPart *part, GBytes *bytes)
 
     if (name != NULL)
         json_array_append_new(json_object_get(part->collection->fitting, "models"),
-                              json_pack("{s:s,s:s}", "component", okse_contents_name(part->contents, part->component),
-                                        "architecture", name));
+                              json_pack("{s:s,s:s,s:O}", "component",
+                                        okse_contents_name(part->contents, part->component), "architecture", name,
+                                        "config", config));
 }
 
 static void use_package(const OkseCollectPart *part, const char *path, GBytes *bytes)
@@ -66,11 +66,12 @@ static void use_package(const OkseCollectPart *part, const char *path, GBytes *b
         wheel ? okse_wheel_check(bytes) : json_pack("{s:i,s:[],s:[]}", "members", 0, "native", "faults");
     OkseSha256 digest = okse_sha256_of_bytes(bytes);
     char text[OKSE_SHA256_TEXT];
-    g_autoptr(json_t) fact = json_pack(
-        "{s:s,s:s,s:o,s:o,s:o,s:O,s:O,s:O,s:s}", "component", component, "type", kind_of(path), "name",
-        okse_collect_text(package, "name"), "version", okse_collect_text(package, "version"), "license",
-        okse_collect_text(package, "license"), "members", json_object_get(checked, "members"), "native",
-        json_object_get(checked, "native"), "faults", json_object_get(checked, "faults"), "state", "observed");
+    g_autoptr(json_t) fact =
+        json_pack("{s:s,s:s,s:o,s:o,s:o,s:O,s:O,s:O,s:s,s:s}", "component", component, "type", kind_of(path), "name",
+                  okse_collect_text(package, "name"), "version", okse_collect_text(package, "version"), "license",
+                  okse_collect_text(package, "license"), "members", json_object_get(checked, "members"), "native",
+                  json_object_get(checked, "native"), "faults", json_object_get(checked, "faults"), "by", "package",
+                  "state", "observed");
     json_t *masked = okse_collect_mask_texts(part->collection, fact);
 
     json_object_set_new(masked, "source",
@@ -93,43 +94,21 @@ static void use(void *context, const char *path, GBytes *bytes)
         use_package(part, path, bytes);
 }
 
-/* Where a package or a model is not named, there is nothing to agree or not. */
-static void add_agreements(OkseCollection *collection)
-{
-    g_autoptr(json_t) rows =
-        okse_compatibility_compare(collection->compatibility, json_object_get(collection->fitting, "packages"),
-                                   json_object_get(collection->fitting, "models"));
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(rows, i, row)
-    {
-        g_autofree char *key =
-            g_strdup_printf("%s|%s|%s|%s", okse_json_peek_text(row, "rule"), okse_json_peek_text(row, "subject"),
-                            okse_json_peek_text(row, "needs"), okse_json_peek_text(row, "found"));
-        json_t *fact = json_deep_copy(row);
-
-        json_object_set_new(fact, "source",
-                            okse_facts_source(&(OkseSourceFact){.collector = "packages",
-                                                                .path = okse_json_peek_text(row, "subject"),
-                                                                .via = "structured"}));
-        json_object_set_new(fact, "state", json_string("observed"));
-        okse_facts_add(collection->facts, "agreements", key, fact);
-    }
-}
-
 static const OkseCollectParts parts = {"packages", NULL, {wants, use, NULL}};
 
 bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error)
 {
-    if (!okse_collect_parts(collection, contents, &parts, error))
-        return false;
-    add_agreements(collection);
-    return true;
+    return okse_collect_parts(collection, contents, &parts, error) &&
+           okse_collect_fitting(collection, contents, NULL, error);
 }
 
 void okse_collect_installed_packages(OkseCollection *collection, const char *why_not)
 {
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(OkseContents) contents =
+        collection->install == NULL ? NULL : okse_contents_of_install(collection->root_fd, &cause);
+
     okse_collect_installed_parts(collection, &parts, why_not);
-    add_agreements(collection);
+    if (contents != NULL && !okse_collect_fitting(collection, contents, collection->root, &cause))
+        okse_facts_coverage(collection->facts, "packages", OKSE_PARTIAL, cause->message);
 }

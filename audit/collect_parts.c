@@ -51,3 +51,24 @@ void okse_collect_installed_parts(OkseCollection *collection, const OkseCollectP
         okse_facts_coverage(collection->facts, parts->collector, OKSE_UNAVAILABLE,
                             cause != NULL ? cause->message : why_not);
 }
+
+const json_t *okse_collect_said_of(const json_t *stack, const char *component, const char *key)
+{
+    const json_t *rows = json_object_get(stack, "components"), *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row) if (g_strcmp0(okse_json_peek_text(row, "name"), component) ==
+                                         0) return json_object_get(row, key);
+    return NULL;
+}
+
+void okse_collect_said(json_t *row, const json_t *stack)
+{
+    static const char *const keys[] = {"supports", "compiled"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const json_t *said = okse_collect_said_of(stack, okse_json_peek_text(row, "name"), keys[i]);
+
+        json_object_set_new(row, keys[i], said != NULL ? json_deep_copy(said) : json_null());
+    }
+}

@@ -31,7 +31,7 @@ static void scan_file(Service *service, const char *path)
     if (service->named != NULL && length > 0 &&
         g_regex_match_full(service->named, text, (gssize)length, 0, 0, NULL, NULL))
         service->has_named = true;
-    okse_collect_scan(service->collection, &(OkseScanFile){service->collector, path, path, NULL, bytes});
+    okse_collect_scan(service->collection, &(OkseScanFile){service->collector, path, path, NULL, bytes, false});
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

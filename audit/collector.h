@@ -13,6 +13,7 @@
  * name and opens no connection; trouble is coverage, not failure. */
 typedef struct OkseFetchRules OkseFetchRules;
 typedef struct OkseSoftwareSeen OkseSoftwareSeen;
+typedef struct OkseToolRules OkseToolRules;
 
 typedef struct {
     OkseFacts *facts;
@@ -23,6 +24,7 @@ typedef struct {
     const OkseSoftware *software;
     OkseSoftwareSeen *programs; /* what was seen of them */
     const OkseFetchRules *fetches;
+    const OkseToolRules *tools;
     int sysroot_fd;        /* of --sysroot */
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */
@@ -34,7 +36,7 @@ typedef struct {
     gint64 now;                  /* seconds since 1970 */
     const json_t *embargoes;     /* rows of manifests/embargoes.yaml */
     const json_t *compatibility; /* manifests/compatibility.yaml */
-    json_t *fitting;             /* {"packages":[…],"models":[…]}: what is compared with it */
+    json_t *fitting;             /* what is compared with it: okse_compatibility_compare() */
     json_t *papers;              /* document facts by the path that sources show */
     GHashTable *signatures;      /* the same path → GBytes of the approval beside it */
 } OkseCollection;
@@ -92,6 +94,18 @@ char *okse_collect_part_path(const OkseCollectPart *part, const char *path) G_GN
 /* A member's text made safe, or null. A new reference. */
 json_t *okse_collect_text(const json_t *object, const char *key) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What a stack (its config, or an install) says of a component besides name and kind; NULL: nothing. Borrowed. */
+const json_t *okse_collect_said_of(const json_t *stack, const char *component, const char *key);
+/* Add what it says of the machines of the component that the row names: `supports`, `compiled`, or null. */
+void okse_collect_said(json_t *row, const json_t *stack);
+/* Part of packages: drivers, what was compiled for devices, programs that images name, and whether all that fits.
+ * root: of an install, or NULL. Errors: as before. */
+bool okse_collect_fitting(OkseCollection *collection, const OkseContents *contents, const char *root, GError **error);
+/* tools: servers of the model context protocol that configuration names. Errors: as before. */
+bool okse_collect_tools(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_tools(OkseCollection *collection, const char *why_not);
+
 /* packages: wheels, and whether they are what their own lists say. Errors: as before. */
 bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */
@@ -125,6 +139,7 @@ json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *
 typedef struct {
     const char *collector, *path, *name, *component; /* name: the path that decides the role */
     GBytes *bytes;
+    bool pins_only; /* a list of what somebody builds from, no configuration */
 } OkseScanFile;
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 

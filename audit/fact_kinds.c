@@ -26,6 +26,9 @@ const OkseFactKind okse_fact_kinds[] = {
     {"trials", "try", "trials", true, true},
     {"packages", "pkg", "packages", true, true},
     {"agreements", "agr", "packages", false, true},
+    {"drivers", "drv", "packages", false, true},
+    {"artefacts", "art", "packages", false, true},
+    {"tools", "tol", "tools", true, true},
     {NULL, NULL, NULL, false, false},
     /* clang-format on */
 };
@@ -62,6 +65,7 @@ const OkseCollectorKind okse_collector_kinds[] = {
     {"export", OKSE_SCOPE_INSTALL},
     {"trials", OKSE_SCOPE_INSTALL},
     {"packages", OKSE_SCOPE_INSTALL},
+    {"tools", OKSE_SCOPE_INSTALL},
     {NULL, OKSE_SCOPE_ANY},
     /* clang-format on */
 };

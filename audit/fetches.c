@@ -12,6 +12,7 @@
 typedef struct {
     char *kind;
     GRegex *pattern;
+    bool pins; /* about what is pinned, not about what a start fetches */
 } Rule;
 
 struct OkseFetchRules {
@@ -45,6 +46,7 @@ static void read_rule(OkseFetchRules *rules, const OkseNode *node, OkseIssues *i
 
     okse_map_take_text(map, "kind", OKSE_REQUIRED, &kind);
     okse_map_take_text(map, "pattern", OKSE_REQUIRED, &pattern);
+    okse_map_take_flag(map, "pins", OKSE_OPTIONAL, &rule->pins);
     okse_map_end(map);
     rule->kind = g_strdup(kind);
     rule->pattern = g_regex_new(pattern, G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, &cause);
@@ -70,6 +72,18 @@ OkseFetchRules *okse_fetch_rules_read(const OkseResources *resources, GError **e
     for (unsigned i = 0; i < okse_node_count(okse_yaml_root(yaml)); i++)
         read_rule(rules, okse_node_item(okse_yaml_root(yaml), i), issues);
     return okse_issues_none(issues, error) ? g_steal_pointer(&rules) : NULL;
+}
+
+char *okse_fetch_rules_find(const OkseFetchRules *rules, const char *command)
+{
+    for (guint i = 0; i < rules->rules->len; i++) {
+        const Rule *rule = g_ptr_array_index(rules->rules, i);
+        g_autoptr(GMatchInfo) match = NULL;
+
+        if (g_regex_match(rule->pattern, command, 0, &match))
+            return g_match_info_fetch(match, 1);
+    }
+    return NULL;
 }
 
 static bool is_comment(const char *line)
@@ -133,7 +147,8 @@ static void look_at(Look *look, const char *line, unsigned number)
         g_autoptr(GMatchInfo) match = NULL;
         g_autoptr(GError) cause = NULL;
         g_autofree char *what = NULL;
-        bool matches = g_regex_match_full(rule->pattern, line, -1, 0, 0, &match, &cause);
+        bool asked = rule->pins || !look->file->pins_only;
+        bool matches = asked && g_regex_match_full(rule->pattern, line, -1, 0, 0, &match, &cause);
 
         if (cause != NULL) /* the engine gave up, which is no "no" */
             partial(look, "a line is too entangled to be looked at for what it fetches");
@@ -227,7 +242,8 @@ void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
             look_at(&look, line, number);
         at = stop + 1;
     }
-    look_at_documents(&look);
+    if (!file->pins_only)
+        look_at_documents(&look);
     if (look.found == OF_A_FILE)
         partial(&look, "more lines fetch something than are told");
 }

@@ -10,5 +10,8 @@ OkseFetchRules *okse_fetch_rules_read(const OkseResources *resources, GError **e
 void okse_fetch_rules_free(OkseFetchRules *rules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFetchRules, okse_fetch_rules_free)
 
+/* What a command would fetch: the group of the first rule that matches, or NULL; owned by the caller. */
+char *okse_fetch_rules_find(const OkseFetchRules *rules, const char *command) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Facts `fetches[]` of one text file of a component. Comments are left alone. */
 void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file);

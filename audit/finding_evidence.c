@@ -115,6 +115,37 @@ static char *evaluation_message(const json_t *fact)
     return g_strdup_printf("%s: %s", text_or(fact, "format", "?"), name);
 }
 
+/* "exaone needs vllm >= 0.10.0, 0.9.2 is here (Exaone4ForCausalLM)"; how it is known, where that is not a package */
+static char *agreement_message(const json_t *fact)
+{
+    const char *by = text_or(fact, "by", "package");
+    bool said = strcmp(by, "package") != 0 && json_is_boolean(json_object_get(fact, "agrees"));
+
+    return g_strdup_printf(json_is_null(json_object_get(fact, "agrees")) ? "%s needs %s; not known: %s (%s)%s%s"
+                                                                         : "%s needs %s, %s is here (%s)%s%s",
+                           text_or(fact, "subject", "?"), text_or(fact, "needs", "?"), text_or(fact, "found", "?"),
+                           text_or(fact, "rule", "?"), said ? ", by " : "", said ? by : "");
+}
+
+static char *driver_message(const json_t *fact)
+{
+    const json_t *devices = json_object_get(fact, "devices");
+    const char *kernel = text_or(fact, "kernel", NULL);
+
+    if (json_array_size(json_object_get(fact, "carries")) == 0)
+        return g_strdup_printf("%s: holds no package, module, installer or firmware", text_or(fact, "component", "?"));
+    return g_strdup_printf("%s: devices %s, kernel %s", text_or(fact, "component", "?"),
+                           json_array_size(devices) > 0 ? json_string_value(json_array_get(devices, 0)) : "not stated",
+                           kernel != NULL ? kernel : "not stated");
+}
+
+static char *tool_message(const json_t *fact)
+{
+    const char *what = text_or(fact, "what", text_or(fact, "url", text_or(fact, "command", "?")));
+
+    return g_strdup_printf("%s (%s): %s", text_or(fact, "name", "?"), text_or(fact, "origin", "?"), what);
+}
+
 /* One line about a fact of any domain; the domain is the prefix of its id. */
 static char *message_of(const char *id, const json_t *fact)
 {
@@ -148,8 +179,14 @@ static char *message_of(const char *id, const json_t *fact)
     if (g_str_has_prefix(id, "prg:"))
         return g_strdup_printf("%s (%s)", text_or(fact, "text", "?"), text_or(fact, "rule", "?"));
     if (g_str_has_prefix(id, "agr:"))
-        return g_strdup_printf("%s needs %s, %s is here (%s)", text_or(fact, "subject", "?"),
-                               text_or(fact, "needs", "?"), text_or(fact, "found", "?"), text_or(fact, "rule", "?"));
+        return agreement_message(fact);
+    if (g_str_has_prefix(id, "drv:"))
+        return driver_message(fact);
+    if (g_str_has_prefix(id, "tol:"))
+        return tool_message(fact);
+    if (g_str_has_prefix(id, "art:"))
+        return g_strdup_printf("%s: %s, compiled with %s", text_or(fact, "path", "?"), text_or(fact, "format", "?"),
+                               text_or(fact, "train", "?"));
     if (g_str_has_prefix(id, "pkg:")) {
         const char *first = json_string_value(json_array_get(json_object_get(fact, "faults"), 0));
 

@@ -182,7 +182,9 @@ json_t *okse_passport(const OksePassportRequest *request)
     for (unsigned k = 0; k < G_N_ELEMENTS(stack); k++)
         json_object_set_new(passport, stack[k], member_of(install, stack[k]));
     json_array_foreach(json_object_get(install, "components"), i, row) json_array_append_new(
-        components, json_pack("{s:O,s:O}", "name", json_object_get(row, "name"), "kind", json_object_get(row, "kind")));
+        components,
+        json_pack("{s:O,s:O,s:o,s:o}", "name", json_object_get(row, "name"), "kind", json_object_get(row, "kind"),
+                  "supports", member_of(row, "supports"), "compiled", member_of(row, "compiled")));
     json_object_set_new(passport, "components", components);
     json_object_set_new(passport, "models", models_of(request));
     json_object_set_new(passport, "evaluation", evaluation_of(request->facts));

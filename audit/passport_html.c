@@ -76,6 +76,32 @@ static void cell(OkseHtml *html, const json_t *value)
     okse_html_raw(html, "</td>");
 }
 
+/* The machines that drivers are for; nothing where there is no driver. */
+static void write_machines(OkseHtml *html, const json_t *passport)
+{
+    static const char *const keys[] = {"devices", "kernel", "systems", "architectures"};
+    const json_t *components = json_object_get(passport, "components"), *component;
+    size_t i;
+
+    json_array_foreach(components, i, component)
+    {
+        const json_t *supports = json_object_get(component, "supports");
+
+        if (g_strcmp0(okse_json_peek_text(component, "kind"), "driver") != 0)
+            continue;
+        row_open(html, "passport.machines");
+        for (size_t k = 0; k < G_N_ELEMENTS(keys); k++)
+            if (k == 0 || json_object_get(supports, keys[k]) != NULL) {
+                okse_html_raw(html, k == 0 ? "" : "; ");
+                okse_html_data(html, k == 1 ? "Linux " : "");
+                write_value(html, json_object_get(supports, keys[k]));
+            }
+        okse_html_raw(html, " (");
+        write_value(html, json_object_get(component, "name"));
+        okse_html_raw(html, ")</td></tr>\n");
+    }
+}
+
 static void write_identity(OkseHtml *html, const json_t *passport)
 {
     const json_t *vendor = json_object_get(passport, "vendor");
@@ -96,6 +122,7 @@ static void write_identity(OkseHtml *html, const json_t *passport)
         unknown(html);
     okse_html_raw(html, "</td></tr>\n");
     row(html, "passport.contact", json_object_get(vendor, "contact"));
+    write_machines(html, passport);
     row_open(html, "passport.identity");
     okse_html_code(html, okse_json_peek_text(passport, "identity"));
     okse_html_raw(html, "</td></tr>\n</table></section>\n");

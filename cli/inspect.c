@@ -37,6 +37,19 @@ static json_t *files_json(const OkseTree *tree)
     return files;
 }
 
+/* What the stack says of the component besides its name and kind. */
+static const json_t *said_of(const OkseBundle *bundle, const OkseBundleComponent *component, const char *key)
+{
+    const json_t *rows = json_object_get(okse_bundle_stack(bundle), "components"), *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row) if (g_strcmp0(okse_json_peek_text(row, "name"), component->name) ==
+                                         0) return json_object_get(row, key);
+    return NULL;
+}
+
+static const char *const said[] = {"supports", "compiled"};
+
 static json_t *component_json(const OkseBundle *bundle, const OkseBundleComponent *component, GError **error)
 {
     g_autoptr(OkseTree) tree = okse_bundle_tree(bundle, component, error);
@@ -52,6 +65,9 @@ static json_t *component_json(const OkseBundle *bundle, const OkseBundleComponen
         json_object_set_new(row, "listing", json_string(okse_sha256_text(&component->listing, text)));
         json_object_set_new(row, "archive", json_string(okse_sha256_text(&component->archive, text)));
     }
+    for (unsigned i = 0; i < G_N_ELEMENTS(said); i++)
+        if (said_of(bundle, component, said[i]) != NULL)
+            json_object_set_new(row, said[i], json_deep_copy(said_of(bundle, component, said[i])));
     return row;
 }
 
@@ -96,6 +112,28 @@ static void print_entry(const OkseTreeEntry *entry)
                    entry->type == OKSE_TREE_LINK ? words : "");
 }
 
+/* "  supports  devices 1ed2:0001; kernel >= 6.3" */
+static void print_said(const char *what, const json_t *value)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    json_t *member, *item;
+    const char *key;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        g_string_append_printf(line, "%s%s %s", line->len > 0 ? "; " : "", key,
+                               json_is_string(member) ? json_string_value(member) : "");
+        json_array_foreach(member, i, item) if (json_is_string(item))
+            g_string_append_printf(line, "%s%s", i > 0 ? ", " : "", json_string_value(item));
+    }
+    if (line->len > 0) {
+        g_autofree char *shown = okse_text_show(line->str, (gssize)line->len, false);
+
+        okse_print("  %-8s  %s\n", what, shown);
+    }
+}
+
 static bool print_component(const OkseBundle *bundle, const OkseBundleComponent *component, GError **error)
 {
     g_autofree char *size = okse_text_size(component->size);
@@ -104,6 +142,8 @@ static bool print_component(const OkseBundle *bundle, const OkseBundleComponent 
     if (tree == NULL)
         return false;
     okse_print("\n%s (%s, %s, %s)\n", component->name, component->kind, forms[component->form], size);
+    for (unsigned i = 0; i < G_N_ELEMENTS(said); i++)
+        print_said(said[i], said_of(bundle, component, said[i]));
     for (unsigned i = 0; i < okse_tree_count(tree); i++)
         if (!okse_tree_is_implied(tree, i))
             print_entry(okse_tree_entry(tree, i));

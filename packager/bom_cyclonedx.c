@@ -170,6 +170,24 @@ static void add_origin(json_t *component, json_t *properties, const OkseManifest
     add_property(properties, "okse:huggingface:revision", okse_json_peek_text(from, "revision"));
 }
 
+/* "okse:supports:devices" = "1ed2:0001, …": the machines that a driver is for, and what something was compiled for. */
+static void add_said(json_t *properties, const char *what, const json_t *said)
+{
+    json_t *value, *item;
+    const char *key;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)said, key, value)
+    {
+        g_autofree char *name = g_strdup_printf("okse:%s:%s", what, key);
+        g_autoptr(GString) text = g_string_new(json_string_value(value));
+
+        json_array_foreach(value, i, item)
+            g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", json_string_value(item));
+        add_property(properties, name, text->str);
+    }
+}
+
 /* A component may have several manifests: the platforms of an image. */
 static char *ref_of(const OkseManifestPlan *manifest)
 {
@@ -192,6 +210,8 @@ static json_t *component_json(const OksePlan *plan, const OkseManifestPlan *mani
 
     add_property(properties, "okse:kind", component->kind);
     add_origin(json, properties, manifest);
+    add_said(properties, "supports", component->supports);
+    add_said(properties, "compiled", component->compiled);
     json_object_set_new(json, "properties", properties);
     if (component->spdx != NULL)
         json_object_set_new(json, "licenses", json_pack("[{s:s}]", "expression", component->spdx));

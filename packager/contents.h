@@ -57,6 +57,11 @@ bool okse_contents_visit_heads(const OkseContents *contents, unsigned component,
  * its name says; what look did with it before must not be used when this fails. Errors: as okse_contents_visit(); those
  * of look. */
 bool okse_contents_look(const OkseContents *contents, unsigned component, OkseLook look, void *context, GError **error);
+/* The configs of an image (OCI image specification, config), one a platform known here; empty for what is no image.
+ * *configs: a new value, NULL with an error. Errors: INVALID (missing, no JSON, changed since the install), SYSTEM. */
+bool okse_contents_image_configs(const OkseContents *contents, unsigned component, json_t **configs, GError **error);
+/* Whether the component has a file or link of this path. */
+bool okse_contents_has(const OkseContents *contents, unsigned component, const char *path);
 bool okse_contents_is_image(const OkseContents *contents, unsigned component);
 /* path → uint64_t * of the files that okse_contents_look() gives. */
 GHashTable *okse_contents_sizes(const OkseContents *contents, unsigned component) G_GNUC_WARN_UNUSED_RESULT;

@@ -32,7 +32,24 @@ static json_t *drift_json(const GPtrArray *drift)
     return list;
 }
 
-static json_t *components_json(const GPtrArray *parts)
+/* What the stack says of the machines of a component. */
+static void add_said(json_t *row, const json_t *stack)
+{
+    static const char *const keys[] = {"supports", "compiled"};
+    const json_t *components = json_object_get(stack, "components"), *said;
+    size_t i;
+
+    json_array_foreach(components, i, said)
+    {
+        if (g_strcmp0(okse_json_peek_text(said, "name"), okse_json_peek_text(row, "name")) != 0)
+            continue;
+        for (size_t k = 0; k < G_N_ELEMENTS(keys); k++)
+            if (json_object_get(said, keys[k]) != NULL)
+                json_object_set(row, keys[k], json_object_get(said, keys[k]));
+    }
+}
+
+static json_t *components_json(const GPtrArray *parts, const json_t *stack)
 {
     json_t *list = json_array();
 
@@ -42,8 +59,11 @@ static json_t *components_json(const GPtrArray *parts)
         json_t *files = part->tree == NULL ? json_null() : json_integer((json_int_t)okse_tree_files(part->tree));
         json_t *size = part->tree == NULL ? json_null() : json_integer((json_int_t)okse_tree_bytes(part->tree));
 
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", part->name, "kind", part->kind,
-                                              "files", files, "size", size, "path", path));
+        json_t *row = json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", part->name, "kind", part->kind, "files", files,
+                                "size", size, "path", path);
+
+        add_said(row, stack);
+        json_array_append_new(list, row);
     }
     return list;
 }
@@ -90,7 +110,7 @@ json_t *okse_drift_describe(const OkseDriftReport *report, const char *generatio
     set_sequence(value, records->index);
     set_stack(value, "vendor", records->stack);
     set_stack(value, "compliance", records->stack);
-    json_object_set_new(value, "components", components_json(records->parts));
+    json_object_set_new(value, "components", components_json(records->parts, records->stack));
     json_object_set_new(value, "drift", drift_json(report->drift));
     json_object_set_new(value, "unreadable", texts_json(report->unreadable));
     if (records->fault != NULL)

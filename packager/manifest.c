@@ -248,6 +248,10 @@ json_t *okse_manifest_stack_config(const OksePlan *plan)
 
         if (component->spdx != NULL)
             json_object_set_new(row, "license", json_string(component->spdx));
+        if (component->supports != NULL)
+            json_object_set(row, "supports", component->supports);
+        if (component->compiled != NULL)
+            json_object_set(row, "compiled", component->compiled);
         json_array_append_new(components, row);
     }
     config = json_pack("{s:s,s:s,s:s,s:I,s:s,s:o,s:o}", "schema", "okse.stack.v1", "name", stack->name, "version",

@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/stack_device.h"
 
 #include <string.h>
 
@@ -24,6 +25,7 @@ static void host_free(gpointer data)
     g_free(host->name);
     g_free(host->country);
     g_free(host->zone);
+    json_decref(host->machine);
     g_free(host);
 }
 
@@ -155,6 +157,7 @@ static void host_read(const OkseNode *node, OkseSite *site, OkseIssues *issues)
     host->line = okse_node_place(node).line;
     host->country = take_country(map, node, "country", issues);
     take_zone(map, &host->zone);
+    host->machine = okse_site_take_machine(map, node, issues);
     if (okse_map_take_text(map, "name", OKSE_REQUIRED, &text)) {
         host->name = name_normal(text, true);
         if (host->name == NULL)

@@ -22,7 +22,8 @@ typedef struct {
 typedef struct {
     char *name; /* lower case; "*.x" covers every name below x, not x itself */
     char *country;
-    char *zone; /* or NULL */
+    char *zone;      /* or NULL */
+    json_t *machine; /* kernel, system, architecture, devices, as far as they are declared */
     unsigned line;
 } OkseSiteHost;
 
@@ -61,9 +62,9 @@ void okse_site_free(OkseSite *site);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSite, okse_site_free)
 
 /* The `site` of docs/formats/facts.md: {"name","country","networks":[{"cidr","country","zone","line"}],
- * "hosts":[{"name","country","zone","line"}],"allowed_endpoints":[texts as written],
- * "storage":[{"path","place","encrypted","line"}],"contacts":{},"parameters":{},"path","digest"}.
- * zone is null where there is none. A new reference. */
+ * "hosts":[{"name","country","zone","line","kernel"?,"system"?,"architecture"?,"devices"?}],"allowed_endpoints":[texts
+ * as written], "storage":[{"path","place","encrypted","line"}],"contacts":{},"parameters":{},"path","digest"}. zone is
+ * null where there is none. A new reference. */
 json_t *okse_site_to_json(const OkseSite *site) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Parse "10.20.0.0/16", "2001:db8::/32" or a bare address (a prefix of all its bits). Bits behind the prefix must be

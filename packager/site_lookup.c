@@ -96,8 +96,11 @@ static json_t *hosts_json(const OkseSite *site)
     for (guint i = 0; i < site->hosts->len; i++) {
         const OkseSiteHost *host = g_ptr_array_index(site->hosts, i);
 
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:i}", "name", host->name, "country", host->country,
-                                              "zone", host->zone, "line", (int)host->line));
+        json_t *row = json_pack("{s:s, s:s, s:s?, s:i}", "name", host->name, "country", host->country, "zone",
+                                host->zone, "line", (int)host->line);
+
+        json_object_update(row, host->machine);
+        json_array_append_new(list, row);
     }
     return list;
 }

@@ -8,6 +8,7 @@
 #include "core/yaml.h"
 #include "packager/license_table.h"
 #include "packager/spdx.h"
+#include "packager/stack_device.h"
 #include "packager/stack_source.h"
 
 #include <string.h>
@@ -33,6 +34,8 @@ static void component_free(gpointer data)
     okse_stack_clear_source(&component->source);
     g_free(component->spdx);
     g_free(component->license_file);
+    json_decref(component->supports);
+    json_decref(component->compiled);
     g_free(component);
 }
 
@@ -143,6 +146,21 @@ static void check_component(const Reader *reader, const OkseNode *node, const Ok
     }
 }
 
+/* The machines of a driver, and what something was compiled for. */
+static void read_device(const Reader *reader, const OkseNode *node, OkseMap *map, OkseStackComponent *component)
+{
+    OksePlace at = member_place(node, "supports");
+    const OkseNode *child = NULL;
+
+    if (okse_map_take_map(map, "supports", OKSE_OPTIONAL, &child)) {
+        if (g_strcmp0(component->kind, "driver") != 0)
+            okse_issue(reader->issues, &at, "'supports' belongs to a component of kind driver");
+        component->supports = okse_stack_read_supports(child, reader->issues);
+    }
+    if (okse_map_take_map(map, "compiled", OKSE_OPTIONAL, &child))
+        component->compiled = okse_stack_read_compiled(child, reader->issues);
+}
+
 static void read_component(const Reader *reader, const OkseNode *node, GPtrArray *components)
 {
     OkseStackComponent *component = g_new0(OkseStackComponent, 1);
@@ -155,6 +173,7 @@ static void read_component(const Reader *reader, const OkseNode *node, GPtrArray
         okse_stack_read_source(child, component, reader->issues);
     if (okse_map_take_map(map, "license", OKSE_OPTIONAL, &child))
         read_license(reader, child, component);
+    read_device(reader, node, map, component);
     okse_map_end(map);
     if (okse_node_kind(node) == OKSE_NODE_MAP)
         check_component(reader, node, component, components);
@@ -283,6 +302,32 @@ static void check_header(const Reader *reader, const OkseNode *root, const OkseS
                    stack->version);
 }
 
+static bool has_model(const OkseStack *stack, const char *name)
+{
+    for (guint i = 0; i < stack->components->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(stack->components, i);
+
+        if (g_strcmp0(component->name, name) == 0 && g_strcmp0(component->kind, "weights") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What something was compiled for is a model of this stack. */
+static void check_compiled(const Reader *reader, const OkseNode *list, const OkseStack *stack)
+{
+    for (guint i = 0; i < stack->components->len; i++) {
+        const OkseStackComponent *component = g_ptr_array_index(stack->components, i);
+        const char *model = okse_json_peek_text(component->compiled, "for");
+        OksePlace at;
+
+        if (model == NULL || has_model(stack, model))
+            continue;
+        at = member_place(okse_node_get(okse_node_item(list, i), "compiled"), "for");
+        okse_issue(reader->issues, &at, "compiled.for names no component of kind weights in this stack");
+    }
+}
+
 static void read_root(const Reader *reader, const OkseNode *root, OkseStack *stack)
 {
     OkseMap *map = okse_map_open(root, "stack", reader->issues);
@@ -305,6 +350,7 @@ static void read_root(const Reader *reader, const OkseNode *root, OkseStack *sta
             okse_issue(reader->issues, &at, "a stack needs at least one component");
         for (unsigned i = 0; i < okse_node_count(child); i++)
             read_component(reader, okse_node_item(child, i), stack->components);
+        check_compiled(reader, child, stack);
     }
     if (okse_map_take_map(map, "compliance", OKSE_OPTIONAL, &child))
         stack->compliance = read_compliance(reader, child);

@@ -37,6 +37,8 @@ typedef struct {
     OkseStackSource source;
     char *spdx; /* license expression, or NULL */
     char *license_file;
+    json_t *supports;      /* DRIVER: the machines it is for (docs/stack.md), or NULL */
+    json_t *compiled;      /* what it was compiled for, or NULL */
     unsigned line, column; /* of the source, for messages */
 } OkseStackComponent;
 

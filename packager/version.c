@@ -71,3 +71,86 @@ int okse_version_compare(const char *first, const char *second)
     order = stage_of(&a) - stage_of(&b);
     return order != 0 ? order : compare_numbers(take_number(&a), take_number(&b));
 }
+
+static const char *const operators[] = {">=", "<=", "==", ">", "<"};
+
+/* The comparison of one part, "" when none is written; *at: behind it and the blanks. */
+static const char *take_operator(const char **at)
+{
+    const char *found = "";
+
+    *at += strspn(*at, " ");
+    for (size_t i = 0; i < G_N_ELEMENTS(operators) && *found == '\0'; i++)
+        if (g_str_has_prefix(*at, operators[i])) {
+            found = operators[i];
+            *at += strlen(operators[i]);
+        }
+    *at += strspn(*at, " ");
+    return found;
+}
+
+/* Numbers joined by single points. */
+static size_t numbers(const char *text)
+{
+    size_t length = 0;
+
+    while (g_ascii_isdigit(text[length]) || (text[length] == '.' && length > 0 && g_ascii_isdigit(text[length - 1]) &&
+                                             g_ascii_isdigit(text[length + 1])))
+        length++;
+    return length;
+}
+
+bool okse_version_range_is_good(const char *range)
+{
+    for (;;) {
+        size_t length;
+
+        take_operator(&range);
+        length = numbers(range);
+        if (length == 0)
+            return false;
+        range += length + strspn(range + length, " ");
+        if (*range == '\0')
+            return true;
+        if (*range++ != ',')
+            return false;
+    }
+}
+
+/* "22.04" begins with "22", "6.30" does not begin with "6.3". */
+static bool begins_with(const char *version, const char *first)
+{
+    size_t length = strlen(first);
+
+    return g_str_has_prefix(version, first) && (version[length] == '\0' || version[length] == '.');
+}
+
+static bool holds(const char *version, const char *operator, const char * limit)
+{
+    int order = okse_version_compare(version, limit);
+
+    if (*operator== '\0' || * operator== '=')
+        return order == 0 || begins_with(version, limit);
+    if (*operator== '>')
+        return order > 0 || (order == 0 && operator[1] == '=');
+    return order < 0 || (order == 0 && operator[1] == '=');
+}
+
+bool okse_version_is_in(const char *version, const char *range)
+{
+    g_autofree char *plain = g_strndup(version, numbers(version));
+
+    if (*plain == '\0')
+        return false;
+    for (;;) {
+        const char *operator= take_operator(&range);
+        g_autofree char *limit = g_strndup(range, numbers(range));
+
+        if (!holds(plain, operator, limit))
+            return false;
+        range = strchr(range, ',');
+        if (range == NULL)
+            return true;
+        range++;
+    }
+}

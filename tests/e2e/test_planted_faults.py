@@ -15,6 +15,7 @@ import weights_files
 from conftest import ROOT
 from stacks import write
 from test_examples import build, place
+from test_gate_packages import named as wheel
 from weights_files import by_lines, by_name, gguf, gguf_string, npy, safetensors, torch_legacy, torch_zip, zipped
 
 SYSTEM = by_lines("os", "system")
@@ -46,6 +47,14 @@ def settings(name, text):
     def change(at):
         write(at / "extra" / name, text)
         edited("stack.yaml", "  - name: papers\n", "  - name: extra\n    kind: infra\n    source: {path: extra}\n  - name: papers\n")(at)
+    return change
+
+
+def component(kind, name, text):
+    """A component of another kind with one file."""
+    def change(at):
+        write(at / "more" / name, text)
+        edited("stack.yaml", "  - name: papers\n", f"  - name: more\n    kind: {kind}\n    source: {{path: more}}\n  - name: papers\n")(at)
     return change
 
 
@@ -174,6 +183,17 @@ FAULTS = {
     "uvx": (settings("mcp.json", '{"mcpServers": {"x": {"command": "uvx", "args": ["mcp-server-fetch"]}}}\n'), "fetch.none_at_run_time", "extra/mcp.json", 1, "mcp-server-fetch"),
     "a branch instead of a commit": (settings("requirements.txt", "git+https://git.ministry.example/vllm.git@main\n"), "fetch.none_at_run_time", "extra/requirements.txt", 1, "vllm.git@main"),
     "the name of a hub": (settings("start.sh", "#!/bin/sh\nvllm serve LGAI-EXAONE/EXAONE-4.0-32B\n"), "fetch.none_at_run_time", "extra/start.sh", 2, "LGAI-EXAONE/EXAONE-4.0-32B"),
+    "a branch in a list of what is built from": (component("source", "requirements.txt", "vllm @ git+https://git.ministry.example/vllm.git@main\n"), "fetch.none_at_run_time", "more/requirements.txt"),
+    "a branch in a project file": (component("source", "pyproject.toml", '[tool.uv.sources]\nvllm = {git = "https://git.ministry.example/vllm.git", branch = "main"}\n'), "fetch.none_at_run_time",
+                                   "more/pyproject.toml"),
+    "a branch in a Dockerfile": (component("runtime", "Dockerfile", "FROM scratch\nADD https://git.ministry.example/vllm.git#main /src\n"), "fetch.none_at_run_time", "more/Dockerfile"),
+    "a branch in package.json": (component("source", "package.json", '{"dependencies": {"x": "github:nuxlear/x#main"}}\n'), "fetch.none_at_run_time", "more/package.json"),
+    # tools
+    "a tool server from an index": (settings("mcp.json", '{"mcpServers": {"x": {"command": "npx", "args": ["-y", "server"]}}}\n'), "tools.packed", "extra/mcp.json"),
+    "a tool server at an undeclared address": (settings("mcp.json", '{"mcpServers": {"x": {"url": "https://mcp.example.net/sse"}}}\n'), "tools.packed", "extra/mcp.json"),
+    "a tool server that the package lacks": (settings("mcp.json", '{"mcpServers": {"x": {"command": "/srv/okse/current/extra/server"}}}\n'), "tools.packed", "extra/mcp.json"),
+    # drivers and what was compiled
+    "an engine that cannot load the model": (component("runtime", "vllm-0.9.2-py3-none-any.whl", wheel("vllm", "0.9.2")), "compatibility.agrees", "exaone-4-32b"),
     # licenses and agreements
     "no agreement for the recipient": (gone("compliance/commercial-agreement.yaml"), "license.distribution_agreed", None),
     "agreement that has ended": (edited("compliance/commercial-agreement.yaml", "2027-12-31", "2026-06-30"), "license.distribution_agreed", None),
@@ -243,6 +263,24 @@ def test_the_clean_twins_pass(okse, tmp_path):
     write(tmp_path / "x/extra/requirements.txt", f"git+https://git.ministry.example/vllm.git@{'a' * 40}\n")
     write(tmp_path / "x/extra/tls.pem", subprocess.run(["openssl", "pkey", "-pubout"], input=PEM, check=True, capture_output=True, text=True).stdout)
     build(okse, tmp_path / "x", "VN", "--gate", "block", status=0)
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_the_clean_twins_of_forks_and_tools_pass(okse, tmp_path):
+    """The same files with commits instead of branches, and tools that are in the package or in the cluster."""
+    place(okse, tmp_path / "x", "exaone-gpu", "VN")
+    for name, text in {"requirements.txt": f"vllm @ git+https://git.ministry.example/vllm.git@{COMMIT}\n",
+                       "pyproject.toml": f'[tool.uv.sources]\nvllm = {{git = "https://git.ministry.example/vllm.git", rev = "{COMMIT}"}}\n',
+                       "Dockerfile": f"FROM scratch\nADD https://git.ministry.example/vllm.git#{COMMIT} /src\n",
+                       "package.json": f'{{"dependencies": {{"x": "github:nuxlear/x#{COMMIT}", "y": "git+https://git.ministry.example/y.git#{COMMIT}"}}}}\n',
+                       "vllm-0.10.1-py3-none-any.whl": wheel("vllm", "0.10.1")}.items():
+        component("source", name, text)(tmp_path / "x") if name == "requirements.txt" else write(tmp_path / "x/more" / name, text)
+    settings("mcp.json", '{"mcpServers": {"x": {"command": "/srv/okse/current/extra/server"}, "y": {"url": "http://tools.chat.svc.cluster.local/mcp"}}}\n')(tmp_path / "x")
+    write(tmp_path / "x/extra/server", "#!/bin/sh\n", 0o755)
+    told = build(okse, tmp_path / "x", "VN", "--gate", "block").json
+    assert told["written"] and told["preflight"]["failed"] == []
 
 
 def test_there_are_forty():

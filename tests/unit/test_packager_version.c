@@ -39,11 +39,42 @@ static void test_anything(void)
         }
 }
 
+/* expected: what packaging.specifiers says of the same versions, with the leading numbers of a kernel's name */
+static const struct {
+    const char *version, *range;
+    bool in;
+} ranges[] = {{"6.8.0-49-generic", ">= 6.3", true},
+              {"6.1.0-28-amd64", ">= 6.3", false},
+              {"6.3", ">= 6.3", true},
+              {"6.30.1", ">= 6.3, < 6.9", false},
+              {"6.8", ">= 5.15, < 6.9", true},
+              {"22.04", "22.04", true},
+              {"22.04.5", "22.04", true},
+              {"22.04", "22", true},
+              {"22.10", "22.1", false},
+              {"12", "== 12", true},
+              {"12", "> 12", false},
+              {"12.0", "<= 12", true},
+              {"unknown", ">= 1", false},
+              {"", ">= 1", false}};
+static const char *const bad[] = {"", ">=", "6.", "newer", ">= 6.3,", "=> 6", ">= 6 3", "6.3 or 6.4", "~= 6.3", "1,,2"};
+
+static void test_ranges(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        g_assert_true(okse_version_range_is_good(ranges[i].range));
+        g_assert_cmpint(okse_version_is_in(ranges[i].version, ranges[i].range), ==, ranges[i].in);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
+        g_assert_false(okse_version_range_is_good(bad[i]));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/version/order", test_order);
     g_test_add_func("/version/equal", test_equal);
     g_test_add_func("/version/anything", test_anything);
+    g_test_add_func("/version/ranges", test_ranges);
     return g_test_run();
 }
