@@ -97,6 +97,7 @@ OkseConfigText okse_config_text(OkseConfig *config, GBytes *bytes, const char *o
     gsize size;
     const char *data = g_bytes_get_data(bytes, &size);
 
+    data = data != NULL ? data : "";                         /* nothing is NULL to GLib */
     if (size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is no part of the first key */
         data += 3;
         size -= 3;
