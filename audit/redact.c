@@ -8,9 +8,26 @@
 
 #define SECRET_NAME                                                                                                    \
     "(?:pass(?:word|wd|phrase|code)|pass(?![a-z])|pwd|secret|token(?!iz)|api[_-]?key|access[_-]?key|credential|"       \
+    "account[_-]?key|auth[_-]?key|shared[_-]?key|signing[_-]?key|encryption[_-]?key|authtok|"                          \
     "private[_-]?key|dsn|sas(?![a-z])|signature|authorization|bearer|cookie)"
 
-enum { KEYS, FLAGS, SHORT, BASIC, SCHEMES, PGPASS, URLS, HOOKS, QUERIES, TOKENS, WORDS, SHAPES };
+enum {
+    KEYS,
+    FLAGS,
+    SHORT,
+    TOOLS,
+    BASIC,
+    SCHEMES,
+    WORDED,
+    PGPASS,
+    URLS,
+    DRIVERS,
+    HOOKS,
+    QUERIES,
+    TOKENS,
+    WORDS,
+    SHAPES
+};
 
 /* In the order of their use. What is kept is group 1. */
 static const char *const sources[SHAPES] = {
@@ -20,16 +37,23 @@ static const char *const sources[SHAPES] = {
     [FLAGS] = "(?i)((?:^|[\\s\"'=])--?[\\w-]*" SECRET_NAME "[\\w-]*\\s+)(?:\"[^\"]*\"|'[^']*'|[^\\s\"']+)",
     /* -pSECRET; -p8080:80 is a port */
     [SHORT] = "((?:^|[\\s\"'])-p)(?!\\d+:\\d+)[^\\s\"']+",
+    /* the flags of tools that take a password and are no other's */
+    [TOOLS] = "(\\b(?:sshpass\\b[^|;&]*?\\s-p|redis-cli\\b[^|;&]*?\\s-a)\\s*[\"']?)[^\\s\"']+",
     [BASIC] = "((?:^|\\s)(?:-u|--user)[\\s=]+[\"']?[^\\s:\"']+:)[^\\s\"']+",
     [SCHEMES] = "(?i)(\\b(?:bearer|basic)\\s+)[^\\s\"']{6,}",
+    /* key value, as in headers of proxies, netrc and fluent-bit; the name ends the key, an address stays */
+    [WORDED] = "(?i)((?:^|[\\s\"'])[\\w.-]*" SECRET_NAME
+               "[\"']?[ \\t]+)(?![\\w+.-]+://|[\"']?(?:\\*\\*\\*|[:=]|(?:bearer|basic)\\s))[\"']?[^\\s\"';]{4,}",
     /* host:port:database:user:password, and no IPv6 address. Source: PostgreSQL, "The Password File" */
     [PGPASS] = "^(\\s*(?![0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f]*:)(?:[\\w./*-]|\\\\:)+:(?:\\d{1,5}|\\*):"
                "(?:[^\\s:]|\\\\:)+:(?:[^\\s:]|\\\\:)+:)\\S.*$",
     /* up to the last @, for passwords hold / and @ too; a digest is no host */
     [URLS] = "([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\\s/\"'<>:]*:[^\\s\"'<>]*|[^/\\s\"'<>]*)@(?!sha(?:256|512):)",
+    /* USER:PASSWORD@tcp(HOST): no scheme. Source: go-sql-driver/mysql, "DSN (Data Source Name)" */
+    [DRIVERS] = "(?<![\\w.])([\\w.+-]+:)[^\\s\"']+(?=@(?:tcp|udp|unix)\\()",
     [HOOKS] =
         "(?i)(://(?:[^/\\s\"']*hooks?\\.[^/\\s\"']*|[^\\s\"']*?/webhooks?(?:b2)?|api\\.telegram\\.org)/)[^\\s\"']+",
-    [QUERIES] = "([?&][\\w.-]+=)[^&\\s\"'#]+",
+    [QUERIES] = "([?&#][\\w.-]+=)[^&\\s\"'#]+",
     [TOKENS] = ("()(?<![A-Za-z0-9])(?:hf_|xox[a-z]-|sk-|gh[a-z]_|github_pat_|glpat-|AKIA|AIza)[A-Za-z0-9_-]{8,}|"
                 "\\beyJ[A-Za-z0-9_-]{6,}(?:\\.[A-Za-z0-9_-]*){0,2}"),
     [WORDS] = "[A-Za-z0-9+/_=-]{24,}",

@@ -15,6 +15,16 @@ static const char *const masked[][2] = {
     {"db.example.com:5432:app:svc:s3:cr et", "db.example.com:5432:app:svc:***"},
     {"*:*:*:svc:pw", "*:*:*:svc:***"},
     {"2001:0:0:1:2::5", "2001:0:0:1:2::5"},
+    {"app:s3cret@tcp(db.example:3306)/x", "app:***@tcp(db.example:3306)/x"},
+    {"AccountName=a;AccountKey=abc==;X=y", "AccountName=a;AccountKey=***"},
+    {"redis-cli -h h.example -a s3cret", "redis-cli -h h.example -a ***"},
+    {"sshpass -p s3cret ssh h.example", "sshpass -p *** ssh h.example"},
+    {"proxy_set_header X-Api-Key s3cret; proxy_pass http://h.example;",
+     "proxy_set_header X-Api-Key ***; proxy_pass http://h.example;"},
+    {"proxy_set_header Authorization \"Basic dTpOaWNtbHZnNzg=\";", "proxy_set_header Authorization \"Basic ***\";"},
+    {"machine h.example login u password s3cret", "machine h.example login u password ***"},
+    {"ssl_password_file /etc/keys/p", "ssl_password_file /etc/keys/p"},
+    {"https://h.example/cb#access_token=s3", "https://h.example/cb#access_token=***"},
     {"10.20.4.10:8443:8443", "10.20.4.10:8443:8443"},
 };
 
