@@ -11,19 +11,29 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static int openat2_retry(int dir_fd, const char *path, struct open_how *how)
-{
-    for (;;) {
-        int fd = (int)syscall(SYS_openat2, dir_fd, path, how, sizeof *how);
+static bool keep_access_times; /* set once, before any thread */
 
-        if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
-            return fd;
-    }
+void okse_keep_access_times(void)
+{
+    keep_access_times = true;
+}
+
+/* O_NOATIME where it makes sense; the kernel allows it to the owner only (EPERM). */
+static int noatime_for(int flags)
+{
+    return keep_access_times && (flags & (O_ACCMODE | O_PATH)) == O_RDONLY ? O_NOATIME : 0;
+}
+
+static int open_retry(const char *path, int flags, mode_t mode)
+{
+    int quiet = noatime_for(flags), fd = open(path, flags | quiet | O_CLOEXEC, mode);
+
+    return fd < 0 && errno == EPERM && quiet != 0 ? open(path, flags | O_CLOEXEC, mode) : fd;
 }
 
 int okse_open(const char *path, int flags, mode_t mode, GError **error)
 {
-    int fd = open(path, flags | O_CLOEXEC, mode);
+    int fd = open_retry(path, flags, mode);
 
     if (fd < 0)
         okse_fail_errno(error, "%s", path);
@@ -32,13 +42,30 @@ int okse_open(const char *path, int flags, mode_t mode, GError **error)
 
 int okse_open_directory(const char *path, GError **error)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_retry(path, O_RDONLY | O_DIRECTORY, 0);
 
     if (fd < 0 && errno == ENOTDIR)
         okse_fail(error, OKSE_ERROR_INVALID, "%s: not a directory", path);
     else if (fd < 0)
         okse_fail_errno(error, "%s", path);
     return fd;
+}
+
+static int openat2_retry(int dir_fd, const char *path, struct open_how *how)
+{
+    __u64 quiet = (__u64)noatime_for((int)how->flags);
+
+    how->flags |= quiet;
+    for (;;) {
+        int fd = (int)syscall(SYS_openat2, dir_fd, path, how, sizeof *how);
+
+        if (fd < 0 && errno == EPERM && quiet != 0) {
+            how->flags &= ~quiet;
+            quiet = 0;
+        } else if (fd >= 0 || (errno != EINTR && errno != EAGAIN)) {
+            return fd;
+        }
+    }
 }
 
 int okse_open_beneath(int dir_fd, const char *path, int flags, mode_t mode, GError **error)

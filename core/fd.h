@@ -31,6 +31,10 @@ static inline int okse_fd_steal(int *fd)
     return taken;
 }
 
+/* From now on what is opened for reading here keeps its access time where the kernel allows it (O_NOATIME). For a
+ * process that looks at a system; call it before any thread starts. */
+void okse_keep_access_times(void);
+
 /* Open a path that the user named on the command line (links are the user's business). flags as open(2), O_CLOEXEC is
  * added. Returns the descriptor or -1. Errors: NOT_FOUND, SYSTEM. */
 int okse_open(const char *path, int flags, mode_t mode, GError **error);
