@@ -5,11 +5,14 @@
 #include "audit/collect_software.h"
 #include "audit/collector.h"
 #include "audit/compatibility.h"
+#include "audit/excerpts.h"
 #include "audit/fact_kinds.h"
 #include "audit/fetches.h"
 #include "audit/tools.h"
+#include "core/confine.h"
 #include "core/fd.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "packager/drift.h"
 
 #include <string.h>
@@ -27,9 +30,13 @@ static void collect_host_scope(OkseCollection *collection, bool wanted)
         if (kind->scope == OKSE_SCOPE_HOST && strcmp(kind->name, "host") != 0)
             okse_facts_coverage(collection->facts, kind->name, OKSE_UNAVAILABLE, "not in scope");
     for (const OkseCollector *one = okse_host_collectors; wanted && one->name != NULL; one++) {
-        if (one->needs_kernel && !collection->running)
+        if (collection->no_host != NULL)
+            okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE, collection->no_host);
+        else if (one->needs_kernel && !collection->running)
             okse_facts_coverage(collection->facts, one->name, OKSE_UNAVAILABLE,
                                 "the kernel that runs is not that of the sysroot");
+        else if (okse_interrupted()) /* of several reasons the first is kept: nothing was looked at */
+            okse_facts_coverage(collection->facts, one->name, OKSE_PARTIAL, OKSE_OUT_OF_TIME);
         else
             one->collect(collection);
     }
@@ -51,12 +58,15 @@ static json_t *scope_json(bool bundle, bool installed, bool host)
 static void set_head(OkseCollection *collection, const OkseCollectRequest *request, const OkseSite *site)
 {
     g_autofree char *time = okse_text_time(request->now);
+    const json_t *target = request->aside != NULL ? request->aside->target : NULL;
 
     okse_facts_set(collection->facts, "schema", json_string("okse.facts.v1"));
     okse_facts_set(collection->facts, "collected_at", json_string(time));
     okse_facts_set(collection->facts, "tool", json_pack("{s:s,s:s}", "name", "okse", "version", OKSE_VERSION));
     okse_facts_set(collection->facts, "sysroot",
-                   request->sysroot != NULL ? json_string(request->sysroot) : json_null());
+                   request->sysroot != NULL && target == NULL ? json_string(request->sysroot) : json_null());
+    if (target != NULL)
+        okse_facts_set(collection->facts, "target", json_incref((json_t *)(uintptr_t)target));
     okse_facts_set(collection->facts, "site", site != NULL ? okse_site_to_json(site) : json_null());
     okse_facts_coverage(collection->facts, "site", site != NULL ? OKSE_COMPLETE : OKSE_ABSENT,
                         site != NULL ? NULL : "no site.yaml was given");
@@ -101,6 +111,8 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_facts_set(collection->facts, "scope", scope_json(false, installed, host));
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
+    if (request->aside != NULL) /* not before: Landlock hides what /proc says of other processes' files */
+        request->aside->landlock = okse_confine_files();
     okse_collect_install(collection, why_not);
     okse_collect_installed_licenses(collection, why_not);
     okse_collect_installed_evaluations(collection, resources, why_not);
@@ -108,6 +120,11 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_trials(collection, why_not);
     okse_collect_installed_tools(collection, why_not);
     okse_collect_configuration(collection, installed, host);
+    if (request->aside != NULL && request->aside->environment != NULL)
+        okse_collect_scan(collection, &(OkseScanFile){.collector = "configuration",
+                                                      .path = "(environment of the image)",
+                                                      .name = "image.env",
+                                                      .bytes = request->aside->environment});
     okse_collect_software_finish(collection, host);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
@@ -138,6 +155,30 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
                : NULL;
 }
 
+static json_t *run_any(OkseCollection *collection, const OkseCollectRequest *request, const OkseResources *resources,
+                       const OkseAtlas *atlas, const OkseSite *site, GError **error)
+{
+    json_t *document = NULL;
+
+    if (request->contents != NULL)
+        document = run_contents(collection, request, resources, atlas, site, error);
+    else if (open_places(collection, request, error))
+        document = run(collection, request, resources, atlas, site, error);
+    if (document != NULL && request->aside != NULL && request->aside->excerpt_key != NULL)
+        request->aside->excerpts = okse_excerpts_take(collection, document, request->aside->excerpt_key);
+    okse_fd_clear(&collection->sysroot_fd);
+    okse_fd_clear(&collection->root_fd);
+    return document;
+}
+
+/* Files that are no system: there is a configuration, and nothing else of a host. */
+static const char *no_host_in(const OkseCollectRequest *request)
+{
+    const char *kind = request->aside != NULL ? okse_json_peek_text(request->aside->target, "kind") : NULL;
+
+    return g_strcmp0(kind, "directory") == 0 ? "a directory of configuration is no host" : NULL;
+}
+
 json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *resources, json_t **geo, GError **error)
 {
     g_autoptr(OkseSite) site = NULL;
@@ -165,6 +206,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .threads = request->threads,
                                  .trust = request->trust,
                                  .now = request->now,
+                                 .no_host = no_host_in(request),
                                  .papers = papers,
                                  .fitting = fitting,
                                  .signatures = signatures};
@@ -197,12 +239,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.embargoes = embargoes;
     collection.rules = rules;
     collection.compatibility = compatibility;
-    if (masker != NULL && request->contents != NULL)
-        document = run_contents(&collection, request, resources, atlas, site, error);
-    else if (masker != NULL && open_places(&collection, request, error))
-        document = run(&collection, request, resources, atlas, site, error);
-    okse_fd_clear(&collection.sysroot_fd);
-    okse_fd_clear(&collection.root_fd);
+    if (masker != NULL)
+        document = run_any(&collection, request, resources, atlas, site, error);
     if (document != NULL && geo != NULL)
         *geo = okse_atlas_geo(atlas);
     return document;

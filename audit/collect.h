@@ -6,6 +6,15 @@
 
 #include <jansson.h>
 
+/* For a collection in a process of its own (audit/collect_apart.h). */
+typedef struct {
+    const json_t *target; /* what is looked at, when it is no running system: {"kind","name","digest"}; or NULL */
+    GBytes *environment;  /* of an image: NAME=VALUE lines, or NULL */
+    GBytes *excerpt_key;  /* of keyed hashes; NULL: take no excerpts */
+    json_t *excerpts;     /* becomes okse_excerpts_take(); a new reference */
+    bool landlock;        /* becomes true when the kernel took the right to change files */
+} OkseCollectAside;
+
 /* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server.
  */
 typedef struct {
@@ -20,6 +29,7 @@ typedef struct {
     bool payload;                 /* look into every file of the install for secrets and programs too */
     gint64 now;                   /* seconds since 1970 */
     unsigned threads;
+    OkseCollectAside *aside; /* files are given up for good once processes were looked at (core/confine.h); or NULL */
 } OkseCollectRequest;
 
 /* geo: becomes {"digest","description"} of the database, or NULL; may be NULL itself. Both results are new references.

@@ -5,6 +5,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/worker.h"
 #include "core/yaml.h"
 
 #include <dirent.h>
@@ -98,6 +99,10 @@ static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, 
     struct stat info;
     okse_autofd child = -1;
 
+    if (okse_interrupted()) {
+        partial(walk, path, OKSE_OUT_OF_TIME);
+        return;
+    }
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
         partial(walk, path, g_strerror(errno));
         return;
@@ -255,6 +260,12 @@ static void walk_host(OkseCollection *collection)
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     HostWalk host = {collection, seen};
 
+    if (collection->no_host != NULL) {
+        Walk walk = {.files = {.collection = collection, .shown = ""}, .seen = seen};
+
+        walk_all(&walk, collection->sysroot_fd);
+        return;
+    }
     for (size_t i = 0; i < json_array_size(paths); i++)
         walk_path(&host, json_string_value(json_array_get(paths, i)));
     for (unsigned i = 0; i < okse_software_count(collection->software); i++) {

@@ -62,7 +62,9 @@ void okse_collect_host(OkseCollection *collection)
                    json_pack("{s:s?,s:s?,s:s?,s:s?,s:s?,s:o}", "hostname", hostname, "os", os, "kernel",
                              *kernel.release != '\0' ? kernel.release : NULL, "machine",
                              *kernel.machine != '\0' ? kernel.machine : NULL, "timezone", zone_name, "source", source));
-    if (release != NULL)
+    if (collection->no_host != NULL)
+        okse_facts_coverage(collection->facts, "host", OKSE_UNAVAILABLE, collection->no_host);
+    else if (release != NULL)
         okse_facts_coverage(collection->facts, "host", OKSE_COMPLETE, NULL);
     else
         okse_facts_coverage(collection->facts, "host", OKSE_PARTIAL, "/etc/os-release could not be read");

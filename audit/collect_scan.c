@@ -46,7 +46,10 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
     const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
     bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
     g_autofree char *masked = secret ? g_strdup("***") : okse_collect_mask(sink->collection, trimmed);
+    bool hidden = last != NULL && *last != '\0' && strstr(trimmed, last) != NULL && strstr(masked, last) == NULL;
 
+    if (hidden) /* what looked like a key ("…Zw==") was part of a secret */
+        key = "***";
     return okse_facts_source(&(OkseSourceFact){.collector = sink->file->collector,
                                                .path = sink->file->path,
                                                .line = line,

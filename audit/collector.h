@@ -29,6 +29,7 @@ typedef struct {
     int root_fd;           /* of the install root, or -1 */
     const char *root;      /* as the user named it, or NULL */
     const json_t *install; /* okse_install_describe(), or NULL */
+    const char *no_host;   /* why the sysroot has nothing of a host but configuration, or NULL */
     bool running;          /* the sysroot is that of the running system */
     unsigned threads;
     const OksePapers *rules;     /* for typed documents */
@@ -49,6 +50,9 @@ typedef struct {
 
 /* Those of the host in the order in which they run; ends with a row whose name is NULL. */
 extern const OkseCollector okse_host_collectors[];
+
+/* Why what okse_interrupted() ended is partial, when a collection has a time limit. */
+#define OKSE_OUT_OF_TIME "out of time"
 
 void okse_collect_host(OkseCollection *collection);
 void okse_collect_mounts(OkseCollection *collection);

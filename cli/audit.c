@@ -10,7 +10,7 @@
 
 typedef struct {
     char *root, *bundle;
-    char *evidence;
+    char **evidence;
     char *scope;
     char **countries, **frameworks;
     char *site;
@@ -23,7 +23,8 @@ typedef struct {
 static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "root", 0, "DIR", "the installed tree to collect from", offsetof(AuditOptions, root)},
     {OKSE_OPTION_PATH, "bundle", 0, "FILE", "a bundle that is not installed yet", offsetof(AuditOptions, bundle)},
-    {OKSE_OPTION_PATH, "evidence", 0, "FILE", "facts collected earlier", offsetof(AuditOptions, evidence)},
+    {OKSE_OPTION_LIST, "evidence", 0, "FILE", "what was collected earlier: facts or an archive; may be repeated",
+     offsetof(AuditOptions, evidence)},
     {OKSE_OPTION_TEXT, "scope", 0, "SCOPE", "install, host or both (default: both)", offsetof(AuditOptions, scope)},
     {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(AuditOptions, countries)},
     {OKSE_OPTION_LIST, "framework", 0, "NAME", "ask this beside the law (a bundle is always asked 'shipping')",
@@ -59,7 +60,7 @@ static bool options_check(const AuditOptions *options, GError **error)
     for (char **report = options->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
-    return true;
+    return options->evidence == NULL || okse_audit_several_check(options->evidence, options->reports, error);
 }
 
 static bool time_of(const AuditOptions *options, gint64 now, gint64 *at, GError **error)
@@ -96,25 +97,6 @@ static GStrv wanted_by(const AuditOptions *options)
     return (GStrv)g_ptr_array_free(wanted, FALSE);
 }
 
-static json_t *audit(const AuditOptions *options, const OkseAuditSource *source, gint64 at,
-                     const OkseResources *resources, GError **error)
-{
-    g_auto(GStrv) wanted = wanted_by(options);
-    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)wanted, error);
-    g_autoptr(json_t) facts = NULL, geo = NULL;
-    g_autoptr(OkseWaivers) waivers = NULL;
-    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
-
-    facts = law == NULL ? NULL : okse_audit_facts(source, &geo, error); /* a wrong country is told before the work */
-    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
-        return NULL;
-    request.waivers = waivers;
-    request.law = law;
-    request.facts = facts;
-    request.geo = geo;
-    return okse_findings(&request, error);
-}
-
 static bool show(const OkseInvocation *invocation, const json_t *findings, const OkseResources *resources,
                  GError **error)
 {
@@ -131,17 +113,17 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     const AuditOptions *options = invocation->options;
     OkseAuditSource source = {.root = options->root,
                               .bundle = options->bundle,
-                              .evidence = options->evidence,
+                              .evidence = options->evidence != NULL ? options->evidence[0] : NULL,
                               .scope = options->scope,
                               .site = options->site,
                               .geo = options->geo,
-                              .manifests = invocation->manifests,
                               .now = (gint64)time(NULL),
                               .waivers = options->waivers,
                               .payload = options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(json_t) findings = NULL;
+    g_auto(GStrv) wanted = NULL;
     gint64 at;
 
     if (!options_check(options, error) || !time_of(options, source.now, &at, error))
@@ -151,8 +133,14 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
         return 3;
     source.trust = trust;
+    wanted = wanted_by(options);
     resources = okse_resources_open(invocation->manifests, error);
-    findings = resources == NULL ? NULL : audit(options, &source, at, resources, error);
+    if (resources != NULL && options->evidence != NULL && options->evidence[1] != NULL) {
+        OkseAuditSeveral several = {options->evidence, wanted, options->reports, at, invocation->json};
+
+        return okse_audit_several(&several, &source, resources, error);
+    }
+    findings = resources == NULL ? NULL : okse_audit_findings(&source, wanted, at, resources, error);
     if (findings == NULL || !show(invocation, findings, resources, error))
         return 3;
     return okse_findings_exit_status(findings);
@@ -161,7 +149,11 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
 const OkseCommand okse_command_audit = {
     .name = "audit",
     .summary = "Judge what was collected against a country's law.",
-    .details = "The law is that of --at, or of today. Exit status: 0 compliant, 1 non-compliant, 4 inconclusive.",
+    .details = "The law is that of --at, or of today. Several --evidence are judged each by itself; the name of a "
+               "report then has\n"
+               "{} in it, which becomes the name of the evidence. Exit status, the worst of all: 0 compliant, 1 "
+               "non-compliant,\n"
+               "4 inconclusive.",
     .options = audit_options,
     .options_size = sizeof(AuditOptions),
     .run = audit_run,

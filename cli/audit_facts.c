@@ -1,6 +1,8 @@
 /* Where the facts of an audit come from: a document made earlier, or a collection now. */
-#include "audit/collect.h"
+#include "audit/collect_apart.h"
+#include "audit/evidence.h"
 #include "audit/facts_read.h"
+#include "audit/findings.h"
 #include "cli/audit_parts.h"
 #include "core/fd.h"
 #include "core/json.h"
@@ -9,9 +11,8 @@
 
 #include <string.h>
 
-static json_t *collect(const OkseAuditSource *source, json_t **geo, GError **error)
+static json_t *collect(const OkseAuditSource *source, const OkseResources *resources, json_t **geo, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(source->manifests, error);
     OkseCollectRequest request = {.root = source->root,
                                   .scope = source->scope != NULL ? source->scope : "both",
                                   .sysroot = "/",
@@ -20,16 +21,21 @@ static json_t *collect(const OkseAuditSource *source, json_t **geo, GError **err
                                   .now = source->now,
                                   .trust = source->trust,
                                   .payload = source->payload};
+    OkseCollectApart apart = {.seconds = OKSE_COLLECT_UNLIMITED};
+    g_auto(OkseCollected) collected = {0};
 
-    return resources == NULL ? NULL : okse_collect(&request, resources, geo, error);
+    if (!okse_collect_apart(&request, resources, &apart, &collected, error))
+        return NULL;
+    *geo = g_steal_pointer(&collected.geo);
+    return g_steal_pointer(&collected.facts);
 }
 
 /* Nobody's word is taken: what is read is compared with the identity, which the findings name. Whose bundle it is says
  * okse verify. */
-static json_t *collect_bundle(const OkseAuditSource *source, json_t **geo, GError **error)
+static json_t *collect_bundle(const OkseAuditSource *source, const OkseResources *resources, json_t **geo,
+                              GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(source->manifests, error);
-    okse_autofd fd = resources == NULL ? -1 : okse_open(source->bundle, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    okse_autofd fd = okse_open(source->bundle, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, source->bundle, error);
     g_autoptr(OkseContents) contents = bundle == NULL ? NULL : okse_contents_of_bundle(bundle, error);
     OkseCollectRequest request = {
@@ -38,16 +44,25 @@ static json_t *collect_bundle(const OkseAuditSource *source, json_t **geo, GErro
     return contents == NULL ? NULL : okse_collect(&request, resources, geo, error);
 }
 
-json_t *okse_audit_facts(const OkseAuditSource *source, json_t **geo, GError **error)
+json_t *okse_audit_evidence(const char *path, GError **error)
 {
-    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(OkseEvidence) evidence = NULL;
 
+    if (bytes == NULL || !okse_evidence_is(bytes))
+        return bytes == NULL ? NULL : okse_audit_facts_read(bytes, path, error);
+    evidence = okse_evidence_read(bytes, path, error);
+    return evidence == NULL ? NULL : json_incref(evidence->facts);
+}
+
+json_t *okse_audit_facts(const OkseAuditSource *source, const OkseResources *resources, json_t **geo, GError **error)
+{
     if (source->bundle != NULL)
-        return collect_bundle(source, geo, error);
+        return collect_bundle(source, resources, geo, error);
     if (source->evidence == NULL)
-        return collect(source, geo, error);
-    bytes = okse_read_path(source->evidence, OKSE_LIMIT_EVIDENCE, error);
-    return bytes == NULL ? NULL : okse_audit_facts_read(bytes, source->evidence, error);
+        return collect(source, resources, geo, error);
+    *geo = json_incref((json_t *)(uintptr_t)source->geo_said);
+    return okse_audit_evidence(source->evidence, error);
 }
 
 static bool read_beside(const char *path, GBytes **bytes, GBytes **signature, GError **error)
@@ -97,4 +112,23 @@ bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const
     request.signature = signature;
     *waivers = okse_waivers_read(&request, law, error);
     return *waivers != NULL;
+}
+
+json_t *okse_audit_findings(const OkseAuditSource *source, char **wanted, gint64 at, const OkseResources *resources,
+                            GError **error)
+{
+    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)wanted, error);
+    g_autoptr(json_t) facts = NULL, geo = NULL;
+    g_autoptr(OkseWaivers) waivers = NULL;
+    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
+
+    /* a wrong country is told before the work */
+    facts = law == NULL ? NULL : okse_audit_facts(source, resources, &geo, error);
+    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
+        return NULL;
+    request.waivers = waivers;
+    request.law = law;
+    request.facts = facts;
+    request.geo = geo;
+    return okse_findings(&request, error);
 }

@@ -14,15 +14,36 @@ typedef struct {
     const char *scope;      /* "install", "host", "both", or NULL for the default */
     const char *site;       /* --site FILE, or NULL */
     const char *geo;        /* --geo FILE, or NULL */
-    const char *manifests;  /* --manifests DIR, or NULL */
     gint64 now;             /* seconds since 1970 */
     const OkseTrust *trust; /* of --trust FILE, or NULL */
     const char *waivers;    /* --waivers FILE, or NULL */
     bool payload;           /* look into every file of an install, as a framework asks it */
+    const json_t *geo_said; /* of the address database at collection, for evidence; or NULL */
 } OkseAuditSource;
 
 /* The facts to audit; *geo becomes {"digest","description"} of the address database, or stays NULL. Both new. */
-json_t *okse_audit_facts(const OkseAuditSource *source, json_t **geo, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+json_t *okse_audit_facts(const OkseAuditSource *source, const OkseResources *resources, json_t **geo,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A facts document or the facts of an evidence archive. Errors: those of reading them. */
+json_t *okse_audit_evidence(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The findings. wanted: countries and frameworks, ends with NULL. Errors: those of its parts. */
+json_t *okse_audit_findings(const OkseAuditSource *source, char **wanted, gint64 at, const OkseResources *resources,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Several pieces of evidence, each judged by itself. */
+typedef struct {
+    char **evidence; /* --evidence, ends with NULL */
+    char **wanted;   /* as okse_audit_findings() */
+    char **reports;  /* --report, or NULL */
+    gint64 at;
+    bool json;
+} OkseAuditSeveral;
+/* With several, the name of each report must have "{}". Errors: INVALID. */
+bool okse_audit_several_check(char **evidence, char **reports, GError **error);
+/* Prints them; the exit status is the worst of all. source: with all but the evidence. */
+int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *source, const OkseResources *resources,
+                       GError **error);
 
 /* The waivers of the operator (--waivers), else those in the bundle; *waivers stays NULL when there are none. Those
  * that do not hold are kept, void. facts: what they are for. Errors: those of reading them. */

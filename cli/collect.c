@@ -1,5 +1,7 @@
-/* okse collect: what is on a target that decides where data goes, as one document. */
-#include "audit/collect.h"
+/* okse collect: what is on a target that decides where data goes, as one document or one archive. */
+#include "audit/collect_apart.h"
+#include "cli/collect_image.h"
+#include "cli/collect_output.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "core/fd.h"
@@ -7,6 +9,8 @@
 
 typedef struct {
     char *root, *scope, *sysroot, *site, *geo, *at, *output;
+    char *image, *platform, *directory, *time_limit;
+    char *previous, *redaction_key, *key, *certificate, *role, *passphrase_fd;
 } CollectOptions;
 
 static const OkseOption options[] = {
@@ -15,12 +19,44 @@ static const OkseOption options[] = {
      offsetof(CollectOptions, scope)},
     {OKSE_OPTION_PATH, "sysroot", 0, "DIR", "the file system to look at (default: /)",
      offsetof(CollectOptions, sysroot)},
+    {OKSE_OPTION_PATH, "image", 0, "LAYOUT[:TAG]", "a container image: an OCI layout, or an archive of one",
+     offsetof(CollectOptions, image)},
+    {OKSE_OPTION_TEXT, "platform", 0, "OS/ARCH", "which image of several", offsetof(CollectOptions, platform)},
+    {OKSE_OPTION_PATH, "directory", 0, "DIR", "files of configuration that are no system",
+     offsetof(CollectOptions, directory)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "the operator's site.yaml", offsetof(CollectOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
-    {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the facts", offsetof(CollectOptions, output)},
+    {OKSE_OPTION_TEXT, "time-limit", 0, "SECONDS", "what is not finished then is partial: out of time",
+     offsetof(CollectOptions, time_limit)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "FILE.json: the facts; a directory or any other name: an archive",
+     offsetof(CollectOptions, output)},
+    {OKSE_OPTION_PATH, "previous", 0, "EVIDENCE", "the archive before this one (in a directory: the newest there)",
+     offsetof(CollectOptions, previous)},
+    {OKSE_OPTION_PATH, "redaction-key", 0, "FILE", "of the keyed hashes of secrets (default: random, thrown away)",
+     offsetof(CollectOptions, redaction_key)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "sign the archive: EVIDENCE.sigstore.json", offsetof(CollectOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
+     offsetof(CollectOptions, certificate)},
+    {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as auditor (default), operator, …", offsetof(CollectOptions, role)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(CollectOptions, passphrase_fd)},
     {0},
 };
+
+static bool check_target(const CollectOptions *given, GError **error)
+{
+    unsigned targets = (given->sysroot != NULL) + (given->image != NULL) + (given->directory != NULL);
+
+    if (targets > 1)
+        return okse_fail(error, OKSE_ERROR_INVALID, "give one of --sysroot, --image and --directory");
+    if ((given->image != NULL || given->directory != NULL) && (given->root != NULL || given->scope != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--root and --scope are of a system, not of --image or --directory");
+    if (given->platform != NULL && given->image == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--platform belongs to --image");
+    return true;
+}
 
 static bool check_scope(const char *scope, const char *root, GError **error)
 {
@@ -30,6 +66,19 @@ static bool check_scope(const char *scope, const char *root, GError **error)
         return okse_fail(error, OKSE_ERROR_INVALID, "--scope is install, host or both, not '%s'", scope);
     if (root == NULL && g_str_equal(scope, "install"))
         return okse_fail(error, OKSE_ERROR_INVALID, "--scope install needs --root DIR");
+    return true;
+}
+
+static bool seconds_read(const char *text, unsigned *seconds, GError **error)
+{
+    guint64 number = 0;
+
+    *seconds = OKSE_COLLECT_UNLIMITED;
+    if (text == NULL)
+        return true;
+    if (!g_ascii_string_to_unsigned(text, 10, 0, 31 * 24 * 3600, &number, NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--time-limit '%s' is no whole number of seconds", text);
+    *seconds = (unsigned)number;
     return true;
 }
 
@@ -49,6 +98,36 @@ static void print_summary(const json_t *facts)
     }
 }
 
+static bool collect(const OkseInvocation *invocation, OkseCollectRequest *request, OkseCollectApart *apart,
+                    OkseCollected *collected, GError **error)
+{
+    const CollectOptions *given = invocation->options;
+    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_auto(OkseCollectImage) image = {0};
+    g_autoptr(json_t) directory = NULL;
+
+    if (resources == NULL)
+        return false;
+    if (given->image != NULL) {
+        if (!okse_collect_image_open(given->image, given->platform, &image, error))
+            return false;
+        request->sysroot = image.root;
+        apart->target = image.target;
+        apart->environment = image.environment;
+    }
+    if (given->directory != NULL) {
+        g_autofree char *name = g_filename_display_name(given->directory);
+
+        request->sysroot = given->directory;
+        apart->target = directory = json_pack("{s:s,s:s,s:n}", "kind", "directory", "name", name, "digest");
+    }
+    if (!okse_collect_apart(request, resources, apart, collected, error))
+        return false;
+    if (!collected->landlock)
+        okse_note("note: this kernel has no Landlock; the system-call filter alone keeps the collection from writing");
+    return true;
+}
+
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const CollectOptions *given = invocation->options;
@@ -59,24 +138,27 @@ static int run(const OkseInvocation *invocation, GError **error)
                                   .sysroot = given->sysroot != NULL ? given->sysroot : "/",
                                   .site = given->site,
                                   .geo = given->geo};
+    OkseCollectOutputOptions wanted = {given->output,      given->previous, given->redaction_key, given->key,
+                                       given->certificate, given->role,     given->passphrase_fd};
+    g_auto(OkseCollectOutput) output = OKSE_COLLECT_OUTPUT_INIT;
+    OkseCollectApart apart = {.gentle = true};
+    g_auto(OkseCollected) collected = {0};
     const char *clock = NULL;
-    g_autoptr(OkseResources) resources = NULL;
-    g_autoptr(json_t) facts = NULL;
-    g_autoptr(GBytes) bytes = NULL;
 
-    if (!check_scope(request.scope, request.root, error) ||
-        !okse_edge_verification_time(given->at, &request.now, &clock, error))
+    if (!check_target(given, error) || !check_scope(request.scope, request.root, error) ||
+        !seconds_read(given->time_limit, &apart.seconds, error) ||
+        !okse_edge_verification_time(given->at, &request.now, &clock, error) ||
+        !okse_collect_output_prepare(&wanted, request.now, &output, error))
         return 2;
-    resources = okse_resources_open(invocation->manifests, error);
-    facts = resources == NULL ? NULL : okse_collect(&request, resources, NULL, error);
-    if (facts == NULL)
-        return 3;
-    bytes = okse_json_write(facts);
-    if (given->output != NULL && !okse_write_path(given->output, bytes, error))
+    apart.excerpts = output.archive;
+    apart.excerpt_key = output.redaction_key;
+    if (!collect(invocation, &request, &apart, &collected, error) ||
+        !okse_collect_output_write(&output, &collected, error))
         return 3;
     if (invocation->json)
-        return okse_print_json(facts, error) ? 0 : 3;
-    print_summary(facts);
+        return okse_print_json(collected.facts, error) ? 0 : 3;
+    print_summary(collected.facts);
+    okse_collect_output_print(&output);
     return 0;
 }
 
@@ -85,7 +167,14 @@ const OkseCommand okse_command_collect = {
     .maximum = 0,
     .summary = "Collect what decides where data goes, changing nothing.",
     .details =
-        "Opens no connection and asks no name server. What could not be looked at is said, collector by collector.",
+        "Opens no connection and asks no name server; the process that looks can write no file and reach nobody, runs\n"
+        "at the lowest priority and leaves access times as they are. What could not be looked at is said, collector "
+        "by\n"
+        "collector.\n\n"
+        "-o FILE.json writes the facts; -o with another name an evidence archive: the facts, the lines that they rest\n"
+        "on with secrets masked, digests of everything, the digest of the archive before. -o DIRECTORY gives it a "
+        "name\n"
+        "there and chains it to the newest that lies there. See docs/evidence.md.",
     .options = options,
     .options_size = sizeof(CollectOptions),
     .run = run,

@@ -29,6 +29,8 @@ extern const OkseCommand okse_command_status;
 extern const OkseCommand okse_command_try;
 /* facts */
 extern const OkseCommand okse_command_collect;
+extern const OkseCommand okse_command_evidence_show;
+extern const OkseCommand okse_command_evidence_verify;
 /* law */
 extern const OkseCommand okse_command_audit;
 extern const OkseCommand okse_command_policy_list;
@@ -38,3 +40,4 @@ extern const OkseCommand okse_command_policy_test;
 /* reports */
 extern const OkseCommand okse_command_report;
 extern const OkseCommand okse_command_report_diff;
+extern const OkseCommand okse_command_report_verify;

@@ -10,9 +10,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {
-    "init",  "build",  "rebuild", "inspect", "diff", "sign",    "verify", "install", "rollback", "status",    "collect",
-    "audit", "report", "policy",  "trust",   "key",  "weights", "try",    "fetch",   "--help",   "--version", NULL};
+static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
+                                           "verify", "install",  "rollback", "status",    "collect", "audit",
+                                           "report", "policy",   "trust",    "key",       "weights", "try",
+                                           "fetch",  "evidence", "--help",   "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -40,6 +41,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_try,
     /* facts */
     &okse_command_collect,
+    &okse_command_evidence_show,
+    &okse_command_evidence_verify,
     /* law */
     &okse_command_audit,
     &okse_command_policy_list,
@@ -49,6 +52,7 @@ const OkseCommand *const okse_commands[] = {
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,
+    &okse_command_report_verify,
     NULL,
 };
 
@@ -63,7 +67,7 @@ static void print_overview(void)
     puts("Usage: okse COMMAND [OPTION…] [ARGUMENT…]\n\n"
          "Pack a sovereign AI stack into one signed bundle; verify, install and audit it where it runs.\n\nCommands:");
     for (const OkseCommand *const *command = okse_commands; *command != NULL; command++)
-        printf("  %-14s %s\n", (*command)->name, (*command)->summary);
+        printf("  %-16s %s\n", (*command)->name, (*command)->summary);
     puts("\nokse COMMAND --help tells more; okse --version prints the version.\n"
          "Exit status: 0 yes, done · 1 the answer is no · 2 bad input or usage · 3 the system failed · 4 inconclusive");
 }

@@ -1,0 +1,149 @@
+/* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
+#include "audit/report.h"
+#include "cli/audit_parts.h"
+#include "cli/commands.h"
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/text.h"
+
+#include <string.h>
+
+typedef struct {
+    char *evidence, *trust, *waivers;
+} VerifyOptions;
+
+static const OkseOption options[] = {
+    {OKSE_OPTION_PATH, "evidence", 0, "FILE", "the facts or the archive that they were made from",
+     offsetof(VerifyOptions, evidence)},
+    {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may waive findings, as in the audit", offsetof(VerifyOptions, trust)},
+    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
+    {0},
+};
+
+static GStrv wanted_in(const json_t *findings)
+{
+    const json_t *list = json_object_get(findings, "jurisdictions");
+    GPtrArray *wanted = g_ptr_array_new();
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        g_ptr_array_add(wanted, g_strdup(okse_json_peek_text(json_array_get(list, i), "iso")));
+    g_ptr_array_add(wanted, NULL);
+    return (GStrv)g_ptr_array_free(wanted, FALSE);
+}
+
+/* The first place where two values differ, as members and indices; NULL when they are equal.
+ * NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of a document that was read */
+static char *difference(const json_t *said, const json_t *made, const char *place)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (json_equal(said, made))
+        return NULL;
+    json_object_foreach((json_t *)(uintptr_t)said, key, item)
+    {
+        g_autofree char *inner = g_strconcat(place, ".", key, NULL);
+        char *found = json_is_object(made) ? difference(item, json_object_get(made, key), inner) : NULL;
+
+        if (found != NULL)
+            return found;
+    }
+    json_array_foreach(said, i, item)
+    {
+        g_autofree char *inner = g_strdup_printf("%s[%zu]", place, i);
+        char *found = json_is_array(made) ? difference(item, json_array_get(made, i), inner) : NULL;
+
+        if (found != NULL)
+            return found;
+    }
+    return g_strdup(*place != '\0' ? place + (*place == '.') : "(the document)");
+}
+
+static json_t *make_again(const OkseInvocation *invocation, const json_t *findings, GError **error)
+{
+    const VerifyOptions *given = invocation->options;
+    const json_t *geo = json_object_get(json_object_get(findings, "inputs"), "geo");
+    OkseAuditSource source = {
+        .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
+    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseTrust) trust = NULL;
+    g_auto(GStrv) wanted = wanted_in(findings);
+    gint64 at = 0;
+
+    if (resources == NULL || (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL))
+        return NULL;
+    source.trust = trust;
+    if (!okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &at)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: 'audited_at' is no time", invocation->arguments[0]);
+        return NULL;
+    }
+    return okse_audit_findings(&source, wanted, at, resources, error);
+}
+
+static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
+{
+    if (given->evidence == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "give --evidence FILE: what the findings were made from");
+    if ((given->waivers == NULL) != (json_object_get(findings, "waivers") == NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         given->waivers == NULL ? "these findings have waivers: give --waivers and --trust"
+                                                : "these findings have no waivers: leave --waivers out");
+    return given->waivers == NULL || given->trust != NULL ||
+           okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
+}
+
+static int tell(const OkseInvocation *invocation, const json_t *findings, const json_t *made, GError **error)
+{
+    g_autoptr(GBytes) said = okse_json_write(findings), again = okse_json_write(made);
+    bool same = g_bytes_equal(said, again);
+    g_autofree char *where = same ? NULL : difference(findings, made, "");
+    g_autofree char *shown = okse_text_show(where != NULL ? where : "", -1, false);
+    const json_t *inputs = json_object_get(findings, "inputs"), *now = json_object_get(made, "inputs");
+    bool facts = json_equal(json_object_get(inputs, "facts"), json_object_get(now, "facts"));
+    bool law = json_equal(json_object_get(inputs, "manifests"), json_object_get(now, "manifests"));
+    bool tool = json_equal(json_object_get(inputs, "tool"), json_object_get(now, "tool"));
+    g_autoptr(json_t) document =
+        json_pack("{s:s,s:b,s:b,s:b,s:b,s:s?}", "schema", "okse.report-verified.v1", "verified", (int)same,
+                  "same_facts", (int)facts, "same_manifests", (int)law, "same_tool", (int)tool, "differs", where);
+
+    if (invocation->json)
+        return okse_print_json(document, error) ? (same ? 0 : 1) : 3;
+    if (same)
+        okse_print("verified: the evidence gives these findings, byte for byte\n");
+    else if (!facts)
+        okse_print("NOT verified: the findings were made from other facts\n");
+    else if (!law || !tool)
+        okse_print("NOT verified: the findings were made with other %s, so they cannot be compared\n",
+                   law ? "versions of okse" : "manifests");
+    else
+        okse_print("NOT verified: the evidence gives something else, first at %s\n", shown);
+    return same ? 0 : 1;
+}
+
+static int verify_run(const OkseInvocation *invocation, GError **error)
+{
+    const char *path = invocation->arguments[0];
+    g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(json_t) findings = bytes == NULL ? NULL : okse_findings_read(bytes, path, error), made = NULL;
+
+    if (findings == NULL || !options_check(invocation->options, findings, error))
+        return 2;
+    made = make_again(invocation, findings, error);
+    return made == NULL ? 2 : tell(invocation, findings, made, error);
+}
+
+const OkseCommand okse_command_report_verify = {
+    .name = "report verify",
+    .arguments = "FINDINGS",
+    .minimum = 1,
+    .maximum = 1,
+    .summary = "Make findings again from their evidence, and compare.",
+    .details =
+        "FINDINGS is what `okse audit --evidence … --json` wrote. The law and the rules are those of this okse; they\n"
+        "must be those of the audit. What the findings say of the address database is taken from them: the places\n"
+        "are in the evidence. Exit status: 0 the same, 1 not.",
+    .options = options,
+    .options_size = sizeof(VerifyOptions),
+    .run = verify_run,
+};
