@@ -8,6 +8,7 @@
 #include "audit/excerpts.h"
 #include "audit/fact_kinds.h"
 #include "audit/fetches.h"
+#include "audit/firewall.h"
 #include "audit/tools.h"
 #include "core/confine.h"
 #include "core/fd.h"
@@ -21,7 +22,8 @@ const OkseCollector okse_host_collectors[] = {
     /* name, needs_kernel, collect */
     {"mounts", false, okse_collect_mounts}, {"sockets", true, okse_collect_sockets},
     {"routes", true, okse_collect_routes},  {"resolvers", false, okse_collect_resolvers},
-    {"time", false, okse_collect_time},     {NULL, false, NULL},
+    {"time", false, okse_collect_time},     {"firewall", false, okse_collect_firewall},
+    {"egress", false, okse_collect_egress}, {NULL, false, NULL},
 };
 
 static void collect_host_scope(OkseCollection *collection, bool wanted)
@@ -119,6 +121,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_packages(collection, why_not);
     okse_collect_installed_trials(collection, why_not);
     okse_collect_installed_tools(collection, why_not);
+    okse_collect_installed_network_policies(collection, why_not);
     okse_collect_configuration(collection, installed, host);
     if (request->aside != NULL && request->aside->environment != NULL)
         okse_collect_scan(collection, &(OkseScanFile){.collector = "configuration",
@@ -150,6 +153,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
                    okse_collect_packages(collection, request->contents, error) &&
                    okse_collect_trials(collection, request->contents, error) &&
                    okse_collect_tools(collection, request->contents, error) &&
+                   okse_collect_network_policies(collection, request->contents, error) &&
                    (request->papers_only || okse_collect_payload(collection, request->contents, resources, error))
                ? okse_facts_finish(collection->facts, atlas, site)
                : NULL;
@@ -168,6 +172,7 @@ static json_t *run_any(OkseCollection *collection, const OkseCollectRequest *req
         request->aside->excerpts = okse_excerpts_take(collection, document, request->aside->excerpt_key);
     okse_fd_clear(&collection->sysroot_fd);
     okse_fd_clear(&collection->root_fd);
+    g_clear_pointer(&collection->firewall, okse_firewall_free);
     return document;
 }
 
@@ -228,6 +233,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     compatibility = rules == NULL ? NULL : okse_compatibility_read(resources, error);
     secrets = compatibility == NULL ? NULL : okse_secret_rules_read(resources, error);
     masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
+    collection.atlas = atlas;
     collection.scanner = scanner;
     collection.fetches = fetches;
     collection.tools = tools;

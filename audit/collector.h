@@ -40,6 +40,10 @@ typedef struct {
     json_t *fitting;             /* what is compared with it: okse_compatibility_compare() */
     json_t *papers;              /* document facts by the path that sources show */
     GHashTable *signatures;      /* the same path → GBytes of the approval beside it */
+
+    const OkseAtlas *atlas;               /* where addresses are */
+    struct OkseNetworkPolicies *policies; /* while they are collected */
+    struct OkseFirewall *firewall;        /* what okse_collect_firewall() read; NULL: nobody knows */
 } OkseCollection;
 
 typedef struct {
@@ -58,6 +62,9 @@ void okse_collect_host(OkseCollection *collection);
 void okse_collect_mounts(OkseCollection *collection);
 void okse_collect_sockets(OkseCollection *collection);
 void okse_collect_routes(OkseCollection *collection);
+void okse_collect_firewall(OkseCollection *collection);
+/* egress: where packets can go, from what okse_collect_firewall() left in the collection, and routes. */
+void okse_collect_egress(OkseCollection *collection);
 void okse_collect_resolvers(OkseCollection *collection);
 void okse_collect_time(OkseCollection *collection);
 /* install, drift: from collection->install. */
@@ -114,6 +121,10 @@ void okse_collect_installed_tools(OkseCollection *collection, const char *why_no
 bool okse_collect_packages(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */
 void okse_collect_installed_packages(OkseCollection *collection, const char *why_not);
+/* network-policies, and what they leave to pods in egress and reach. Errors: as before. */
+bool okse_collect_network_policies(OkseCollection *collection, const OkseContents *contents, GError **error);
+/* The same of what is installed; what cannot be read is coverage. */
+void okse_collect_installed_network_policies(OkseCollection *collection, const char *why_not);
 /* trials: what programs of the package were seen to try (okse try). Errors: as before. */
 bool okse_collect_trials(OkseCollection *collection, const OkseContents *contents, GError **error);
 /* The same of what is installed; what cannot be read is coverage. */

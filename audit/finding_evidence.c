@@ -146,6 +146,35 @@ static char *tool_message(const json_t *fact)
     return g_strdup_printf("%s (%s): %s", text_or(fact, "name", "?"), text_or(fact, "origin", "?"), what);
 }
 
+/* "this host: 10.0.0.5 → 203.0.113.9 port 443 (protocol 6, by eth0)": the packet that shows it. */
+static char *reach_message(const json_t *fact)
+{
+    const json_t *packet = json_object_get(fact, "packet");
+    const char *country = okse_json_peek_text(fact, "country"), *device = okse_json_peek_text(packet, "device");
+
+    return g_strdup_printf("%s: %s → %s port %" JSON_INTEGER_FORMAT " (protocol %" JSON_INTEGER_FORMAT ", by %s, %s)%s",
+                           text_or(fact, "subject", "?"), text_or(packet, "source", "?"),
+                           text_or(packet, "destination", "?"), json_integer_value(json_object_get(packet, "port")),
+                           json_integer_value(json_object_get(packet, "protocol")), device != NULL ? device : "?",
+                           country != NULL ? country : "?",
+                           json_is_true(json_object_get(fact, "surely")) ? "" : ", perhaps");
+}
+
+/* What is not modelled, by name; else what becomes of what no rule is about. */
+static char *egress_message(const json_t *fact)
+{
+    const json_t *first = json_array_get(json_object_get(fact, "unmodelled"), 0);
+    const json_t *line = json_object_get(first, "line"), *handle = json_object_get(first, "handle");
+    json_int_t number = json_integer_value(json_is_integer(line) ? line : handle);
+
+    if (first == NULL)
+        return g_strdup_printf("%s: by default IPv4 %s, IPv6 %s", text_or(fact, "subject", "?"),
+                               text_or(fact, "ipv4", "?"), text_or(fact, "ipv6", "?"));
+    return g_strdup_printf("%s: not modelled: %s%s%" JSON_INTEGER_FORMAT ": %s (%s)", text_or(fact, "subject", "?"),
+                           text_or(first, "path", "?"), json_is_integer(line) ? ":" : " handle ", number,
+                           text_or(first, "text", "?"), text_or(first, "why", "?"));
+}
+
 /* One line about a fact of any domain; the domain is the prefix of its id. */
 static char *message_of(const char *id, const json_t *fact)
 {
@@ -164,6 +193,10 @@ static char *message_of(const char *id, const json_t *fact)
                                text_or(fact, "remote", "-"));
     if (g_str_has_prefix(id, "rt:"))
         return g_strdup_printf("%s via %s", text_or(fact, "destination", "?"), text_or(fact, "gateway", "-"));
+    if (g_str_has_prefix(id, "rch:"))
+        return reach_message(fact);
+    if (g_str_has_prefix(id, "egr:"))
+        return egress_message(fact);
     if (g_str_has_prefix(id, "doc:"))
         return g_strdup_printf("%s: %s", text_or(fact, "type", "?"),
                                text_or(fact, "title", text_or(fact, "path", "?")));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/packet_set.h"
 #include "core/json.h"
 #include "core/resource.h"
 #include "packager/site.h"
@@ -29,6 +30,14 @@ bool okse_atlas_address(const char *host, char **address);
 
 /* The `location` of docs/formats/facts.md; a new reference. */
 json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host) G_GNUC_WARN_UNUSED_RESULT;
+
+/* All addresses but those of the special-purpose ranges: tidy intervals. A new array. */
+GArray *okse_atlas_public(void) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Give every piece of `wanted` (tidy intervals) with its country, or NULL where nobody can say: the site's networks
+ * first, then anycast addresses (nowhere), then the address database. Pieces come in no particular order. */
+typedef void (*OkseAtlasVisitor)(void *context, OkseInterval range, const char *country);
+void okse_atlas_ranges(const OkseAtlas *atlas, const GArray *wanted, OkseAtlasVisitor visit, void *context);
 
 /* {"digest","description"} of the address database, or NULL without one. A new reference. */
 json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;

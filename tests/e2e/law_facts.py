@@ -2,8 +2,8 @@
 import copy
 import json
 
-COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site"],
-              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time"]}
+COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies"],
+              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "firewall", "egress"]}
 
 
 def source(path, line, excerpt, collector="configuration", component="serving"):
@@ -74,7 +74,7 @@ def facts(scope=("install",), endpoints=None, papers=None, compliance=None, **mo
              "site": {"name": "Hanoi data centre 1", "country": "VN", "contacts": {"dpo": "dpo@ministry.example"},
                       "allowed_endpoints": ["metrics.ministry.example:443"],
                       "storage": [{"path": "/srv", "place": "VN", "encrypted": True}], "networks": [], "hosts": []},
-             "mounts": [], "sockets": [], "routes": [], "settings": [], "drift": [],
+             "mounts": [], "sockets": [], "routes": [], "settings": [], "drift": [], "firewall": [], "egress": [], "reach": [],
              "documents": documents() if papers is None else papers,
              "endpoints": clean_endpoints() if endpoints is None else endpoints}
     value.update(copy.deepcopy(more))

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "audit/firewall.h"
+
+/* The rules that the kernel has in the network namespace of the calling thread, by libnftables; changes nothing and
+ * starts nothing. False, with *why (owned), when they cannot be read at all. */
+bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why);
+
+/* The rules that files of a system would load: /etc/nftables.conf and what it includes, what iptables-persistent and
+ * its like keep; firewalld and ufw are seen and not modelled. Returns how many files there were. */
+unsigned okse_firewall_read_files(OkseFirewall *firewall, int sysroot_fd);
