@@ -30,5 +30,10 @@ bool okse_atlas_address(const char *host, char **address);
 /* The `location` of docs/formats/facts.md; a new reference. */
 json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Where a machine is by what its cloud says of itself: the `location` of a region of manifests/regions.yaml, or of
+ * none. cloud: as cloud-init names it ("aws", "gce", …). A new reference. */
+json_t *okse_atlas_locate_region(const OkseAtlas *atlas, const char *cloud,
+                                 const char *region) G_GNUC_WARN_UNUSED_RESULT;
+
 /* {"digest","description"} of the address database, or NULL without one. A new reference. */
 json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;

@@ -3,7 +3,7 @@ import copy
 import json
 
 COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site"],
-              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time"]}
+              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "residue"]}
 
 
 def source(path, line, excerpt, collector="configuration", component="serving"):
