@@ -51,6 +51,8 @@ def compare(okse, scenario):
         faults += [f"no fact in {name}: {row}" for row in rows if not any(has(fact, row) for fact in value)]
     for name, rows in (expected.get("absent") or {}).items():
         faults += [f"in {name} and should not be: {row}" for row in rows if any(has(fact, row) for fact in facts[name])]
+    text = json.dumps(facts)
+    faults += [f"told and should not be: {secret}" for secret in expected.get("never") or [] if secret in text]
     status = {c["collector"]: c["status"] for c in facts["collectors"]}
     faults += [f"{name} is {status.get(name)}, not {value}" for name, value in (expected.get("collectors") or {}).items() if status.get(name) != value]
     return wanted, found, faults, expected

@@ -188,6 +188,35 @@ def test_what_runs_behind_namespaces_is_found_from_outside(okse, lab):
         assert status(facts)[collector] == ("complete", None)
 
 
+def test_what_is_forwarded_for_a_machine_behind_this_one_is_found(okse, lab):
+    """A datagram of somebody who is gone: no socket is left, but the kernel that forwarded it still tracks it."""
+    if shutil.which("nft") is None:
+        pytest.skip("needs nft, to switch connection tracking on")
+    box = f"okse-x{os.getpid()}"
+    run("ip", "netns", "add", box)
+    try:
+        run("ip", "link", "add", "veth-x", "netns", box, "type", "veth", "peer", "name", "veth-y", "netns", lab.inner)
+        for name, device, address in ((box, "veth-x", "198.51.100.2/24"), (lab.inner, "veth-y", "198.51.100.1/24")):
+            run("ip", "-n", name, "addr", "add", address, "dev", device)
+            run("ip", "-n", name, "link", "set", device, "up")
+        run("ip", "-n", box, "route", "add", "default", "via", "198.51.100.1")
+        run("ip", "netns", "exec", lab.inner, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        for rule in ("add table ip t", "add chain ip t f { type filter hook forward priority 0; }", "add rule ip t f ct state new accept"):
+            if run("ip", "netns", "exec", lab.inner, "nft", rule).returncode != 0:
+                pytest.skip("this kernel tracks no connections")
+        router = lab.inside(sys.executable, "-c", "print('up', flush=True); import sys; sys.stdin.read()", net=lab.inner)
+        assert says(router, "up")
+        send = f"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('{FAR}', 4242))"
+        assert run("ip", "netns", "exec", box, sys.executable, "-c", send).returncode == 0
+        if FAR not in pathlib.Path(f"/proc/{router.pid}/net/nf_conntrack").read_text():
+            pytest.skip("this kernel does not list what it tracks")
+        (seen,) = endpoints(lab.collect(okse), FAR, 4242)
+    finally:
+        run("ip", "netns", "del", box)
+    assert (seen["protocol"], seen["state"], seen["observed"], seen["process"]) == ("udp", "observed", True, None)
+    assert [s["path"] for s in seen["sources"]] == ["/proc/PID/net/nf_conntrack"] and "198.51.100.2" in seen["sources"][0]["excerpt"]
+
+
 def test_a_file_system_from_abroad_in_another_namespace_is_found_and_not_touched(okse, lab):
     if not os.path.exists("/dev/fuse"):
         pytest.skip("no kernel support for FUSE here; this kernel's own NFS client would need a server")
