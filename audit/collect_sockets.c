@@ -309,6 +309,7 @@ void okse_collect_sockets(OkseCollection *collection)
             mnl_socket_close(netlink);
         return;
     }
+    look_at_others(collection); /* first, so that of two processes with one destination ours is named */
     good = dump_all(netlink, &sockets);
     sockets.only_listening = false;
     good = dump_all(netlink, &sockets) && good;
@@ -318,6 +319,5 @@ void okse_collect_sockets(OkseCollection *collection)
     if (!read_flows(&sockets, okse_processes_own_netns(collection->processes)))
         partial(&sockets, "more flows are tracked than are looked at");
     partial(&sockets, okse_processes_why_not(collection->processes));
-    look_at_others(collection);
     okse_facts_coverage(collection->facts, "sockets", OKSE_COMPLETE, NULL);
 }
