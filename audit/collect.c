@@ -20,10 +20,20 @@
 
 const OkseCollector okse_host_collectors[] = {
     /* name, needs_kernel, collect */
-    {"mounts", false, okse_collect_mounts}, {"sockets", true, okse_collect_sockets},
-    {"routes", true, okse_collect_routes},  {"resolvers", false, okse_collect_resolvers},
-    {"time", false, okse_collect_time},     {"firewall", false, okse_collect_firewall},
-    {"egress", false, okse_collect_egress}, {NULL, false, NULL},
+    /* clang-format off */
+    {"mounts", false, okse_collect_mounts},
+    {"sockets", true, okse_collect_sockets},
+    {"routes", false, okse_collect_routes},
+    {"resolvers", false, okse_collect_resolvers},
+    {"time", false, okse_collect_time},
+    {"firewall", false, okse_collect_firewall},
+    {"egress", false, okse_collect_egress},
+    {"tunnels", false, okse_collect_tunnels},
+    {"accounts", false, okse_collect_accounts},
+    {"schedules", false, okse_collect_schedules},
+    {"processes", true, okse_collect_processes},
+    {NULL, false, NULL},
+    /* clang-format on */
 };
 
 static void collect_host_scope(OkseCollection *collection, bool wanted)
@@ -79,6 +89,10 @@ static bool open_places(OkseCollection *collection, const OkseCollectRequest *re
     collection->sysroot_fd = okse_open_directory(request->sysroot, error);
     if (collection->sysroot_fd < 0)
         return false;
+    if (collection->running && strcmp(request->scope, "install") != 0)
+        collection->proc_fd = okse_open_directory("/proc", error);
+    if (collection->running && strcmp(request->scope, "install") != 0 && collection->proc_fd < 0)
+        return false;
     collection->root_fd = request->root != NULL ? okse_open_directory(request->root, error) : -1;
     return request->root == NULL || collection->root_fd >= 0;
 }
@@ -102,6 +116,7 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     bool host = strcmp(request->scope, "install") != 0, installed = strcmp(request->scope, "host") != 0;
     g_autoptr(GError) cause = NULL;
     g_autoptr(json_t) install = NULL;
+    g_autoptr(OkseProcesses) processes = collection->proc_fd < 0 ? NULL : okse_processes_look(collection->proc_fd);
     const char *why_not = !installed ? "not in scope" : "no install root was given (--root)";
 
     if (installed && collection->root_fd >= 0) {
@@ -109,10 +124,13 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
         why_not = cause != NULL ? cause->message : why_not;
     }
     collection->install = install;
+    collection->processes = processes;
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(false, installed, host));
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
+    if (collection->processes != NULL)
+        okse_collect_residue_running(collection);
     if (request->aside != NULL) /* not before: Landlock hides what /proc says of other processes' files */
         request->aside->landlock = okse_confine_files();
     okse_collect_install(collection, why_not);
@@ -129,6 +147,11 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
                                                       .name = "image.env",
                                                       .bytes = request->aside->environment});
     okse_collect_software_finish(collection, host);
+    if (host && collection->no_host == NULL)
+        okse_collect_residue(collection);
+    else
+        okse_facts_coverage(collection->facts, "residue", OKSE_UNAVAILABLE,
+                            host ? collection->no_host : "not in scope");
     okse_collect_approvals(collection);
     okse_collect_export(collection);
     return collect_payload(collection, request, resources, why_not, error)
@@ -171,6 +194,7 @@ static json_t *run_any(OkseCollection *collection, const OkseCollectRequest *req
     if (document != NULL && request->aside != NULL && request->aside->excerpt_key != NULL)
         request->aside->excerpts = okse_excerpts_take(collection, document, request->aside->excerpt_key);
     okse_fd_clear(&collection->sysroot_fd);
+    okse_fd_clear(&collection->proc_fd);
     okse_fd_clear(&collection->root_fd);
     g_clear_pointer(&collection->firewall, okse_firewall_free);
     return document;
@@ -193,6 +217,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseSecretScan) masker = NULL;
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseToolRules) tools = NULL;
+    g_autoptr(OkseHostFiles) host_files = NULL;
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseSoftware) software = NULL;
     g_autoptr(OkseSoftwareSeen) programs = okse_software_seen_new();
@@ -205,6 +230,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseFacts) facts = okse_facts_new();
     OkseCollection collection = {.facts = facts,
                                  .sysroot_fd = -1,
+                                 .proc_fd = -1,
                                  .root_fd = -1,
                                  .root = request->root,
                                  .running = g_strcmp0(request->sysroot, "/") == 0,
@@ -226,7 +252,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     scanner = atlas == NULL ? NULL : okse_scanner_new(resources, false, error);
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     tools = fetches == NULL ? NULL : okse_tool_rules_read(resources, error);
-    licenses = tools == NULL ? NULL : okse_licenses_read(resources, error);
+    host_files = tools == NULL ? NULL : okse_host_files_read(resources, error);
+    licenses = host_files == NULL ? NULL : okse_licenses_read(resources, error);
     software = licenses == NULL ? NULL : okse_software_read(resources, error);
     embargoes = software == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
@@ -237,6 +264,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.scanner = scanner;
     collection.fetches = fetches;
     collection.tools = tools;
+    collection.host_files = host_files;
     collection.licenses = licenses;
     collection.software = software;
     collection.programs = programs;

@@ -9,7 +9,8 @@
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
-    GHashTable *claims; /* what a program's own configuration was read for (audit/collect_software.h) */
+    GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
+    GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
@@ -61,8 +62,7 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
                                                .via = key != NULL ? "structured" : "sweep"});
 }
 
-/* -1 unknown, 0 plain text, 1 encrypted: only where the scheme says so. */
-static int tls_of(const char *scheme)
+int okse_collect_tls_of(const char *scheme)
 {
     static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps",
                                             "wss",   "grpcs", "mqtts",  "tls",   NULL};
@@ -73,11 +73,9 @@ static int tls_of(const char *scheme)
     return g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
 }
 
-static unsigned port_of(const OkseScanEndpoint *found)
+unsigned okse_collect_port_of(const char *scheme)
 {
-    if (found->port > 0 || found->scheme == NULL)
-        return found->port;
-    return strcmp(found->scheme, "https") == 0 ? 443 : strcmp(found->scheme, "http") == 0 ? 80 : 0;
+    return g_strcmp0(scheme, "https") == 0 ? 443 : g_strcmp0(scheme, "http") == 0 ? 80 : 0;
 }
 
 static void on_mention(Sink *sink, const OkseScanEndpoint *found)
@@ -90,12 +88,17 @@ static void on_mention(Sink *sink, const OkseScanEndpoint *found)
                              source_of(sink, found->line_number, found->column, found->key, found->line)));
 }
 
+static bool is_claimed(const Sink *sink, unsigned line)
+{
+    return sink->claimed != NULL && g_hash_table_contains(sink->claimed, GUINT_TO_POINTER(line));
+}
+
 static void on_endpoint(void *context, const OkseScanEndpoint *found)
 {
     Sink *sink = context;
     g_autofree char *claim = okse_software_claim(found->line_number, found->host);
 
-    if (g_hash_table_contains(sink->claims, claim))
+    if (is_claimed(sink, found->line_number) || g_hash_table_contains(sink->claims, claim))
         return;
     if (found->noise != NULL) {
         on_mention(sink, found);
@@ -104,9 +107,9 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
     okse_facts_endpoint(
         sink->collection->facts,
         &(OkseEndpointFact){.host = found->host,
-                            .port = port_of(found),
+                            .port = found->port > 0 ? found->port : okse_collect_port_of(found->scheme),
                             .protocol = found->scheme,
-                            .tls = tls_of(found->scheme),
+                            .tls = okse_collect_tls_of(found->scheme),
                             .direction = found->direction,
                             .role = found->role,
                             .state = "configured",
@@ -120,6 +123,8 @@ static void on_setting(void *context, const OkseScanSetting *found)
     g_autofree char *masked =
         okse_redact_key(found->name) ? g_strdup("***") : okse_collect_mask(sink->collection, found->value);
 
+    if (is_claimed(sink, found->line_number))
+        return;
     okse_facts_add(sink->collection->facts, "settings", key,
                    json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",
                              source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured"));
@@ -127,8 +132,13 @@ static void on_setting(void *context, const OkseScanSetting *found)
 
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 {
+    okse_collect_scan_rest(collection, file, NULL);
+}
+
+void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
+{
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, ""};
+    Sink sink = {collection, file, claims, claimed, ""};
     OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;

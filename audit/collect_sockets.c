@@ -1,34 +1,55 @@
-/* Sockets by netlink sock_diag, joined with the processes that hold them through /proc/PID/fd. What cannot be joined
- * (another user's process) makes the collector partial: the address is still there, its owner is not. */
+/* Sockets by netlink sock_diag where we are, and from /proc/PID/net of one process for every other network namespace
+ * (no namespace is entered), joined with the processes that hold them. What cannot be joined makes the collector
+ * partial: the address is still there, its owner is not. What the connection tracker forwards for others is seen too.
+ */
 #include "audit/collector.h"
+#include "audit/sockets_text.h"
 #include "core/fd.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
+#include <ifaddrs.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE 1024u          /* bytes of a line of /proc/net, which has less */
+#define FLOW_LIMIT 1000000u /* tracked flows of one namespace that are looked at */
+
 typedef struct {
     OkseCollection *collection;
-    GHashTable *owners;    /* inode → pid + 1, as pointers */
-    GHashTable *listening; /* local ports that something listens on */
+    GHashTable *listening; /* local ports that something listens on, of the namespace at hand */
+    const char *netns;     /* "net:[…]", or NULL: our own */
     unsigned protocol;
     bool only_listening; /* first pass */
+    GHashTable *flows;   /* "protocol|to|port" that were told of the namespace at hand */
 } Sockets;
+
+/* One socket, whoever told it. */
+typedef struct {
+    const char *local, *remote; /* canonical addresses */
+    unsigned local_port, remote_port;
+    bool listening;
+    guint64 inode;
+    const char *path; /* where it was read, or NULL: netlink */
+} Seen;
+
+static char *canonical(const char *text)
+{
+    g_autofree char *address = NULL;
+
+    return okse_atlas_address(text, &address) ? g_steal_pointer(&address) : g_strdup(text);
+}
 
 static char *text_of(unsigned family, const __be32 *address)
 {
     char text[INET6_ADDRSTRLEN];
-    g_autofree char *canonical = NULL;
 
-    if (inet_ntop((int)family, address, text, sizeof text) == NULL)
-        return g_strdup("?");
-    return okse_atlas_address(text, &canonical) ? g_steal_pointer(&canonical) : g_strdup(text);
+    return inet_ntop((int)family, address, text, sizeof text) == NULL ? g_strdup("?") : canonical(text);
 }
 
 static char *with_port(const char *address, unsigned port)
@@ -37,77 +58,73 @@ static char *with_port(const char *address, unsigned port)
                                         : g_strdup_printf("%s:%u", address, port);
 }
 
-static json_t *process_json(const Sockets *sockets, unsigned inode)
+static json_t *socket_source(const char *path, const char *excerpt)
 {
-    gpointer owner = g_hash_table_lookup(sockets->owners, GUINT_TO_POINTER(inode));
-    g_autofree char *link = NULL;
-    char exe[4096];
-    ssize_t length;
-    unsigned pid;
-
-    if (owner == NULL)
-        return json_null();
-    pid = GPOINTER_TO_UINT(owner) - 1;
-    link = g_strdup_printf("/proc/%u/exe", pid);
-    length = readlink(link, exe, sizeof exe - 1);
-    exe[MAX(length, 0)] = '\0';
-    if (!g_utf8_validate(exe, -1, NULL))
-        exe[0] = '\0';
-    return json_pack("{s:i,s:s?}", "pid", (int)pid, "exe", *exe != '\0' ? exe : NULL);
+    return okse_facts_source(&(OkseSourceFact){
+        .collector = "sockets", .path = path, .excerpt = excerpt, .via = path != NULL ? "proc" : "netlink"});
 }
 
-static json_t *socket_source(const char *excerpt)
+static void add_outward(const Sockets *sockets, const Seen *seen, const OkseProcess *process, const char *excerpt)
 {
-    return okse_facts_source(&(OkseSourceFact){.collector = "sockets", .excerpt = excerpt, .via = "netlink"});
-}
-
-static void add_socket(Sockets *sockets, const struct inet_diag_msg *message, bool listening)
-{
-    const char *protocol = sockets->protocol == IPPROTO_TCP ? "tcp" : "udp";
-    unsigned local_port = ntohs(message->id.idiag_sport), remote_port = ntohs(message->id.idiag_dport);
-    g_autofree char *local = text_of(message->idiag_family, message->id.idiag_src);
-    g_autofree char *remote = text_of(message->idiag_family, message->id.idiag_dst);
-    g_autofree char *here = with_port(local, local_port), *there = listening ? NULL : with_port(remote, remote_port);
-    g_autofree char *key = g_strdup_printf("%s|%s|%s", protocol, here, there != NULL ? there : "");
-    g_autofree char *excerpt = g_strdup_printf("%s %s %s %s", protocol, listening ? "listening on" : "connected from",
-                                               here, there != NULL ? there : "");
-
-    okse_facts_add(sockets->collection->facts, "sockets", key,
-                   json_pack("{s:s,s:s,s:s,s:s?,s:o,s:o,s:s}", "protocol", protocol, "direction",
-                             listening ? "listening" : "connected", "local", here, "remote", there, "process",
-                             process_json(sockets, message->idiag_inode), "source", socket_source(excerpt), "state",
-                             "observed"));
-    if (listening || g_hash_table_contains(sockets->listening, GUINT_TO_POINTER(local_port)))
-        return; /* somebody came to us */
     okse_facts_endpoint(sockets->collection->facts,
-                        &(OkseEndpointFact){.host = remote,
-                                            .port = remote_port,
-                                            .protocol = protocol,
+                        &(OkseEndpointFact){.host = seen->remote,
+                                            .port = seen->remote_port,
+                                            .protocol = sockets->protocol == IPPROTO_TCP ? "tcp" : "udp",
                                             .tls = -1,
                                             .direction = "out",
                                             .role = "unknown",
                                             .state = "observed",
-                                            .process = process_json(sockets, message->idiag_inode),
-                                            .source = socket_source(excerpt)});
+                                            .process = process != NULL ? okse_process_json(process) : NULL,
+                                            .source = socket_source(seen->path, excerpt)});
+}
+
+static void add_socket(Sockets *sockets, const Seen *seen)
+{
+    const char *protocol = sockets->protocol == IPPROTO_TCP ? "tcp" : "udp";
+    const OkseProcess *process = okse_processes_owner(sockets->collection->processes, seen->inode);
+    g_autofree char *here = with_port(seen->local, seen->local_port);
+    g_autofree char *there = seen->listening ? NULL : with_port(seen->remote, seen->remote_port);
+    g_autofree char *key =
+        g_strdup_printf("%s|%s|%s%s%s", protocol, here, there != NULL ? there : "", sockets->netns != NULL ? "|" : "",
+                        sockets->netns != NULL ? sockets->netns : "");
+    g_autofree char *excerpt = g_strdup_printf(
+        "%s %s %s %s", protocol, seen->listening ? "listening on" : "connected from", here, there != NULL ? there : "");
+
+    okse_facts_add(sockets->collection->facts, "sockets", key,
+                   json_pack("{s:s,s:s,s:s,s:s?,s:s?,s:o,s:o,s:s}", "protocol", protocol, "direction",
+                             seen->listening ? "listening" : "connected", "local", here, "remote", there, "netns",
+                             sockets->netns, "process", okse_process_json(process), "source",
+                             socket_source(seen->path, excerpt), "state", "observed"));
+    if (seen->listening || g_hash_table_contains(sockets->listening, GUINT_TO_POINTER(seen->local_port)))
+        return; /* somebody came to us */
+    g_hash_table_add(sockets->flows, g_strdup_printf("%s|%s|%u", protocol, seen->remote, seen->remote_port));
+    add_outward(sockets, seen, process, excerpt);
+}
+
+static void note(Sockets *sockets, const Seen *seen)
+{
+    if (!sockets->only_listening)
+        add_socket(sockets, seen);
+    else if (seen->listening && sockets->protocol == IPPROTO_TCP)
+        g_hash_table_add(sockets->listening, GUINT_TO_POINTER(seen->local_port));
 }
 
 static int on_message(const struct nlmsghdr *header, void *data)
 {
     Sockets *sockets = data;
     const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
-    bool listening;
+    g_autofree char *local = NULL, *remote = NULL;
 
     if (mnl_nlmsg_get_payload_len(header) < sizeof *message)
         return MNL_CB_ERROR;
-    listening = sockets->protocol == IPPROTO_TCP ? message->idiag_state == TCP_LISTEN : message->id.idiag_dport == 0;
     if (message->idiag_state == TCP_TIME_WAIT || message->idiag_inode == 0)
         return MNL_CB_OK;
-    if (sockets->only_listening) {
-        if (listening && sockets->protocol == IPPROTO_TCP)
-            g_hash_table_add(sockets->listening, GUINT_TO_POINTER(ntohs(message->id.idiag_sport)));
-        return MNL_CB_OK;
-    }
-    add_socket(sockets, message, listening);
+    local = text_of(message->idiag_family, message->id.idiag_src);
+    remote = text_of(message->idiag_family, message->id.idiag_dst);
+    note(sockets,
+         &(Seen){local, remote, ntohs(message->id.idiag_sport), ntohs(message->id.idiag_dport),
+                 sockets->protocol == IPPROTO_TCP ? message->idiag_state == TCP_LISTEN : message->id.idiag_dport == 0,
+                 message->idiag_inode, NULL});
     return MNL_CB_OK;
 }
 
@@ -149,66 +166,140 @@ static bool dump_all(struct mnl_socket *netlink, Sockets *sockets)
     return good;
 }
 
-/* False when the listing broke off. */
-static bool add_owned(GHashTable *owners, int process_fd, unsigned pid)
+/* One file of another namespace. False when it could not be read to its end; a namespace that is gone was read. */
+static bool read_table(Sockets *sockets, guint64 netns, const char *name)
 {
-    int fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry = NULL;
-    bool whole = true;
+    bool six = g_str_has_suffix(name, "6");
+    g_autofree char *path = g_strconcat("/proc/PID/net/", name, NULL);
+    int fd = okse_processes_open_netns(sockets->collection->processes, netns, name);
+    FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+    OkseSocketLine line;
+    char text[LINE];
+    bool good;
 
-    if (directory == NULL)
-        return true; /* find_owners() has asked why */
-    while ((whole = okse_directory_next(directory, &entry, "fd", NULL)) && entry != NULL) {
-        char target[64];
-        ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
-        guint64 inode;
+    if (stream == NULL)
+        return errno == ENOENT || errno == ESRCH;
+    sockets->protocol = g_str_has_prefix(name, "tcp") ? IPPROTO_TCP : IPPROTO_UDP;
+    while (fgets(text, sizeof text, stream) != NULL) {
+        g_autofree char *local = NULL, *remote = NULL;
 
-        target[MAX(length, 0)] = '\0';
-        if (!g_str_has_prefix(target, "socket:["))
+        if (!okse_socket_line_read(text, six, &line) || line.state == TCP_TIME_WAIT || line.inode == 0)
             continue;
-        target[strcspn(target, "]")] = '\0';
-        if (g_ascii_string_to_unsigned(target + 8, 10, 1, G_MAXUINT32, &inode, NULL))
-            g_hash_table_insert(owners, GUINT_TO_POINTER((guint)inode), GUINT_TO_POINTER(pid + 1));
+        local = canonical(line.local);
+        remote = canonical(line.remote);
+        note(sockets, &(Seen){local, remote, line.local_port, line.remote_port,
+                              sockets->protocol == IPPROTO_TCP ? line.state == TCP_LISTEN : line.remote_port == 0,
+                              line.inode, path});
     }
-    closedir(directory);
-    return whole || faccessat(process_fd, "fd", F_OK, 0) != 0; /* it ended while it was listed */
+    good = ferror(stream) == 0;
+    fclose(stream);
+    return good;
 }
 
-/* Why not every owner is known, or NULL. */
-static const char *find_owners(GHashTable *owners)
+static bool read_tables(Sockets *sockets, guint64 netns)
 {
-    static const char broken[] = "the listing of processes broke off, so some sockets have no owner";
-    DIR *directory = opendir("/proc");
-    const struct dirent *entry = NULL;
-    bool shown = true, whole = directory != NULL, listed = whole;
+    static const char *const names[] = {"tcp", "tcp6", "udp", "udp6"};
+    bool good = true;
 
-    while (directory != NULL && (listed = okse_directory_next(directory, &entry, "/proc", NULL)) && entry != NULL) {
-        guint64 pid;
-        okse_autofd process = -1;
-
-        if (!g_ascii_string_to_unsigned(entry->d_name, 10, 1, G_MAXINT32, &pid, NULL))
-            continue;
-        process = openat(dirfd(directory), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (process < 0)
-            continue;
-        /* one that ended in the meantime owns nothing any more */
-        shown = (faccessat(process, "fd", R_OK, AT_EACCESS) == 0 || errno == ENOENT || errno == ESRCH) && shown;
-        whole = add_owned(owners, process, (unsigned)pid) && whole;
+    for (unsigned pass = 0; pass < 2; pass++) {
+        sockets->only_listening = pass == 0;
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+            good = read_table(sockets, netns, names[i]) && good;
     }
-    if (directory != NULL)
-        closedir(directory);
-    if (!shown)
-        return "processes of other users do not show which sockets are theirs (run as root)";
-    return whole && listed ? NULL : broken;
+    return good;
+}
+
+/* What comes to an address of ours is no flow outwards, whoever it is handed to. */
+static bool is_ours(const char *address)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    char text[INET6_ADDRSTRLEN];
+
+    if (getifaddrs(&all) < 0)
+        return false;
+    for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next) {
+        if (one->ifa_addr == NULL || (one->ifa_addr->sa_family != AF_INET && one->ifa_addr->sa_family != AF_INET6))
+            continue;
+        const void *bytes = one->ifa_addr->sa_family == AF_INET
+                                ? (const void *)&((const struct sockaddr_in *)(const void *)one->ifa_addr)->sin_addr
+                                : (const void *)&((const struct sockaddr_in6 *)(const void *)one->ifa_addr)->sin6_addr;
+
+        found = inet_ntop(one->ifa_addr->sa_family, bytes, text, sizeof text) != NULL && strcmp(text, address) == 0;
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* Flows that pass through and have no socket here: forwarded for a machine or container behind us. */
+static void add_flow(Sockets *sockets, const OkseFlowLine *flow)
+{
+    g_autofree char *from = canonical(flow->from), *to = canonical(flow->to);
+    g_autofree char *key = g_strdup_printf("%s|%s|%u", flow->protocol, to, flow->to_port);
+    g_autofree char *here = with_port(from, flow->from_port), *there = with_port(to, flow->to_port);
+    g_autofree char *excerpt = g_strdup_printf("%s tracked from %s %s", flow->protocol, here, there);
+
+    if ((sockets->netns == NULL && is_ours(to)) ||
+        g_hash_table_contains(sockets->listening, GUINT_TO_POINTER(flow->to_port)) ||
+        !g_hash_table_add(sockets->flows, g_steal_pointer(&key)))
+        return;
+    sockets->protocol = strcmp(flow->protocol, "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP;
+    add_outward(sockets, &(Seen){from, to, flow->from_port, flow->to_port, false, 0, "/proc/PID/net/nf_conntrack"},
+                NULL, excerpt);
+}
+
+/* Where the kernel tracks nothing or does not list it there is nothing to see; that it may not be read is not said to
+ * be a gap, since every socket is seen without it. */
+static bool read_flows(Sockets *sockets, guint64 netns)
+{
+    int fd = okse_processes_open_netns(sockets->collection->processes, netns, "nf_conntrack");
+    FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+    char text[LINE];
+    unsigned count = 0;
+    OkseFlowLine flow;
+
+    if (stream == NULL)
+        return true;
+    while (count < FLOW_LIMIT && fgets(text, sizeof text, stream) != NULL) {
+        count++;
+        if (okse_flow_line_read(text, &flow) &&
+            (strcmp(flow.protocol, "tcp") == 0 || strcmp(flow.protocol, "udp") == 0))
+            add_flow(sockets, &flow);
+    }
+    fclose(stream);
+    return count < FLOW_LIMIT;
+}
+
+static void partial(const Sockets *sockets, const char *reason)
+{
+    if (reason != NULL)
+        okse_facts_coverage(sockets->collection->facts, "sockets", OKSE_PARTIAL, reason);
+}
+
+static void look_at_others(OkseCollection *collection)
+{
+    g_autoptr(GPtrArray) others = okse_processes_netns(collection->processes);
+
+    for (guint i = 0; i < others->len; i++) {
+        const OkseProcess *process = g_ptr_array_index(others, i);
+        g_autoptr(GHashTable) listening = g_hash_table_new(NULL, NULL);
+        g_autoptr(GHashTable) flows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autofree char *name = g_strdup_printf("net:[%" G_GUINT64_FORMAT "]", process->netns);
+        Sockets sockets = {collection, listening, name, 0, true, flows};
+
+        if (!read_tables(&sockets, process->netns))
+            partial(&sockets, "the sockets of another network namespace could not be read (run as root)");
+        if (!read_flows(&sockets, process->netns))
+            partial(&sockets, "more flows are tracked than are looked at");
+    }
 }
 
 void okse_collect_sockets(OkseCollection *collection)
 {
-    g_autoptr(GHashTable) owners = g_hash_table_new(NULL, NULL), listening = g_hash_table_new(NULL, NULL);
-    Sockets sockets = {collection, owners, listening, 0, true};
+    g_autoptr(GHashTable) listening = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) flows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Sockets sockets = {collection, listening, NULL, 0, true, flows};
     struct mnl_socket *netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-    const char *no_owners;
     bool good;
 
     if (netlink == NULL || mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -218,15 +309,15 @@ void okse_collect_sockets(OkseCollection *collection)
             mnl_socket_close(netlink);
         return;
     }
-    no_owners = find_owners(owners);
+    look_at_others(collection); /* first, so that of two processes with one destination ours is named */
     good = dump_all(netlink, &sockets);
     sockets.only_listening = false;
     good = dump_all(netlink, &sockets) && good;
     mnl_socket_close(netlink);
     if (!good)
-        okse_facts_coverage(collection->facts, "sockets", OKSE_PARTIAL, "the list of sockets came incomplete");
-    else if (no_owners != NULL)
-        okse_facts_coverage(collection->facts, "sockets", OKSE_PARTIAL, no_owners);
-    else
-        okse_facts_coverage(collection->facts, "sockets", OKSE_COMPLETE, NULL);
+        partial(&sockets, "the list of sockets came incomplete");
+    if (!read_flows(&sockets, okse_processes_own_netns(collection->processes)))
+        partial(&sockets, "more flows are tracked than are looked at");
+    partial(&sockets, okse_processes_why_not(collection->processes));
+    okse_facts_coverage(collection->facts, "sockets", OKSE_COMPLETE, NULL);
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "audit/facts.h"
+#include "audit/host_files.h"
+#include "audit/host_processes.h"
 #include "audit/papers.h"
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
@@ -25,12 +27,15 @@ typedef struct {
     OkseSoftwareSeen *programs; /* what was seen of them */
     const OkseFetchRules *fetches;
     const OkseToolRules *tools;
-    int sysroot_fd;        /* of --sysroot */
-    int root_fd;           /* of the install root, or -1 */
-    const char *root;      /* as the user named it, or NULL */
-    const json_t *install; /* okse_install_describe(), or NULL */
-    const char *no_host;   /* why the sysroot has nothing of a host but configuration, or NULL */
-    bool running;          /* the sysroot is that of the running system */
+    const OkseHostFiles *host_files;
+    const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
+    int sysroot_fd;                 /* of --sysroot */
+    int proc_fd;                    /* of /proc when the sysroot is that of the running system, or -1 */
+    int root_fd;                    /* of the install root, or -1 */
+    const char *root;               /* as the user named it, or NULL */
+    const json_t *install;          /* okse_install_describe(), or NULL */
+    const char *no_host;            /* why the sysroot has nothing of a host but configuration, or NULL */
+    bool running;                   /* the sysroot is that of the running system */
     unsigned threads;
     const OksePapers *rules;     /* for typed documents */
     const OkseTrust *trust;      /* who may approve documents; NULL: nobody said */
@@ -67,6 +72,23 @@ void okse_collect_firewall(OkseCollection *collection);
 void okse_collect_egress(OkseCollection *collection);
 void okse_collect_resolvers(OkseCollection *collection);
 void okse_collect_time(OkseCollection *collection);
+void okse_collect_tunnels(OkseCollection *collection);
+void okse_collect_accounts(OkseCollection *collection);
+void okse_collect_schedules(OkseCollection *collection);
+void okse_collect_processes(OkseCollection *collection);
+/* Runs last: it looks at what the others saw. */
+void okse_collect_residue(OkseCollection *collection);
+/* What running processes were started with: while /proc still shows it to us. */
+void okse_collect_residue_running(OkseCollection *collection);
+
+/* One route, seen or configured. destination "10.0.0.0/8"; gateway, device, netns: or NULL; table 0: not told. */
+typedef struct {
+    const char *destination, *gateway, *device, *netns;
+    unsigned table;
+    const char *state;
+    json_t *source; /* stolen */
+} OkseRouteFact;
+void okse_collect_route(OkseCollection *collection, const OkseRouteFact *route);
 /* install, drift: from collection->install. */
 void okse_collect_install(OkseCollection *collection, const char *why_not);
 /* install, configuration and documents of what is not installed yet. Errors: those of okse_contents_visit(). */
@@ -157,6 +179,12 @@ typedef struct {
     bool pins_only; /* a list of what somebody builds from, no configuration */
 } OkseScanFile;
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
+/* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
+void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);
+/* -1 unknown, 0 plain text, 1 encrypted: only where the scheme says so; scheme: or NULL. */
+int okse_collect_tls_of(const char *scheme);
+/* The port that goes without saying, or 0. */
+unsigned okse_collect_port_of(const char *scheme);
 
 /* The files of one component, or of the host. */
 typedef struct {

@@ -117,7 +117,7 @@ static const json_t *mount_of(const json_t *document, const char *path)
         bool above =
             strcmp(at, "/") == 0 || (strncmp(at, path, length) == 0 && (path[length] == '/' || path[length] == '\0'));
 
-        if (above && (best == NULL || length > longest)) {
+        if (above && text_of(mount, "namespace") == NULL && (best == NULL || length > longest)) {
             best = mount;
             longest = length;
         }

@@ -32,6 +32,10 @@ const OkseFactKind okse_fact_kinds[] = {
     {"drivers", "drv", "packages", false, true},
     {"artefacts", "art", "packages", false, true},
     {"tools", "tol", "tools", true, true},
+    {"residue", "res", "residue", true, true},
+    {"accounts", "acc", "accounts", true, true},
+    {"schedules", "sch", "schedules", true, true},
+    {"processes", "prc", "processes", true, true},
     {NULL, NULL, NULL, false, false},
     /* clang-format on */
 };
@@ -57,6 +61,11 @@ const OkseCollectorKind okse_collector_kinds[] = {
     {"keys", OKSE_SCOPE_HOST},
     {"identity", OKSE_SCOPE_HOST},
     {"mail", OKSE_SCOPE_HOST},
+    {"tunnels", OKSE_SCOPE_HOST},
+    {"accounts", OKSE_SCOPE_HOST},
+    {"schedules", OKSE_SCOPE_HOST},
+    {"processes", OKSE_SCOPE_HOST},
+    {"residue", OKSE_SCOPE_HOST},
     {"site", OKSE_SCOPE_ANY},
     {"network-policies", OKSE_SCOPE_INSTALL},
     {"install", OKSE_SCOPE_INSTALL},

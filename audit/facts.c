@@ -189,6 +189,50 @@ static void join_all_observed(json_t *endpoints)
     }
 }
 
+/* "path:line|host" of a source in a file, or NULL; owned. */
+static char *place_in_file(const json_t *fact, const json_t *source)
+{
+    json_int_t line = json_integer_value(json_object_get(source, "line"));
+    const char *path = okse_json_peek_text(source, "path");
+
+    return path == NULL || line <= 0
+               ? NULL
+               : g_strdup_printf("%s:%" JSON_INTEGER_FORMAT "|%s", path, line, okse_json_peek_text(fact, "host"));
+}
+
+/* What the scanner found without a role, where a reader of the file's own form has said what the same host on the same
+ * line is for, is said already. */
+static void drop_spoken_for(json_t *endpoints)
+{
+    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const json_t *fact, *source;
+    size_t i, k;
+
+    json_array_foreach(endpoints, i, fact) json_array_foreach(json_object_get(fact, "sources"), k, source)
+    {
+        char *place = strcmp(okse_json_peek_text(fact, "role"), "unknown") == 0 ? NULL : place_in_file(fact, source);
+
+        if (place != NULL)
+            g_hash_table_add(known, place);
+    }
+    for (i = json_array_size(endpoints); i > 0; i--) {
+        json_t *sources;
+
+        fact = json_array_get(endpoints, i - 1);
+        sources = json_object_get(fact, "sources");
+        if (strcmp(okse_json_peek_text(fact, "role"), "unknown") != 0)
+            continue;
+        for (k = json_array_size(sources); k > 0; k--) {
+            g_autofree char *place = place_in_file(fact, json_array_get(sources, k - 1));
+
+            if (place != NULL && g_hash_table_contains(known, place))
+                json_array_remove(sources, k - 1);
+        }
+        if (json_array_size(sources) == 0)
+            json_array_remove(endpoints, i - 1);
+    }
+}
+
 static bool flow_names(const json_t *flows, const char *host, unsigned port)
 {
     g_autofree char *with_port = g_strdup_printf("%s:%u", host, port);
@@ -242,7 +286,8 @@ static void place_mount(json_t *fact, const OkseAtlas *atlas, const OkseSite *si
 {
     const char *server = okse_json_peek_text(fact, "source_host"), *path = okse_json_peek_text(fact, "path");
     bool remote = json_is_true(json_object_get(fact, "remote"));
-    const OkseSiteStorage *storage = remote ? NULL : storage_of(site, path);
+    bool elsewhere = okse_json_peek_text(fact, "namespace") != NULL; /* a path that the site does not mean */
+    const OkseSiteStorage *storage = remote || elsewhere ? NULL : storage_of(site, path);
     g_autofree char *detail = NULL;
 
     if (server != NULL) {
@@ -255,6 +300,15 @@ static void place_mount(json_t *fact, const OkseAtlas *atlas, const OkseSite *si
                         json_pack("{s:s?,s:s,s:s,s:s?,s:b}", "country", storage != NULL ? storage->place : NULL,
                                   "method", storage != NULL ? "site-declaration" : "none", "confidence",
                                   storage != NULL ? "high" : "none", "detail", detail, "anycast", 0));
+}
+
+/* A site declares where it is more surely than a cloud says it; so this is only what the machine says of itself. */
+static void place_machine(json_t *host, const OkseAtlas *atlas)
+{
+    if (json_is_object(host))
+        json_object_set_new(
+            host, "location",
+            okse_atlas_locate_region(atlas, okse_json_peek_text(host, "cloud"), okse_json_peek_text(host, "region")));
 }
 
 static int compare_texts(const json_t *a, const json_t *b, const char *key)
@@ -335,6 +389,8 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     const json_t *install = json_object_get(facts->document, "install");
     const json_t *flows = json_object_get(json_object_get(install, "compliance"), "flows");
 
+    place_machine(json_object_get(facts->document, "host"), atlas);
+    drop_spoken_for(endpoints);
     join_all_observed(endpoints);
     for (size_t i = 0; i < json_array_size(endpoints); i++) {
         json_t *fact = json_array_get(endpoints, i);

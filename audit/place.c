@@ -573,6 +573,22 @@ void okse_atlas_ranges(const OkseAtlas *atlas, const GArray *wanted, OkseAtlasVi
     visit_database(&tour);
 }
 
+json_t *okse_atlas_locate_region(const OkseAtlas *atlas, const char *cloud, const char *region)
+{
+    const char *same = cloud == NULL ? NULL : okse_json_peek_text(json_object_get(atlas->table, "clouds"), cloud);
+    const char *provider = same != NULL ? same : cloud;
+    const json_t *place =
+        provider == NULL || region == NULL
+            ? NULL
+            : json_object_get(json_object_get(json_object_get(atlas->table, "regions"), provider), region);
+    g_autofree char *detail = place == NULL ? NULL : g_strdup_printf("%s region %s", provider, region);
+
+    if (place == NULL)
+        return location(NULL, "none", "none", NULL, false);
+    return location(okse_json_peek_text(place, "country"), "cloud-metadata", okse_json_peek_text(place, "confidence"),
+                    detail, false);
+}
+
 json_t *okse_atlas_geo(const OkseAtlas *atlas)
 {
     g_autofree char *description = NULL;

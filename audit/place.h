@@ -38,6 +38,10 @@ GArray *okse_atlas_public(void) G_GNUC_WARN_UNUSED_RESULT;
  * first, then anycast addresses (nowhere), then the address database. Pieces come in no particular order. */
 typedef void (*OkseAtlasVisitor)(void *context, OkseInterval range, const char *country);
 void okse_atlas_ranges(const OkseAtlas *atlas, const GArray *wanted, OkseAtlasVisitor visit, void *context);
+/* Where a machine is by what its cloud says of itself: the `location` of a region of manifests/regions.yaml, or of
+ * none. cloud: as cloud-init names it ("aws", "gce", …). A new reference. */
+json_t *okse_atlas_locate_region(const OkseAtlas *atlas, const char *cloud,
+                                 const char *region) G_GNUC_WARN_UNUSED_RESULT;
 
 /* {"digest","description"} of the address database, or NULL without one. A new reference. */
 json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;

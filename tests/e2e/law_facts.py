@@ -3,7 +3,7 @@ import copy
 import json
 
 COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies"],
-              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "firewall", "egress"]}
+              "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "firewall", "egress", "residue"]}
 
 
 def source(path, line, excerpt, collector="configuration", component="serving"):

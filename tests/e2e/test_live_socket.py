@@ -69,5 +69,7 @@ def test_connected_socket_abroad_is_found_live(okse, tmp_path, connection):
 
 
 def test_routes_of_the_namespace_are_seen(okse, connection):
-    document = inside(okse, "collect", "--scope", "host", "--site", SITE, "--json")
-    assert '"10.99.7.0/24"' in document.stdout and '"0.0.0.0/0"' not in document.stdout
+    document = json.loads(inside(okse, "collect", "--scope", "host", "--site", SITE, "--json").stdout)
+    own = {route["destination"] for route in document["routes"] if route["netns"] is None}
+    assert "10.99.7.0/24" in own and "0.0.0.0/0" not in own
+    assert any(route["destination"] == "10.99.7.0/24" and route["netns"] for route in document["routes"]), "the other end's namespace"

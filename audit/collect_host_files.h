@@ -1,0 +1,44 @@
+#pragma once
+
+#include "audit/collector.h"
+#include "audit/host_files.h"
+
+/* What the files of one collector say, by manifests/host-files.yaml, and what its programs were compiled with. */
+typedef struct {
+    bool found;    /* a file or program is there */
+    bool readable; /* all that is there could be read */
+} OkseHostLook;
+
+void okse_collect_host_files(OkseCollection *collection, const char *collector, OkseHostLook *look);
+
+/* The usual end: partial with `unreadable`, complete, or absent with `none`. */
+void okse_collect_host_coverage(OkseCollection *collection, const char *collector, const OkseHostLook *look,
+                                const char *unreadable, const char *none);
+
+/* Paths below the sysroot that match a pattern (* and ? inside one element), sorted by bytes; owned strings. A
+ * directory that cannot be listed makes *readable false. */
+#define OKSE_LIMIT_MATCHES 20000u
+GPtrArray *okse_collect_matches(const OkseCollection *collection, const char *pattern,
+                                bool *readable) G_GNUC_WARN_UNUSED_RESULT;
+/* Whether a path lies on a file system whose server may not answer: it is not touched then. */
+bool okse_collect_on_network(const OkseCollection *collection, const char *path);
+/* False also on such a file system. */
+bool okse_collect_exists(const OkseCollection *collection, const char *path);
+
+/* Read bytes as the file `like` of the table would be, shown as `shown`; false when the table has no such file. */
+bool okse_collect_host_bytes(OkseCollection *collection, const char *like, const char *shown, GBytes *bytes);
+
+/* Add hosts as what a program was compiled with. line: where its configuration shows them; 0: nowhere. */
+void okse_collect_defaults(OkseCollection *collection, const OkseCompiledIn *one, const char *const *hosts,
+                           const char *path, unsigned line);
+
+/* The kind of an authorized key ("ssh-ed25519"; owned), and from where it may be used (owned, or NULL); NULL for a line
+ * that is none. */
+char *okse_authorized_key_read(const char *line, char **from) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One line of a crontab: when it runs, as whom (system crontabs alone), what. False for a comment, an assignment, or
+ * damage. The texts are owned by the caller. Source: crontab(5). */
+bool okse_crontab_line_read(const char *line, bool with_user, char **when, char **user, char **command);
+
+/* Whether what is at a path below the sysroot, links followed, is a regular file. */
+bool okse_collect_is_file(const OkseCollection *collection, const char *path);
