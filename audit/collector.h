@@ -14,6 +14,7 @@
 typedef struct OkseFetchRules OkseFetchRules;
 typedef struct OkseSoftwareSeen OkseSoftwareSeen;
 typedef struct OkseToolRules OkseToolRules;
+typedef struct OkseObjects OkseObjects;
 
 typedef struct {
     OkseFacts *facts;
@@ -31,6 +32,7 @@ typedef struct {
     const json_t *install; /* okse_install_describe(), or NULL */
     const char *no_host;   /* why the sysroot has nothing of a host but configuration, or NULL */
     bool running;          /* the sysroot is that of the running system */
+    bool host;             /* the host is in scope */
     unsigned threads;
     const OksePapers *rules;     /* for typed documents */
     const OkseTrust *trust;      /* who may approve documents; NULL: nobody said */
@@ -40,6 +42,9 @@ typedef struct {
     json_t *fitting;             /* what is compared with it: okse_compatibility_compare() */
     json_t *papers;              /* document facts by the path that sources show */
     GHashTable *signatures;      /* the same path → GBytes of the approval beside it */
+    const OkseAtlas *atlas;      /* for regions */
+    OkseObjects *objects;        /* what structured files hold, joined at the end; NULL: nobody collects it */
+    GHashTable *claims;          /* "path|line|host" that a structured reader told; the scanner does not again */
 } OkseCollection;
 
 typedef struct {
@@ -121,6 +126,14 @@ void okse_collect_installed_trials(OkseCollection *collection, const char *why_n
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 
+/* Files of container engines and of clusters on the host, beside its configuration. */
+void okse_collect_host_objects(OkseCollection *collection);
+/* An exported list of a cluster's objects, or a directory of them, as the user named it. Errors: NOT_FOUND, SYSTEM. */
+bool okse_collect_export_of_cluster(OkseCollection *collection, const char *path, GError **error);
+/* Join what the files hold: policies with workloads, variables with what they come from; then telemetry: every program
+ * judged by its own rule. After all files, before okse_facts_finish(). */
+void okse_collect_objects_finish(OkseCollection *collection);
+
 /* Say of every document who approved it; when all of them and their signatures were seen. */
 void okse_collect_approvals(OkseCollection *collection);
 
@@ -146,6 +159,8 @@ typedef struct {
     bool pins_only; /* a list of what somebody builds from, no configuration */
 } OkseScanFile;
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
+/* workloads, objects, resources: what one file of configuration holds when it is structured; before the scanner. */
+void okse_collect_objects(OkseCollection *collection, const OkseScanFile *file);
 
 /* The files of one component, or of the host. */
 typedef struct {

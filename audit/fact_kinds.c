@@ -29,6 +29,10 @@ const OkseFactKind okse_fact_kinds[] = {
     {"drivers", "drv", "packages", false, true},
     {"artefacts", "art", "packages", false, true},
     {"tools", "tol", "tools", true, true},
+    {"workloads", "wl", "workloads", true, true},
+    {"objects", "obj", "workloads", false, true},
+    {"resources", "res", "resources", true, true},
+    {"telemetry", "tel", "telemetry", true, true},
     {NULL, NULL, NULL, false, false},
     /* clang-format on */
 };
@@ -66,6 +70,9 @@ const OkseCollectorKind okse_collector_kinds[] = {
     {"trials", OKSE_SCOPE_INSTALL},
     {"packages", OKSE_SCOPE_INSTALL},
     {"tools", OKSE_SCOPE_INSTALL},
+    {"workloads", OKSE_SCOPE_INSTALL},
+    {"resources", OKSE_SCOPE_INSTALL},
+    {"telemetry", OKSE_SCOPE_INSTALL},
     {NULL, OKSE_SCOPE_ANY},
     /* clang-format on */
 };

@@ -30,5 +30,8 @@ bool okse_atlas_address(const char *host, char **address);
 /* The `location` of docs/formats/facts.md; a new reference. */
 json_t *okse_atlas_locate(const OkseAtlas *atlas, const char *host) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The row of a cloud's region in manifests/regions.yaml ({"country","city","confidence"}), or NULL. Borrowed. */
+const json_t *okse_atlas_region(const OkseAtlas *atlas, const char *provider, const char *region);
+
 /* {"digest","description"} of the address database, or NULL without one. A new reference. */
 json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;

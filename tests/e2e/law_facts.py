@@ -2,7 +2,7 @@
 import copy
 import json
 
-COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site"],
+COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "telemetry"],
               "host": ["host", "mounts", "sockets", "routes", "resolvers", "time"]}
 
 
