@@ -3,12 +3,14 @@
 
 #include "audit/collect_payload.h"
 #include "audit/collect_software.h"
+#include "audit/collect_telemetry.h"
 #include "audit/collector.h"
 #include "audit/compatibility.h"
 #include "audit/excerpts.h"
 #include "audit/fact_kinds.h"
 #include "audit/fetches.h"
 #include "audit/firewall.h"
+#include "audit/object_store.h"
 #include "audit/tools.h"
 #include "core/confine.h"
 #include "core/fd.h"
@@ -131,6 +133,9 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     collect_host_scope(collection, host);
     if (collection->processes != NULL)
         okse_collect_residue_running(collection);
+    collection->host = host;
+    if (host)
+        okse_collect_programs_running(collection); /* Landlock hides environments */
     if (request->aside != NULL) /* not before: Landlock hides what /proc says of other processes' files */
         request->aside->landlock = okse_confine_files();
     okse_collect_install(collection, why_not);
@@ -146,12 +151,18 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
                                                       .path = "(environment of the image)",
                                                       .name = "image.env",
                                                       .bytes = request->aside->environment});
+    if (host)
+        okse_collect_host_objects(collection);
+    for (char **path = request->exports; path != NULL && *path != NULL; path++)
+        if (!okse_collect_export_of_cluster(collection, *path, error))
+            return NULL;
     okse_collect_software_finish(collection, host);
     if (host && collection->no_host == NULL)
         okse_collect_residue(collection);
     else
         okse_facts_coverage(collection->facts, "residue", OKSE_UNAVAILABLE,
                             host ? collection->no_host : "not in scope");
+    okse_collect_objects_finish(collection);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
     return collect_payload(collection, request, resources, why_not, error)
@@ -169,6 +180,7 @@ static json_t *run_contents(OkseCollection *collection, const OkseCollectRequest
     if (!okse_collect_components(collection, request->contents, error))
         return NULL;
     okse_collect_software_finish(collection, false);
+    okse_collect_objects_finish(collection);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
     return okse_collect_licenses(collection, request->contents, error) &&
@@ -218,6 +230,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseToolRules) tools = NULL;
     g_autoptr(OkseHostFiles) host_files = NULL;
+    g_autoptr(OkseObjects) objects = NULL;
+    g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseSoftware) software = NULL;
     g_autoptr(OkseSoftwareSeen) programs = okse_software_seen_new();
@@ -240,7 +254,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .no_host = no_host_in(request),
                                  .papers = papers,
                                  .fitting = fitting,
-                                 .signatures = signatures};
+                                 .signatures = signatures,
+                                 .claims = claims};
     json_t *document = NULL;
 
     if (request->site != NULL) {
@@ -259,7 +274,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
     compatibility = rules == NULL ? NULL : okse_compatibility_read(resources, error);
     secrets = compatibility == NULL ? NULL : okse_secret_rules_read(resources, error);
-    masker = secrets == NULL ? NULL : okse_secret_scan_new(secrets, "");
+    objects = secrets == NULL ? NULL : okse_objects_new(resources, error);
+    masker = objects == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.atlas = atlas;
     collection.scanner = scanner;
     collection.fetches = fetches;
@@ -273,6 +289,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.embargoes = embargoes;
     collection.rules = rules;
     collection.compatibility = compatibility;
+    collection.objects = objects;
     if (masker != NULL)
         document = run_any(&collection, request, resources, atlas, site, error);
     if (document != NULL && geo != NULL)

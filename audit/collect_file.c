@@ -87,6 +87,8 @@ static void scan_configuration(const OkseCollectFiles *files, const char *path, 
         const OkseScanFile file = {collector_of(files), shown, place, files->component, bytes, is_pins(files, name)};
 
         if (!file.pins_only)
+            okse_collect_objects(files->collection, &file);
+        if (!file.pins_only)
             okse_collect_scan(files->collection, &file);
         if (files->component != NULL && !is_documents(files))
             okse_collect_fetches(files->collection, &file);

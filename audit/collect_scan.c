@@ -1,6 +1,7 @@
 /* From what the scanner finds in one file to facts. */
 #include "audit/collect_software.h"
 #include "audit/collector.h"
+#include "audit/object_store.h"
 #include "audit/redact.h"
 #include "core/digest.h"
 
@@ -93,13 +94,29 @@ static bool is_claimed(const Sink *sink, unsigned line)
     return sink->claimed != NULL && g_hash_table_contains(sink->claimed, GUINT_TO_POINTER(line));
 }
 
+/* A structured reader told it, with the role of its field. */
+static bool is_told(const Sink *sink, const OkseScanEndpoint *found)
+{
+    g_autofree char *place = g_strdup_printf("%s|%u|%s", sink->file->path, found->line_number, found->host);
+
+    return sink->collection->claims != NULL && g_hash_table_contains(sink->collection->claims, place);
+}
+
 static void on_endpoint(void *context, const OkseScanEndpoint *found)
 {
     Sink *sink = context;
     g_autofree char *claim = okse_software_claim(found->line_number, found->host);
 
-    if (is_claimed(sink, found->line_number) || g_hash_table_contains(sink->claims, claim))
+    if (is_claimed(sink, found->line_number) || g_hash_table_contains(sink->claims, claim) || is_told(sink, found))
         return;
+    if (sink->collection->objects != NULL && found->noise == NULL &&
+        okse_objects_is_form(sink->collection->objects, sink->file->path, found->line_number)) {
+        OkseScanEndpoint described = *found;
+
+        described.noise = "documentation";
+        on_mention(sink, &described);
+        return;
+    }
     if (found->noise != NULL) {
         on_mention(sink, found);
         return;
@@ -126,8 +143,9 @@ static void on_setting(void *context, const OkseScanSetting *found)
     if (is_claimed(sink, found->line_number))
         return;
     okse_facts_add(sink->collection->facts, "settings", key,
-                   json_pack("{s:s,s:s,s:o,s:s}", "name", found->name, "value", masked, "source",
-                             source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured"));
+                   json_pack("{s:s,s:s,s:o,s:s,s:b}", "name", found->name, "value", masked, "source",
+                             source_of(sink, found->line_number, 0, found->name, found->line), "state", "configured",
+                             "judged", 0));
 }
 
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)

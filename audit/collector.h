@@ -16,6 +16,7 @@
 typedef struct OkseFetchRules OkseFetchRules;
 typedef struct OkseSoftwareSeen OkseSoftwareSeen;
 typedef struct OkseToolRules OkseToolRules;
+typedef struct OkseObjects OkseObjects;
 
 typedef struct {
     OkseFacts *facts;
@@ -36,6 +37,7 @@ typedef struct {
     const json_t *install;          /* okse_install_describe(), or NULL */
     const char *no_host;            /* why the sysroot has nothing of a host but configuration, or NULL */
     bool running;                   /* the sysroot is that of the running system */
+    bool host;                      /* the host is in scope */
     unsigned threads;
     const OksePapers *rules;     /* for typed documents */
     const OkseTrust *trust;      /* who may approve documents; NULL: nobody said */
@@ -49,6 +51,8 @@ typedef struct {
     const OkseAtlas *atlas;               /* where addresses are */
     struct OkseNetworkPolicies *policies; /* while they are collected */
     struct OkseFirewall *firewall;        /* what okse_collect_firewall() read; NULL: nobody knows */
+    OkseObjects *objects;                 /* what structured files hold, joined at the end; NULL: nobody collects it */
+    GHashTable *claims; /* "path|line|host" that a structured reader told; the scanner does not again */
 } OkseCollection;
 
 typedef struct {
@@ -154,6 +158,14 @@ void okse_collect_installed_trials(OkseCollection *collection, const char *why_n
 /* configuration and documents of the installed components; with host, configuration of the host too. */
 void okse_collect_configuration(OkseCollection *collection, bool installed, bool host);
 
+/* Files of container engines and of clusters on the host, beside its configuration. */
+void okse_collect_host_objects(OkseCollection *collection);
+/* An exported list of a cluster's objects, or a directory of them, as the user named it. Errors: NOT_FOUND, SYSTEM. */
+bool okse_collect_export_of_cluster(OkseCollection *collection, const char *path, GError **error);
+/* Join what the files hold: policies with workloads, variables with what they come from; then telemetry: every program
+ * judged by its own rule. After all files, before okse_facts_finish(). */
+void okse_collect_objects_finish(OkseCollection *collection);
+
 /* Say of every document who approved it; when all of them and their signatures were seen. */
 void okse_collect_approvals(OkseCollection *collection);
 
@@ -185,6 +197,8 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
 int okse_collect_tls_of(const char *scheme);
 /* The port that goes without saying, or 0. */
 unsigned okse_collect_port_of(const char *scheme);
+/* workloads, objects, resources: what one file of configuration holds when it is structured; before the scanner. */
+void okse_collect_objects(OkseCollection *collection, const OkseScanFile *file);
 
 /* The files of one component, or of the host. */
 typedef struct {

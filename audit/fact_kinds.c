@@ -36,6 +36,10 @@ const OkseFactKind okse_fact_kinds[] = {
     {"accounts", "acc", "accounts", true, true},
     {"schedules", "sch", "schedules", true, true},
     {"processes", "prc", "processes", true, true},
+    {"workloads", "wl", "workloads", true, true},
+    {"objects", "obj", "workloads", false, true},
+    {"resources", "rsc", "resources", true, true},
+    {"telemetry", "tel", "telemetry", true, true},
     {NULL, NULL, NULL, false, false},
     /* clang-format on */
 };
@@ -81,6 +85,9 @@ const OkseCollectorKind okse_collector_kinds[] = {
     {"trials", OKSE_SCOPE_INSTALL},
     {"packages", OKSE_SCOPE_INSTALL},
     {"tools", OKSE_SCOPE_INSTALL},
+    {"workloads", OKSE_SCOPE_INSTALL},
+    {"resources", OKSE_SCOPE_INSTALL},
+    {"telemetry", OKSE_SCOPE_INSTALL},
     {NULL, OKSE_SCOPE_ANY},
     /* clang-format on */
 };

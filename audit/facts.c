@@ -54,6 +54,14 @@ void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage c
                         json_pack("{s:s,s:s?}", "status", coverages[coverage], "reason", reason));
 }
 
+const char *okse_facts_coverage_now(const OkseFacts *facts, const char *collector, const char **reason)
+{
+    const json_t *row = json_object_get(facts->coverage, collector);
+
+    *reason = okse_json_peek_text(row, "reason");
+    return okse_json_peek_text(row, "status");
+}
+
 static char *fact_id(const char *list, const char *natural_key)
 {
     const OkseFactKind *kind = okse_fact_kind(list);

@@ -16,6 +16,9 @@ typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } Okse
  * absent), the first of equal ones. reason: NULL when complete. */
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
 
+/* What was reported so far: NULL, or "complete", …; *reason: or NULL. Borrowed. */
+const char *okse_facts_coverage_now(const OkseFacts *facts, const char *collector, const char **reason);
+
 /* Add to the list `list` ("mounts", a row of audit/fact_kinds.h) an item (stolen) with the id PREFIX:16 hex of SHA-256
  * over list and natural key. The second item of one key (two sockets that share a port) gets the id of "key|2", and so
  * on: ids are unique. */

@@ -241,6 +241,15 @@ static char *message_of(const char *id, const json_t *fact)
     if (g_str_has_prefix(id, "emb:"))
         return g_strdup_printf("%s (%s, as of %s)", text_or(fact, "title", "?"), text_or(fact, "list", "?"),
                                text_or(fact, "as_of", "?"));
+    if (g_str_has_prefix(id, "tel:"))
+        return g_strdup_printf("%s: %s %s (%s)", text_or(fact, "software", "?"), text_or(fact, "does", "?"),
+                               text_or(fact, "enabled", "unknown"), text_or(fact, "reason", "?"));
+    if (g_str_has_prefix(id, "wl:") || g_str_has_prefix(id, "obj:"))
+        return g_strdup_printf("%s %s, egress %s", text_or(fact, "kind", "?"), text_or(fact, "name", "?"),
+                               text_or(fact, "egress", "-"));
+    if (g_str_has_prefix(id, "rsc:"))
+        return g_strdup_printf("%s.%s in %s (%s)", text_or(fact, "type", "?"), text_or(fact, "name", "?"),
+                               text_or(fact, "region", "?"), text_or(fact, "country", "?"));
     if (g_str_has_prefix(id, "evl:"))
         return evaluation_message(fact);
     return g_strdup(id);

@@ -600,3 +600,10 @@ json_t *okse_atlas_geo(const OkseAtlas *atlas)
                                   atlas->geo.metadata.build_epoch);
     return json_pack("{s:s,s:s}", "digest", okse_sha256_text(&atlas->geo_digest, text), "description", description);
 }
+
+const json_t *okse_atlas_region(const OkseAtlas *atlas, const char *provider, const char *region)
+{
+    const json_t *regions = json_object_get(atlas->table, "regions");
+
+    return region == NULL ? NULL : json_object_get(json_object_get(regions, provider), region);
+}

@@ -42,6 +42,8 @@ void okse_atlas_ranges(const OkseAtlas *atlas, const GArray *wanted, OkseAtlasVi
  * none. cloud: as cloud-init names it ("aws", "gce", …). A new reference. */
 json_t *okse_atlas_locate_region(const OkseAtlas *atlas, const char *cloud,
                                  const char *region) G_GNUC_WARN_UNUSED_RESULT;
+/* The row of a cloud's region in manifests/regions.yaml ({"country","city","confidence"}), or NULL. Borrowed. */
+const json_t *okse_atlas_region(const OkseAtlas *atlas, const char *provider, const char *region);
 
 /* {"digest","description"} of the address database, or NULL without one. A new reference. */
 json_t *okse_atlas_geo(const OkseAtlas *atlas) G_GNUC_WARN_UNUSED_RESULT;

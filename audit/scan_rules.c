@@ -13,7 +13,7 @@
 /* Groups: 1 the host; 2 the port; URL: 1 scheme, 2 host, 3 port. User information ends at the last @ before the path
  * (RFC 3986), or, where what follows its colon can be no port, at the last @ at all. */
 static const char *const shapes[OKSE_SHAPES] = {
-    [OKSE_SHAPE_URL] = ("([a-zA-Z][a-zA-Z0-9+.-]{1,20})://"
+    [OKSE_SHAPE_URL] = ("([a-zA-Z][a-zA-Z0-9+.-]{1,20})://(?:https?://)?" /* s3://https://host:port/bucket of Triton */
                         "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?(" V6
                         "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)" PORT),
     [OKSE_SHAPE_TARGET] = ("(?:^|[\\s(])[Tt]arget\\s*=\\s*\"(" V6 "|" NAME ")\""),
@@ -35,7 +35,7 @@ static const char *const shapes[OKSE_SHAPES] = {
 };
 
 static const char *const patterns[OKSE_PATTERNS] = {
-    [OKSE_PATTERN_VARIABLE] = ("(?:^|[\\s\"'-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)"),
+    [OKSE_PATTERN_VARIABLE] = ("(?:^|[\\s\"'=-])([A-Z][A-Z0-9_]{2,})(?:\\s*:\\s+|=)[\"']?([^\"'\\s]*)"),
     [OKSE_PATTERN_ASSIGNMENT] = ("(?:^|[\\s\"'{,;(])(?:--?([A-Za-z][\\w-]*)=|--?([A-Za-z][\\w-]*)\\s+[\"']?|"
                                  "([A-Za-z_][\\w.-]{0,63})[\"']?\\s*(?:=|:(?=[\\s\"'])))"),
     [OKSE_PATTERN_NAMED] = ("^(\\s*(?:-\\s+)?)[\"']?name[\"']?\\s*:\\s*[\"']?([A-Z][A-Z0-9_]+)[\"']?,?\\s*$"),

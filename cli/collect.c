@@ -11,6 +11,7 @@ typedef struct {
     char *root, *scope, *sysroot, *site, *geo, *at, *output;
     char *image, *platform, *directory, *time_limit;
     char *previous, *redaction_key, *key, *certificate, *role, *passphrase_fd;
+    char **exports;
 } CollectOptions;
 
 static const OkseOption options[] = {
@@ -26,6 +27,8 @@ static const OkseOption options[] = {
      offsetof(CollectOptions, directory)},
     {OKSE_OPTION_PATH, "site", 0, "FILE", "the operator's site.yaml", offsetof(CollectOptions, site)},
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
+    {OKSE_OPTION_LIST, "kubernetes-export", 0, "FILE", "objects of a cluster (kubectl get -o json), or a directory",
+     offsetof(CollectOptions, exports)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
     {OKSE_OPTION_TEXT, "time-limit", 0, "SECONDS", "what is not finished then is partial: out of time",
      offsetof(CollectOptions, time_limit)},
@@ -137,7 +140,8 @@ static int run(const OkseInvocation *invocation, GError **error)
                                                                  : "host",
                                   .sysroot = given->sysroot != NULL ? given->sysroot : "/",
                                   .site = given->site,
-                                  .geo = given->geo};
+                                  .geo = given->geo,
+                                  .exports = given->exports};
     OkseCollectOutputOptions wanted = {given->output,      given->previous, given->redaction_key, given->key,
                                        given->certificate, given->role,     given->passphrase_fd};
     g_auto(OkseCollectOutput) output = OKSE_COLLECT_OUTPUT_INIT;

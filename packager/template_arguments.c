@@ -162,15 +162,37 @@ static json_t *site_json(const OksePlan *plan)
                      "allowed_endpoints", "storage", "contacts", "parameters");
 }
 
+/* {"general": …, "programs": {NAME: what is set for it}} of manifests/telemetry.yaml. */
+static json_t *switches_json(const OkseResources *resources, GError **error)
+{
+    g_autoptr(OkseYaml) yaml = read_yaml(resources, "manifests/telemetry.yaml", error);
+    const OkseNode *root = yaml == NULL ? NULL : okse_yaml_root(yaml), *programs = okse_node_get(root, "programs");
+    json_t *sets = json_object();
+
+    if (okse_node_get(root, "general") == NULL) {
+        json_decref(sets);
+        if (yaml != NULL)
+            okse_fail(error, OKSE_ERROR_INVALID, "manifests/telemetry.yaml: 'general' is missing");
+        return NULL;
+    }
+    for (unsigned i = 0; i < okse_node_count(programs); i++) {
+        const OkseNode *set = okse_node_get(okse_node_item(programs, i), "set");
+
+        if (set != NULL)
+            json_object_set_new(sets, okse_node_key(programs, i), okse_node_to_json(set));
+    }
+    return json_pack("{s:o,s:o}", "general", okse_node_to_json(okse_node_get(root, "general")), "programs", sets);
+}
+
 json_t *okse_template_arguments(const OksePlan *plan, const OkseStackComponent *component,
                                 const OkseResources *resources, GError **error)
 {
-    g_autoptr(OkseYaml) switches = read_yaml(resources, "manifests/telemetry-switches.yaml", error);
+    g_autoptr(json_t) switches = switches_json(resources, error);
     json_t *country = switches == NULL ? NULL : country_json(plan->country, resources, error);
 
     if (country == NULL)
         return NULL;
     return json_pack("{s:o,s:o,s:o,s:o,s:o}", "stack", stack_json(plan), "country", country, "site", site_json(plan),
-                     "telemetry", okse_node_to_json(okse_yaml_root(switches)), "parameters",
+                     "telemetry", json_incref(switches), "parameters",
                      component->source.parameters != NULL ? json_incref(component->source.parameters) : json_object());
 }

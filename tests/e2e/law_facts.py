@@ -2,7 +2,7 @@
 import copy
 import json
 
-COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies"],
+COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies", "telemetry"],
               "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "firewall", "egress", "residue"]}
 
 

@@ -74,7 +74,7 @@ function(stack, country, site, parameters, telemetry)
 
     switches(program)::
       telemetry.general + (if program == null then {} else if std.objectHas(telemetry.programs, program) then telemetry.programs[program]
-                           else error 'no telemetry switches are known for \'%s\' (manifests/telemetry-switches.yaml)' % program),
+                           else error 'no telemetry switches are known for \'%s\' (manifests/telemetry.yaml)' % program),
 
     model(service, name)::
       local component = self_.component(service, 'model', name, ['weights']);
