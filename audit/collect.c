@@ -251,6 +251,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .threads = request->threads,
                                  .trust = request->trust,
                                  .now = request->now,
+                                 .clock = request->clock,
                                  .no_host = no_host_in(request),
                                  .papers = papers,
                                  .fitting = fitting,

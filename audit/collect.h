@@ -15,6 +15,12 @@ typedef struct {
     bool landlock;        /* becomes true when the kernel took the right to change files */
 } OkseCollectAside;
 
+/* How the kernel keeps time. */
+typedef enum { OKSE_CLOCK_UNKNOWN, OKSE_CLOCK_FREE, OKSE_CLOCK_SYNCHRONISED } OkseClock;
+
+/* Ask it, setting nothing. Source: adjtimex(2), STA_UNSYNC. */
+OkseClock okse_collect_clock(void);
+
 /* Run the collectors and join what they saw into an okse.facts.v1 document. Read-only; no connection, no name server.
  */
 typedef struct {
@@ -30,6 +36,7 @@ typedef struct {
     bool payload;                 /* look into every file of the install for secrets and programs too */
     gint64 now;                   /* seconds since 1970 */
     unsigned threads;
+    OkseClock clock;         /* asked before the call for it is given up */
     OkseCollectAside *aside; /* files are given up for good once processes were looked at (core/confine.h); or NULL */
 } OkseCollectRequest;
 

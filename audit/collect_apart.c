@@ -103,8 +103,10 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) answer = NULL;
     g_autoptr(GBytes) text = NULL;
+    OkseCollectRequest own = *request;
     bool confined;
 
+    own.clock = okse_collect_clock(); /* a call that could also set it, so it is given up */
     signal(SIGXFSZ, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     okse_keep_access_times();
@@ -112,7 +114,7 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
                okse_confine_resources(OKSE_LIMIT_COLLECT_MEMORY, apart->gentle, &error) && okse_confine_calls(&error);
     set_alarm(apart->seconds);
     if (confined)
-        answer = answer_of(request, resources, apart);
+        answer = answer_of(&own, resources, apart);
     else
         answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
                            error != NULL ? error->message : "the collection has no pipe");

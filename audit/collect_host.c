@@ -150,14 +150,20 @@ static json_t *boot_words(const OkseCollection *collection)
     return list;
 }
 
-/* Asks the kernel how it keeps time and sets nothing. Source: adjtimex(2), STA_UNSYNC. */
-static json_t *synchronised(const OkseCollection *collection)
+OkseClock okse_collect_clock(void)
 {
     struct timex state = {.modes = 0};
 
-    if (!collection->running || adjtimex(&state) < 0)
+    if (adjtimex(&state) < 0)
+        return OKSE_CLOCK_UNKNOWN;
+    return (state.status & STA_UNSYNC) == 0 ? OKSE_CLOCK_SYNCHRONISED : OKSE_CLOCK_FREE;
+}
+
+static json_t *synchronised(const OkseCollection *collection)
+{
+    if (!collection->running || collection->clock == OKSE_CLOCK_UNKNOWN)
         return json_null();
-    return json_boolean((state.status & STA_UNSYNC) == 0);
+    return json_boolean(collection->clock == OKSE_CLOCK_SYNCHRONISED);
 }
 
 static void add_machine(const OkseCollection *collection, json_t *host)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/collect.h"
 #include "audit/facts.h"
 #include "audit/host_files.h"
 #include "audit/host_processes.h"
@@ -36,6 +37,7 @@ typedef struct {
     const char *root;               /* as the user named it, or NULL */
     const json_t *install;          /* okse_install_describe(), or NULL */
     const char *no_host;            /* why the sysroot has nothing of a host but configuration, or NULL */
+    OkseClock clock;                /* of the running system */
     bool running;                   /* the sysroot is that of the running system */
     bool host;                      /* the host is in scope */
     unsigned threads;

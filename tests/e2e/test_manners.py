@@ -1,4 +1,5 @@
 """okse collect changes nothing, reaches nobody, and says what it could not see in the time or with the rights it had."""
+import ctypes
 import json
 import os
 import pathlib
@@ -159,3 +160,12 @@ def test_a_link_out_of_the_sysroot_is_not_followed(okse, tmp_path):
     (root / "etc/default/out").symlink_to(tmp_path / "outside")
     (root / "etc/default/up").symlink_to("../../../outside")
     assert "outside.example.com" not in okse("collect", "--sysroot", root, "--json", status=0).out
+
+
+def test_the_clock_is_asked_before_the_call_is_given_up(okse):
+    """adjtimex(2) itself is the judge: its structure has `status` behind modes, offset, freq, maxerror and esterror."""
+    state = (ctypes.c_char * 256)()
+    assert ctypes.CDLL(None, use_errno=True).adjtimex(state) >= 0
+    status = int.from_bytes(bytes(state)[40:44], "little")
+    done = subprocess.run([okse.binary, "collect", "--scope", "host", "--json"], capture_output=True, text=True, env=okse.environment)
+    assert json.loads(done.stdout)["host"]["synchronised"] == (status & 0x40 == 0)
