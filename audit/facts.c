@@ -114,6 +114,7 @@ static json_t *endpoint_new(const OkseEndpointFact *endpoint, const char *id)
     json_object_set_new(fact, "port", endpoint->port > 0 ? json_integer(endpoint->port) : json_null());
     json_object_set_new(fact, "tls", endpoint->tls < 0 ? json_null() : json_boolean(endpoint->tls != 0));
     json_object_set_new(fact, "process", json_null());
+    json_object_set_new(fact, "resolved", json_null()); /* nobody was asked: audit/resolve.h */
     return fact;
 }
 

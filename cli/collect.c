@@ -1,5 +1,6 @@
 /* okse collect: what is on a target that decides where data goes, as one document or one archive. */
 #include "audit/collect_apart.h"
+#include "audit/resolve.h"
 #include "cli/collect_image.h"
 #include "cli/collect_output.h"
 #include "cli/commands.h"
@@ -12,6 +13,7 @@ typedef struct {
     char *image, *platform, *directory, *time_limit;
     char *previous, *redaction_key, *key, *certificate, *role, *passphrase_fd;
     char **exports;
+    bool resolve;
 } CollectOptions;
 
 static const OkseOption options[] = {
@@ -29,6 +31,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_LIST, "kubernetes-export", 0, "FILE", "objects of a cluster (kubectl get -o json), or a directory",
      offsetof(CollectOptions, exports)},
+    {OKSE_OPTION_FLAG, "resolve", 0, NULL,
+     "ask the resolver for names that nobody can place, and write down the answers", offsetof(CollectOptions, resolve)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
     {OKSE_OPTION_TEXT, "time-limit", 0, "SECONDS", "what is not finished then is partial: out of time",
      offsetof(CollectOptions, time_limit)},
@@ -101,6 +105,19 @@ static void print_summary(const json_t *facts)
     }
 }
 
+/* In this process, for the other one reaches nobody. */
+static bool resolve(const OkseResources *resources, const CollectOptions *given, json_t *facts, GError **error)
+{
+    g_autoptr(OkseSite) site = given->site == NULL ? NULL : okse_site_open(given->site, error);
+    g_autoptr(OkseAtlas) atlas =
+        given->site != NULL && site == NULL ? NULL : okse_atlas_open(resources, site, given->geo, error);
+
+    if (atlas == NULL)
+        return false;
+    okse_note("note: the resolver was asked for %u names", okse_facts_resolve(facts, atlas));
+    return true;
+}
+
 static bool collect(const OkseInvocation *invocation, OkseCollectRequest *request, OkseCollectApart *apart,
                     OkseCollected *collected, GError **error)
 {
@@ -125,6 +142,8 @@ static bool collect(const OkseInvocation *invocation, OkseCollectRequest *reques
         apart->target = directory = json_pack("{s:s,s:s,s:n}", "kind", "directory", "name", name, "digest");
     }
     if (!okse_collect_apart(request, resources, apart, collected, error))
+        return false;
+    if (given->resolve && !resolve(resources, given, collected->facts, error))
         return false;
     if (!collected->landlock)
         okse_note("note: this kernel has no Landlock; the system-call filter alone keeps the collection from writing");
@@ -171,7 +190,8 @@ const OkseCommand okse_command_collect = {
     .maximum = 0,
     .summary = "Collect what decides where data goes, changing nothing.",
     .details =
-        "Opens no connection and asks no name server; the process that looks can write no file and reach nobody, runs\n"
+        "Opens no connection and asks no name server (but with --resolve); the process that looks can write no file "
+        "and reach nobody, runs\n"
         "at the lowest priority and leaves access times as they are. What could not be looked at is said, collector "
         "by\n"
         "collector.\n\n"
