@@ -322,7 +322,8 @@ static const char *skip_blanks(const char *at, const char *end)
 
 static bool is_comment(const char *at, const char *end)
 {
-    return at < end && (*at == '#' || *at == ';' || (*at == '/' && at + 1 < end && at[1] == '/'));
+    return at < end && (*at == '#' || *at == ';' ||
+                        (at + 1 < end && ((*at == '/' && at[1] == '/') || (*at == '!' && at[1] == ' '))));
 }
 
 /* "- export NAME = …", "\"name\": …": the name, and where it stands; "http://" is none. */
@@ -357,7 +358,7 @@ static bool follow_keys(Scan *scan, const char *begin, const char *end, Key *key
     bool item = first + 1 < end && first[0] == '-' && first[1] == ' ';
 
     scan->has_own = false;
-    if (first == end || is_comment(first, end))
+    if (first == end || scan->commented || is_comment(first, end))
         return false;
     scan->has_own = key_of(begin, end, key);
     if (!scan->has_own)

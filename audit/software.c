@@ -357,7 +357,7 @@ bool okse_program_file_matches(const OkseProgramFile *file, const char *path)
     for (guint i = 0; i < file->paths->len; i++)
         if (g_pattern_match_simple(g_ptr_array_index(file->paths, i), path))
             return true;
-    for (guint i = 0; i < file->names->len; i++)
+    for (guint i = 0; i < file->names->len && *path != '/'; i++) /* a host has its own places */
         if (name_matches(g_ptr_array_index(file->names, i), path))
             return true;
     return false;

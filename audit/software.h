@@ -37,7 +37,8 @@ typedef struct {
 } OkseFind;
 
 typedef struct {
-    GPtrArray *paths, *names; /* char *: patterns of absolute paths on a host; of names or ends of paths anywhere */
+    GPtrArray *paths,
+        *names; /* char *: patterns of absolute paths on a host; of names or ends of paths in components */
     char *format;
     GStrv has;        /* paths, one of which the root must have: a name alone says too little */
     GPtrArray *finds; /* OkseFind */
