@@ -189,7 +189,15 @@ char *okse_software_claim(unsigned line, const char *host)
 
 static unsigned known_port(const char *scheme)
 {
-    return g_strcmp0(scheme, "https") == 0 ? 443 : g_strcmp0(scheme, "http") == 0 ? 80 : 0;
+    static const struct {
+        const char *scheme;
+        unsigned port;
+    } ports[] = {{"https", 443}, {"http", 80}, {"ldaps", 636}, {"ldap", 389}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++)
+        if (g_strcmp0(scheme, ports[i].scheme) == 0)
+            return ports[i].port;
+    return 0;
 }
 
 static void add_target(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, OkseTarget *target)
