@@ -14,7 +14,8 @@
 typedef struct {
     char *path;         /* one of its files, or of `installed` */
     bool seen;          /* a file was read */
-    GHashTable *unless; /* borrowed paths of defaults that something stands at */
+    GHashTable *unless; /* OkseProgramDefault that a file switched off, borrowed */
+    GHashTable *when;   /* … or whose condition a file meets */
 } Seen;
 
 struct OkseSoftwareSeen {
@@ -40,6 +41,7 @@ static void seen_free(gpointer data)
 
     g_free(seen->path);
     g_hash_table_unref(seen->unless);
+    g_hash_table_unref(seen->when);
     g_free(seen);
 }
 
@@ -67,6 +69,7 @@ static Seen *seen_of(OkseCollection *collection, const OkseProgram *program, con
         seen = g_new0(Seen, 1);
         seen->path = g_strdup(path);
         seen->unless = g_hash_table_new(NULL, NULL);
+        seen->when = g_hash_table_new(NULL, NULL);
         g_hash_table_insert(collection->programs->programs, (gpointer)(uintptr_t)program, seen);
     }
     return seen;
@@ -93,21 +96,50 @@ static const char *value_at(const OkseConfigNode *node, const char *path)
     return found == NULL ? NULL : found->value != NULL ? found->value : "{}";
 }
 
-static bool holds(const OkseConfigNode *node, const OkseFind *find)
+/* How many of the conditions hold. */
+static guint held(const OkseConfigNode *node, const GPtrArray *conditions)
 {
-    for (guint i = 0; i < find->when->len; i++) {
-        const OkseCondition *condition = g_ptr_array_index(find->when, i);
+    guint count = 0;
 
-        if (!matches_any(condition->patterns, value_at(node, condition->path)))
-            return false;
-    }
-    for (guint i = 0; i < find->unless->len; i++) {
-        const OkseCondition *condition = g_ptr_array_index(find->unless, i);
+    for (guint i = 0; i < conditions->len; i++) {
+        const OkseCondition *condition = g_ptr_array_index(conditions, i);
 
-        if (matches_any(condition->patterns, value_at(node, condition->path)))
-            return false;
+        count += matches_any(condition->patterns, value_at(node, condition->path));
     }
+    return count;
+}
+
+typedef struct {
+    const char *name;
+    bool any, found;
+} Using;
+
+static bool on_use(void *context, const OkseConfigNode *node)
+{
+    Using *using = context;
+
+    using->any = using->any || node->value != NULL;
+    using->found = using->found || g_strcmp0(node->value, using->name) == 0;
     return true;
+}
+
+/* Whether the file uses what it defines under the node's key. */
+static bool is_used(const Look *look, const OkseConfigNode *node)
+{
+    const char *path = look->find->used != NULL ? look->find->used : look->find->unused;
+    Using using = {.name = node->key};
+
+    if (path == NULL)
+        return true;
+    okse_config_each(okse_config_root(look->config), path, on_use, &using);
+    return using.any && using.found == (look->find->used != NULL);
+}
+
+static bool holds(const Look *look, const OkseConfigNode *node)
+{
+    const OkseFind *find = look->find;
+
+    return held(node, find->when) == find->when->len && held(node, find->unless) == 0 && is_used(look, node);
 }
 
 static json_t *source_of(const Look *look, const OkseConfigNode *at)
@@ -145,7 +177,9 @@ static int tls_of(const char *scheme)
 
 static void claim(const Look *look, const OkseConfigNode *at, const char *host)
 {
-    g_hash_table_add(look->claims, okse_software_claim(at->line, host));
+    g_autofree char *lower = g_ascii_strdown(host, -1); /* as the scanner finds it */
+
+    g_hash_table_add(look->claims, okse_software_claim(at->line, lower));
 }
 
 char *okse_software_claim(unsigned line, const char *host)
@@ -155,7 +189,15 @@ char *okse_software_claim(unsigned line, const char *host)
 
 static unsigned known_port(const char *scheme)
 {
-    return g_strcmp0(scheme, "https") == 0 ? 443 : g_strcmp0(scheme, "http") == 0 ? 80 : 0;
+    static const struct {
+        const char *scheme;
+        unsigned port;
+    } ports[] = {{"https", 443}, {"http", 80}, {"ldaps", 636}, {"ldap", 389}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++)
+        if (g_strcmp0(scheme, ports[i].scheme) == 0)
+            return ports[i].port;
+    return 0;
 }
 
 static void add_target(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, OkseTarget *target)
@@ -169,8 +211,8 @@ static void add_target(const Look *look, const OkseConfigNode *node, const OkseC
 
     if (number == 0 && port != NULL)
         g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL);
-    number = number > 0 ? number : target->scheme != NULL ? known_port(target->scheme) : 0;
-    number = number > 0 ? number : find->fallback;
+    number = number > 0 ? number : find->fallback; /* some programs have one of their own, whatever the scheme */
+    number = number > 0 ? number : known_port(scheme);
     claim(look, at, target->host);
     okse_facts_endpoint(look->collection->facts,
                         &(OkseEndpointFact){.host = target->host,
@@ -183,21 +225,37 @@ static void add_target(const Look *look, const OkseConfigNode *node, const OkseC
                                             .source = source_of(look, at)});
 }
 
+/* What is understood and no place to which data goes: an own address, who may come in. */
+static void add_mention(const Look *look, const OkseConfigNode *at, const char *host)
+{
+    g_autofree char *key = g_strdup_printf("%s|%u|%u|%s", look->file->path, at->line, at->column, host);
+
+    claim(look, at, host);
+    okse_facts_add(
+        look->collection->facts, "mentions", key,
+        json_pack("{s:s,s:s,s:o}", "host", host, "noise", look->find->mention, "source", source_of(look, at)));
+}
+
 static void add_text(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, const char *text)
 {
     OkseTarget target;
     OkseTargetKind kind;
 
-    if (look->locals != NULL && g_hash_table_contains(look->locals, text))
+    if (look->locals != NULL && g_hash_table_contains(look->locals, text)) {
+        claim(look, at, text); /* a name of the file's own */
         return;
+    }
     kind = okse_target_read(text, &target);
     if (kind == OKSE_TARGET_READ && look->locals != NULL && g_hash_table_contains(look->locals, target.host)) {
+        claim(look, at, target.host);
         okse_target_clear(&target);
         return;
     }
-    if (kind == OKSE_TARGET_READ)
+    if (kind == OKSE_TARGET_READ && look->find->mention != NULL)
+        add_mention(look, at, target.host);
+    else if (kind == OKSE_TARGET_READ)
         add_target(look, node, at, &target);
-    if (kind == OKSE_TARGET_VARIABLE) {
+    if (look->find->mention == NULL && kind == OKSE_TARGET_VARIABLE) {
         g_autofree char *reason =
             g_strdup_printf("%s:%u: a variable stands where a host is named", look->file->path, at->line);
 
@@ -211,6 +269,26 @@ typedef struct {
     const OkseConfigNode *node;
 } Values;
 
+/* The parts of a value that are targets. */
+static void add_matches(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, const char *value)
+{
+    g_autoptr(GMatchInfo) match = NULL;
+
+    for (bool more = g_regex_match(look->find->match, value, 0, &match); more; more = g_match_info_next(match, NULL)) {
+        g_autofree char *text = g_match_info_fetch(match, 1), *port = g_match_info_fetch(match, 2);
+        g_autofree char *whole = port == NULL || *port == '\0' ? g_strdup(text) : g_strconcat(text, ":", port, NULL);
+
+        if (text != NULL && *text != '\0' && look->find->as != NULL) {
+            g_auto(GStrv) around = g_strsplit(look->find->as, "{1}", -1);
+
+            g_free(whole);
+            whole = g_strjoinv(text, around);
+        }
+        if (text != NULL && *text != '\0')
+            add_text(look, node, at, whole);
+    }
+}
+
 /* One value, or several of them. */
 static void add_values(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, const char *value)
 {
@@ -218,6 +296,10 @@ static void add_values(const Look *look, const OkseConfigNode *node, const OkseC
 
     if (value == NULL)
         return;
+    if (look->find->match != NULL) {
+        add_matches(look, node, at, value);
+        return;
+    }
     if (look->find->split == NULL) {
         add_text(look, node, at, value);
         return;
@@ -244,8 +326,8 @@ static bool on_key(void *context, const OkseConfigNode *at)
     return true;
 }
 
-/* "s3.{region}.amazonaws.com": NULL when a part is not said. */
-static char *filled(const Look *look, const OkseConfigNode *node, const char *literal)
+/* "s3.{region}.amazonaws.com": NULL when a part is not said. at: the node of the first part, where it stands. */
+static char *filled(const Look *look, const OkseConfigNode *node, const char *literal, const OkseConfigNode **at)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
@@ -259,6 +341,8 @@ static char *filled(const Look *look, const OkseConfigNode *node, const char *li
             break;
         if (value == NULL)
             return NULL;
+        if (*at == node && look->pairs == NULL)
+            *at = okse_config_find(node, path);
         g_string_append(text, value);
         literal += name + (literal[name] == '}');
     }
@@ -271,17 +355,23 @@ static GHashTable *pairs_of(const char *value)
     GHashTable *pairs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 
     for (const char *at = value + strspn(value, " \t"); *at != '\0'; at += strspn(at, " \t,;")) {
-        gsize key = strcspn(at, "= \t"), length;
+        gsize key = strcspn(at, "= \t"), length, quotes = 0;
         const char *start = at + key + strspn(at + key, " \t");
         char quote;
 
         if (*start != '=')
             break;
         start += 1 + strspn(start + 1, " \t");
-        quote = *start == '\'' || *start == '"' ? *start++ : '\0';
-        length = quote != '\0' ? strcspn(start, quote == '"' ? "\"" : "'") : strcspn(start, " \t,;");
+        quote = *start == '\'' || *start == '"' ? *start : '\0';
+        while (quote != '\0' && quotes < 2 && *start == quote) { /* doubled inside quotes of the file's own */
+            start++;
+            quotes++;
+        }
+        length = quote != '\0' ? strcspn(start, quote == '"' ? "\"" : "'")
+                               : strcspn(start, " \t;"); /* libpq: several hosts in one */
         g_hash_table_replace(pairs, g_ascii_strdown(at, (gssize)key), g_strndup(start, length));
-        at = start + length + (quote != '\0' && start[length] == quote);
+        for (at = start + length; quotes > 0 && *at == quote; quotes--)
+            at++;
     }
     return pairs;
 }
@@ -308,16 +398,17 @@ static bool on_node(void *context, const OkseConfigNode *node)
     Values values = {look, node};
 
     look->pairs = find->pairs && node->value != NULL ? pairs_of(node->value) : NULL;
-    if (!holds(node, find)) {
+    if (!holds(look, node)) {
         g_clear_pointer(&look->pairs, g_hash_table_unref);
         return true;
     }
     if (find->setting != NULL) {
         add_setting(look, node);
     } else if (find->literal != NULL) {
-        g_autofree char *host = filled(look, node, find->literal);
+        const OkseConfigNode *at = node;
+        g_autofree char *host = filled(look, node, find->literal, &at);
 
-        add_values(look, node, node, host);
+        add_values(look, node, at, host);
     } else if (look->pairs != NULL) {
         add_values(look, node, node, member(look, node, path));
     } else if (g_str_has_suffix(path, "@key")) { /* the host is what the key is called */
@@ -361,8 +452,10 @@ static void look_into(Look *look, const OkseProgramFile *kind, Seen *seen)
     for (guint i = 0; i < look->program->defaults->len; i++) {
         OkseProgramDefault *one = g_ptr_array_index(look->program->defaults, i);
 
-        if (one->unless != NULL && okse_config_find(okse_config_root(look->config), one->unless) != NULL)
+        if (held(okse_config_root(look->config), one->unless) > 0)
             g_hash_table_add(seen->unless, one);
+        if (held(okse_config_root(look->config), one->when) > 0)
+            g_hash_table_add(seen->when, one);
     }
 }
 
@@ -427,7 +520,7 @@ static void add_defaults(OkseCollection *collection, const OkseProgram *program,
     for (guint i = 0; i < program->defaults->len; i++) {
         const OkseProgramDefault *one = g_ptr_array_index(program->defaults, i);
 
-        if (g_hash_table_contains(seen->unless, one))
+        if (g_hash_table_contains(seen->unless, one) || (one->when->len > 0 && !g_hash_table_contains(seen->when, one)))
             continue;
         okse_facts_endpoint(
             collection->facts,

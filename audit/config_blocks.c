@@ -44,7 +44,7 @@ static bool skip_space(const Blocks *blocks)
     while (text->at < text->end) {
         char c = *text->at;
 
-        if (c == '#' || (c == '/' && peek(text, 1) == '/')) {
+        if (c == '#' || (c == '/' && peek(text, 1) == '/') || (c == '!' && blocks->lines && peek(text, 1) == ' ')) {
             skip_to_line_end(text);
         } else if (c == '/' && peek(text, 1) == '*') {
             skip_comment(text);
@@ -88,6 +88,17 @@ static bool is_placeholder(const OkseConfigText *text)
            memchr(text->at, ' ', (gsize)(end - text->at)) == NULL;
 }
 
+/* "[2001:db8::1]": an address, not a list. */
+static bool is_address(const OkseConfigText *text)
+{
+    gsize length = 1;
+
+    while (g_ascii_isxdigit(peek(text, length)) || strchr(":.", peek(text, length)) != NULL)
+        if (peek(text, length++) == '\0')
+            return false;
+    return peek(text, 0) == '[' && peek(text, length) == ']' && length > 3 && memchr(text->at, ':', length) != NULL;
+}
+
 static bool ends_word(const Blocks *blocks, char c)
 {
     return g_ascii_isspace(c) || c == '{' || c == '}' || c == ';' || (blocks->calls && (c == '(' || c == ')')) ||
@@ -100,8 +111,13 @@ static OkseConfigSpan word(const Blocks *blocks)
     OkseConfigSpan span = okse_config_here(text);
     bool moved = false;
 
-    while (text->at < text->end && (!moved || !ends_word(blocks, *text->at) || is_placeholder(text))) {
-        if (is_placeholder(text)) {
+    while (text->at < text->end &&
+           (!moved || !ends_word(blocks, *text->at) || is_placeholder(text) || is_address(text))) {
+        if (is_address(text)) {
+            while (peek(text, 0) != ']')
+                okse_config_step(text);
+            okse_config_step(text);
+        } else if (is_placeholder(text)) {
             while (text->at < text->end && *text->at != '}' && *text->at != '\n')
                 okse_config_step(text);
             okse_config_step(text);
@@ -140,7 +156,7 @@ static Token next(const Blocks *blocks, OkseConfigSpan *found)
     c = peek(text, 0);
     if (text->at >= text->end)
         return END;
-    if (!is_placeholder(text) && strchr("{};(),=[]", c) != NULL) {
+    if (!is_placeholder(text) && !is_address(text) && strchr("{};(),=[]", c) != NULL) {
         bool bracket = blocks->calls && (c == '(' || c == ')'), line = blocks->lines && strchr(",=[]", c) != NULL;
 
         if (strchr("{};", c) != NULL || bracket || line) {
@@ -221,7 +237,9 @@ static bool read_call(Blocks *blocks, OkseConfigNode *parent, unsigned depth)
 static bool read_directive(Blocks *blocks, OkseConfigNode *parent, OkseConfigSpan key, unsigned depth)
 {
     g_autoptr(GArray) arguments = g_array_new(FALSE, FALSE, sizeof(OkseConfigSpan));
-    OkseConfigNode *node = okse_config_add(blocks->text, parent, okse_config_unquote(key), NULL);
+    bool colon = blocks->lines && key.length > 1 && key.text[key.length - 1] == ':'; /* "listen: x" (NATS) */
+    OkseConfigNode *node =
+        okse_config_add(blocks->text, parent, okse_config_unquote(okse_config_head(key, key.length - colon)), NULL);
     OkseConfigSpan found;
     Token token = STOP;
     bool good = node != NULL;

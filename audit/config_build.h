@@ -56,6 +56,7 @@ bool okse_config_read_properties(OkseConfigText *text, OkseConfigNode *top, GErr
 bool okse_config_read_deb822(OkseConfigText *text, OkseConfigNode *top, GError **error);
 bool okse_config_read_words(OkseConfigText *text, OkseConfigNode *top, GError **error);
 bool okse_config_read_apt(OkseConfigText *text, OkseConfigNode *top, GError **error);
+bool okse_config_read_sections(OkseConfigText *text, OkseConfigNode *top, GError **error);
 bool okse_config_read_braces(OkseConfigText *text, OkseConfigNode *top, GError **error);
 bool okse_config_read_calls(OkseConfigText *text, OkseConfigNode *top, GError **error);
 bool okse_config_read_blocks(OkseConfigText *text, OkseConfigNode *top, GError **error);

@@ -28,10 +28,12 @@ static const struct {
     {"rsyslog", okse_config_read_rsyslog},
     {"toml", okse_config_read_toml},
     {"xml", okse_config_read_xml},
+    {"sections", okse_config_read_sections},
 };
 
-const char *const okse_config_formats[] = {"yaml",   "ini",   "env",    "properties", "deb822", "words", "apt",
-                                           "braces", "calls", "blocks", "rsyslog",    "toml",   "xml",   NULL};
+const char *const okse_config_formats[] = {"yaml",    "ini",  "env",    "properties", "deb822",
+                                           "words",   "apt",  "braces", "calls",      "blocks",
+                                           "rsyslog", "toml", "xml",    "sections",   NULL};
 
 static void node_free(gpointer data)
 {

@@ -5,6 +5,17 @@
 
 #include <string.h>
 
+/* Where the quote at `start` ends; two of them are one that stands inside (PostgreSQL). */
+static gsize closing(OkseConfigSpan line, gsize start, char quote)
+{
+    gsize at = start + 1;
+
+    while (at < line.length && (line.text[at] != quote || (at > start + 1 && quote == '\'' && at + 1 < line.length &&
+                                                           line.text[at + 1] == quote)))
+        at += line.text[at] == quote ? 2 : 1;
+    return at;
+}
+
 /* The next word from *at: quoted, or up to white space. False at the end or at a comment. */
 static bool next_word(OkseConfigSpan line, gsize *at, OkseConfigSpan *word)
 {
@@ -17,8 +28,8 @@ static bool next_word(OkseConfigSpan line, gsize *at, OkseConfigSpan *word)
         return false;
     start = *at;
     quote = line.text[start] == '"' || line.text[start] == '\'' ? line.text[start] : '\0';
-    if (quote != '\0' && memchr(line.text + start + 1, quote, line.length - start - 1) != NULL) {
-        *at = (gsize)((const char *)memchr(line.text + start + 1, quote, line.length - start - 1) - line.text) + 1;
+    if (quote != '\0' && closing(line, start, quote) < line.length) {
+        *at = closing(line, start, quote) + 1;
     } else {
         while (*at < line.length && !g_ascii_isspace(line.text[*at]))
             (*at)++;
@@ -128,6 +139,55 @@ bool okse_config_read_apt(OkseConfigText *text, OkseConfigNode *top, GError **er
             g_array_append_val(words, word);
         if (node == NULL || !okse_config_arguments(text, node, words))
             return okse_config_too_much(text, error);
+    }
+    return true;
+}
+
+/* What stands in a continued line: more arguments, each numbered on. */
+static OkseConfigNode *add_more(OkseConfigText *text, OkseConfigNode *node, OkseConfigSpan line)
+{
+    gsize at = 0;
+    OkseConfigSpan word;
+
+    while (next_word(line, &at, &word)) {
+        g_autofree char *name = g_strdup_printf("%u", node->children != NULL ? node->children->len + 1 : 1);
+        OkseConfigSpan key = {name, strlen(name), word.line, word.column}, bare = okse_config_unquote(word);
+
+        if (okse_config_add(text, node, key, &bare) == NULL)
+            return NULL;
+    }
+    return node;
+}
+
+/* "<match app.**>" … "</match>": blocks of Apache, Fluentd and collectd; the tag's arguments are the block's. A line
+ * that ends with '\' goes on. */
+bool okse_config_read_sections(OkseConfigText *text, OkseConfigNode *top, GError **error)
+{
+    OkseConfigNode *open[OKSE_CONFIG_DEPTH] = {top}, *node, *before = NULL;
+    unsigned depth = 0;
+    OkseConfigSpan line;
+
+    while (okse_config_line(text, &line)) {
+        OkseConfigSpan stripped = okse_config_strip(line);
+        bool begins, ends, continues = stripped.length > 1 && stripped.text[stripped.length - 1] == '\\';
+
+        if (stripped.length == 0 || (stripped.text[0] == '#' && before == NULL))
+            continue;
+        stripped = okse_config_strip(okse_config_head(stripped, stripped.length - continues));
+        begins = before == NULL && stripped.text[0] == '<' && stripped.text[stripped.length - 1] == '>';
+        ends = begins && stripped.text[1] == '/';
+        if (ends) {
+            depth -= depth > 0;
+            continue;
+        }
+        if (begins)
+            stripped = okse_config_strip(okse_config_head(okse_config_from(stripped, 1), stripped.length - 2));
+        node = before != NULL ? add_more(text, before, stripped) : add_directive(text, open[depth], stripped);
+        if (node == NULL || (begins && depth + 1 >= OKSE_CONFIG_DEPTH))
+            return okse_config_too_much(text, error);
+        if (begins)
+            open[++depth] = node;
+        before = continues ? node : NULL;
     }
     return true;
 }

@@ -19,9 +19,14 @@ static bool add_node(OkseConfigText *text, OkseConfigNode *parent, OkseConfigSpa
     OkseConfigNode *child;
 
     if (okse_node_kind(node) == OKSE_NODE_LIST && depth < OKSE_CONFIG_DEPTH) {
-        for (unsigned i = 0; i < okse_node_count(node); i++)
-            if (!add_node(text, parent, key, okse_node_item(node, i), depth + 1))
+        for (unsigned i = 0; i < okse_node_count(node); i++) {
+            const OkseNode *item = okse_node_item(node, i);
+            OksePlace place = okse_node_place(item); /* of the item, not of its list */
+
+            if (!add_node(text, parent, (OkseConfigSpan){key.text, key.length, place.line, place.column}, item,
+                          depth + 1))
                 return false;
+        }
         return true;
     }
     child = okse_config_add(text, parent, key, NULL);

@@ -28,7 +28,9 @@ typedef struct {
     size_t comment;       /* where a comment starts in the line */
     gint spans[SPANS][2]; /* bytes already claimed */
     unsigned span_count;
-    bool cut; /* something was not looked at */
+    bool cut;                   /* something was not looked at */
+    const char *opens, *closes; /* of comments over lines, or NULL */
+    bool inside, commented;     /* such a comment is open; the line is one */
     struct {
         size_t indent, length;
         const char *name; /* in the text */
@@ -320,7 +322,8 @@ static const char *skip_blanks(const char *at, const char *end)
 
 static bool is_comment(const char *at, const char *end)
 {
-    return at < end && (*at == '#' || *at == ';' || (*at == '/' && at + 1 < end && at[1] == '/'));
+    return at < end && (*at == '#' || *at == ';' ||
+                        (at + 1 < end && ((*at == '/' && at[1] == '/') || (*at == '!' && at[1] == ' '))));
 }
 
 /* "- export NAME = …", "\"name\": …": the name, and where it stands; "http://" is none. */
@@ -355,7 +358,7 @@ static bool follow_keys(Scan *scan, const char *begin, const char *end, Key *key
     bool item = first + 1 < end && first[0] == '-' && first[1] == ' ';
 
     scan->has_own = false;
-    if (first == end || is_comment(first, end))
+    if (first == end || scan->commented || is_comment(first, end))
         return false;
     scan->has_own = key_of(begin, end, key);
     if (!scan->has_own)
@@ -437,12 +440,45 @@ static void pass_line(Scan *scan, const char *begin, const char *end)
         g_clear_pointer(&scan->named, g_free);
 }
 
+/* How comments that go over lines begin and end in the file, if it has such. */
+static void know_comments(Scan *scan)
+{
+    const GRegex *slashes = scan->scanner->block_comment_files;
+
+    if (g_str_has_suffix(scan->file, ".xml")) {
+        scan->opens = "<!--";
+        scan->closes = "-->";
+    } else if (slashes != NULL && g_regex_match(slashes, scan->file, 0, NULL)) {
+        scan->opens = "/*";
+        scan->closes = "*/";
+    }
+}
+
+/* Whether the line is part of one. What stands behind its end in a line is looked at. */
+static void follow_comment(Scan *scan, const char *begin, const char *end)
+{
+    const char *first = skip_blanks(begin, end), *close;
+    bool inside = scan->inside;
+
+    scan->commented = false;
+    if (scan->opens == NULL)
+        return;
+    inside = inside ||
+             ((size_t)(end - first) >= strlen(scan->opens) && strncmp(first, scan->opens, strlen(scan->opens)) == 0);
+    close = inside ? g_strstr_len(first, end - first, scan->closes) : NULL;
+    scan->inside = inside && close == NULL;
+    scan->commented = scan->inside || (close != NULL && skip_blanks(close + strlen(scan->closes), end) == end);
+}
+
 static void scan_line(Scan *scan, const char *begin, const char *end)
 {
     const char *start = scan->line + strspn(scan->line, " \t");
     Key key;
 
-    scan->noise = *start == '#' || *start == ';' || g_str_has_prefix(start, "//") ? "comment" : NULL;
+    scan->noise = scan->commented || *start == '#' || *start == ';' || g_str_has_prefix(start, "! ") ||
+                          g_str_has_prefix(start, "//")
+                      ? "comment"
+                      : NULL;
     scan->comment = comment_of(scan);
     scan->span_count = 0;
     if (follow_keys(scan, begin, end, &key)) {
@@ -491,11 +527,13 @@ bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *te
     bool filtered = okse_scan_filter_find(scanner->filter, text, length, ends), whole = true;
     guint next = 0;
 
+    know_comments(&scan);
     while (scan.start < length) {
         const char *begin = text + scan.start, *end = memchr(begin, '\n', length - scan.start);
         size_t size = end != NULL ? (size_t)(end - begin) : length - scan.start;
 
         scan.number++;
+        follow_comment(&scan, begin, begin + MIN(size, LINE_LIMIT));
         if (!filtered || (next < ends->len && g_array_index(ends, guint64, next) <= scan.start + size)) {
             look_at(&scan, begin, size);
             next++;

@@ -70,6 +70,7 @@ void okse_scanner_free(OkseScanner *scanner)
     unref_regex(scanner->host_line_files);
     unref_regex(scanner->literal_hash_files);
     unref_regex(scanner->host_keys);
+    unref_regex(scanner->block_comment_files);
     for (guint i = 0; scanner->roles != NULL && i < scanner->roles->len; i++) {
         const RoleRow *row = &g_array_index(scanner->roles, RoleRow, i);
 
@@ -130,6 +131,7 @@ static bool compile_rules(OkseScanner *scanner, GError **error)
            compile_member(scanner->rules, name, "list_files", &scanner->list_files, error) &&
            compile_member(scanner->rules, name, "host_line_files", &scanner->host_line_files, error) &&
            compile_member(scanner->rules, name, "literal_hash_files", &scanner->literal_hash_files, error) &&
+           compile_member(scanner->rules, name, "block_comment_files", &scanner->block_comment_files, error) &&
            compile_member(scanner->rules, name, "host_keys", &scanner->host_keys, error);
 }
 

@@ -35,6 +35,7 @@ struct OkseScanner {
     OkseScanFilter *filter;
     GRegex *shapes[OKSE_SHAPES], *patterns[OKSE_PATTERNS];
     GRegex *version_keys, *list_files, *host_line_files, *literal_hash_files, *host_keys;
+    GRegex *block_comment_files;
     json_t *rules, *rows;
     GArray *roles; /* opaque: okse_scanner_role() */
 };

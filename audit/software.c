@@ -31,6 +31,12 @@ static void find_free(gpointer data)
     g_free(find->host);
     g_free(find->literal);
     g_free(find->setting);
+    g_free(find->mention);
+    g_free(find->used);
+    g_free(find->as);
+    g_free(find->unused);
+    if (find->match != NULL)
+        g_regex_unref(find->match);
     g_free(find->port);
     g_free(find->protocol);
     g_free(find->value);
@@ -59,7 +65,8 @@ static void default_free(gpointer data)
 {
     OkseProgramDefault *one = data;
 
-    g_free(one->unless);
+    g_ptr_array_unref(one->when);
+    g_ptr_array_unref(one->unless);
     g_free(one->host);
     g_free(one->role);
     g_free(one->scheme);
@@ -146,6 +153,24 @@ static GPtrArray *take_conditions(OkseMap *map, const char *key, OkseIssues *iss
     return conditions;
 }
 
+static GRegex *take_regex(OkseMap *map, const char *key, OkseIssues *issues)
+{
+    g_autoptr(GError) cause = NULL;
+    const OkseNode *node = NULL;
+    OksePlace at;
+    GRegex *regex;
+
+    if (!okse_map_take_node(map, key, OKSE_OPTIONAL, &node) || okse_node_text(node) == NULL)
+        return NULL;
+    at = okse_node_place(node);
+    regex = g_regex_new(okse_node_text(node), G_REGEX_CASELESS | G_REGEX_RAW, 0, &cause);
+    if (regex == NULL)
+        okse_issue(issues, &at, "%s: %s", key, cause->message);
+    else if (g_regex_get_capture_count(regex) == 0)
+        okse_issue(issues, &at, "%s: group 1 is the target; there is no group", key);
+    return regex;
+}
+
 static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, "a find", issues);
@@ -160,6 +185,11 @@ static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues
     find->host = take_text(map, "host", OKSE_OPTIONAL);
     find->literal = take_text(map, "literal", OKSE_OPTIONAL);
     find->setting = take_text(map, "setting", OKSE_OPTIONAL);
+    find->mention = take_text(map, "mention", OKSE_OPTIONAL);
+    find->as = take_text(map, "as", OKSE_OPTIONAL);
+    find->used = take_text(map, "used", OKSE_OPTIONAL);
+    find->unused = take_text(map, "unused", OKSE_OPTIONAL);
+    find->match = take_regex(map, "match", issues);
     find->port = take_text(map, "port", OKSE_OPTIONAL);
     find->protocol = take_text(map, "protocol", OKSE_OPTIONAL);
     find->value = take_text(map, "value", OKSE_OPTIONAL);
@@ -175,8 +205,12 @@ static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues
     kinds = (find->url != NULL) + (find->host != NULL) + (find->literal != NULL) + (find->setting != NULL);
     if (kinds != 1)
         okse_issue(issues, &at, "a find has exactly one of url, host, literal and setting");
-    if (find->setting == NULL && find->role == NULL)
+    if (find->setting == NULL && find->mention == NULL && find->role == NULL)
         okse_issue(issues, &at, "a find needs the role of what it finds");
+    if (find->as != NULL && (find->match == NULL || strstr(find->as, "{1}") == NULL))
+        okse_issue(issues, &at, "as: needs a match, and {1} for its group 1");
+    if (find->mention != NULL && find->url == NULL && find->host == NULL)
+        okse_issue(issues, &at, "a mention is of a url or a host");
     g_ptr_array_add(finds, find);
 }
 
@@ -190,22 +224,34 @@ static GPtrArray *patterns_of(OkseMap *map, const char *key, OkseIssues *issues)
     return patterns;
 }
 
-static void read_file(OkseProgram *program, const OkseNode *node, OkseIssues *issues)
+static GPtrArray *take_finds(OkseMap *map, OkseIssues *issues)
+{
+    GPtrArray *finds = g_ptr_array_new_with_free_func(find_free);
+    const OkseNode *list = NULL;
+
+    if (okse_map_take_list(map, "finds", OKSE_OPTIONAL, &list))
+        for (unsigned i = 0; i < okse_node_count(list); i++)
+            read_find(finds, okse_node_item(list, i), issues);
+    return finds;
+}
+
+/* shared: the finds of a file that has none of its own. */
+static void read_file(OkseProgram *program, const OkseNode *node, GPtrArray *shared, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, "a file", issues);
     OkseProgramFile *file = g_new0(OkseProgramFile, 1);
-    const OkseNode *finds = NULL;
     OksePlace at = okse_node_place(node);
 
     file->paths = patterns_of(map, "paths", issues);
     file->names = patterns_of(map, "names", issues);
-    file->finds = g_ptr_array_new_with_free_func(find_free);
     file->format = take_text(map, "format", OKSE_REQUIRED);
     file->has = take_texts(map, "has", issues);
-    if (okse_map_take_list(map, "finds", OKSE_OPTIONAL, &finds))
-        for (unsigned i = 0; i < okse_node_count(finds); i++)
-            read_find(file->finds, okse_node_item(finds, i), issues);
+    file->finds = take_finds(map, issues);
     okse_map_end(map);
+    if (file->finds->len == 0) {
+        g_ptr_array_unref(file->finds);
+        file->finds = g_ptr_array_ref(shared);
+    }
     if (file->format != NULL && !g_strv_contains(okse_config_formats, file->format))
         okse_issue(issues, &at, "'%s' is no format of configuration", file->format);
     for (guint i = 0; i < file->paths->len; i++)
@@ -219,7 +265,8 @@ static void read_default(OkseProgram *program, const OkseNode *node, OkseIssues 
     OkseMap *map = okse_map_open(node, "a default", issues);
     OkseProgramDefault *one = g_new0(OkseProgramDefault, 1);
 
-    one->unless = take_text(map, "unless", OKSE_OPTIONAL);
+    one->when = take_conditions(map, "when", issues);
+    one->unless = take_conditions(map, "unless", issues);
     one->host = take_text(map, "host", OKSE_REQUIRED);
     one->role = take_text(map, "role", OKSE_REQUIRED);
     one->scheme = take_text(map, "scheme", OKSE_OPTIONAL);
@@ -232,6 +279,7 @@ static OkseProgram *read_program(const OkseNode *root, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(root, "a program", issues);
     OkseProgram *program = g_new0(OkseProgram, 1);
+    g_autoptr(GPtrArray) shared = take_finds(map, issues);
     const OkseNode *list = NULL;
     const char *ignored, *form = NULL;
     OksePlace at = okse_node_place(root);
@@ -247,7 +295,7 @@ static OkseProgram *read_program(const OkseNode *root, OkseIssues *issues)
     program->installed = take_texts(map, "installed", issues);
     if (okse_map_take_list(map, "files", OKSE_OPTIONAL, &list))
         for (unsigned i = 0; i < okse_node_count(list); i++)
-            read_file(program, okse_node_item(list, i), issues);
+            read_file(program, okse_node_item(list, i), shared, issues);
     if (okse_map_take_list(map, "defaults", OKSE_OPTIONAL, &list))
         for (unsigned i = 0; i < okse_node_count(list); i++)
             read_default(program, okse_node_item(list, i), issues);
@@ -309,7 +357,7 @@ bool okse_program_file_matches(const OkseProgramFile *file, const char *path)
     for (guint i = 0; i < file->paths->len; i++)
         if (g_pattern_match_simple(g_ptr_array_index(file->paths, i), path))
             return true;
-    for (guint i = 0; i < file->names->len; i++)
+    for (guint i = 0; i < file->names->len && *path != '/'; i++) /* a host has its own places */
         if (name_matches(g_ptr_array_index(file->names, i), path))
             return true;
     return false;

@@ -23,25 +23,30 @@ typedef struct {
     char *host;    /* a host; `port` beside it */
     char *literal; /* a host that the program knows by itself, with {PATH} replaced */
     char *setting; /* a setting of this name, with `value` */
+    char *mention; /* with url or host: why what stands there is no place to which data goes */
     char *port, *protocol, *value;
-    char *split;  /* characters between several in one value */
-    char *locals; /* from the root: values that name something in the file itself */
-    char *scheme; /* where the value names none */
+    char *split;         /* characters between several in one value */
+    GRegex *match;       /* what of a value is a target: group 1 of each match, group 2 its port; NULL: all of it */
+    char *as;            /* with match: what a match stands for, "{1}" replaced by group 1 */
+    char *used, *unused; /* from the root: where the node's key is, or is not, among values that are there */
+    char *locals;        /* from the root: values that name something in the file itself */
+    char *scheme;        /* where the value names none */
     char *role, *direction, *state;
     bool pairs;        /* the node's value is "key=value key='value'" and the paths are its keys */
     unsigned fallback; /* port, where none is said */
 } OkseFind;
 
 typedef struct {
-    GPtrArray *paths, *names; /* char *: patterns of absolute paths on a host; of names or ends of paths anywhere */
+    GPtrArray *paths,
+        *names; /* char *: patterns of absolute paths on a host; of names or ends of paths in components */
     char *format;
     GStrv has;        /* paths, one of which the root must have: a name alone says too little */
     GPtrArray *finds; /* OkseFind */
 } OkseProgramFile;
 
-/* Where a program sends something unless its configuration says otherwise. */
+/* Where a program sends something unless one of its files says otherwise. */
 typedef struct {
-    char *unless; /* a path; NULL: always */
+    GPtrArray *when, *unless; /* OkseCondition, from the root: one of `when` (where there are any), none of `unless` */
     char *host, *role, *scheme;
     unsigned port;
 } OkseProgramDefault;

@@ -16,7 +16,7 @@ SCENARIOS = {
     "etc/fluent-bit/fluent-bit.conf": ("[OUTPUT]\n    Name  forward\n    Host  logs.abroad.example\n    Port  24224\n",
                                        {("logs.abroad.example", 24224, "logs", 3)}),
     "etc/nginx/nginx.conf": ("http {\n  upstream api { server api.abroad.example; }\n  server { location / { proxy_pass http://up.abroad.example:8080; } }\n}\n",
-                             {("api.abroad.example", None, "unknown", 2), ("up.abroad.example", 8080, "unknown", 3)}),
+                             {("api.abroad.example", None, "peer", 2), ("up.abroad.example", 8080, "peer", 3)}),
     "etc/rsyslog.d/50-siem.conf": ("# to the SIEM\n*.* @@203.0.113.9:6514\naction(type=\"omfwd\" target=\"siem.abroad.example\" port=\"6514\")\n",
                                    {("203.0.113.9", 6514, "logs", 2), ("siem.abroad.example", 6514, "logs", 3)}),
     "etc/systemd/timesyncd.conf.d/a.conf": ("[Time]\nNTP=ntp1.abroad.example ntp2.abroad.example\n",

@@ -80,7 +80,7 @@ def test_what_the_services_of_a_host_are_told_to_reach(okse, tmp_path):
         ("192.0.2.53", None, "dns", "/etc/resolv.conf", 1),
         ("2001:db8::53", None, "dns", "/etc/resolv.conf", 2),
         ("ntp.abroad.example", None, "ntp", "/etc/chrony/chrony.conf", 1),
-        ("back.abroad.example", 8080, "unknown", "/etc/nginx/nginx.conf", 1),
+        ("back.abroad.example", 8080, "peer", "/etc/nginx/nginx.conf", 1),
     }
 
 

@@ -86,6 +86,18 @@ static const Row rows[] = {
     {"toml dotted", "toml", "a = {b = 1}\ne.f = 'g'\n", "e/f", "g", 2},
     {"xml", "xml", "<c>\n <property><name>x</name><value>hdfs://h:1</value></property>\n <zk host=\"z\"/>\n</c>",
      "c/property/value", "hdfs://h:1", 2},
+    {"postgres quotes", "words", "primary_conninfo = 'host=h password=''x y'' port=1'\nb = 'c' # d\n", "b", "c", 2},
+    {"keepalived", "blocks", "! old { x }\na {\n ! b 1\n b 192.0.2.1\n}\n", "a/b", "192.0.2.1", 4},
+    {"radsecproxy", "blocks", "server [2001:db8::1] {\n type tls\n}\n", "server/1", "[2001:db8::1]", 1},
+    {"radsecproxy behind", "blocks", "server [2001:db8::1] {\n type tls\n}\n", "server/type", "tls", 2},
+    {"nats", "blocks", "listen: 127.0.0.1:4222\nleaf { url: \"tls://l:7422\" }\n", "leaf/url", "tls://l:7422", 2},
+    {"fluentd", "sections", "<match a.**>\n  @type copy\n  <store>\n    host h.example\n  </store>\n</match>\n",
+     "match/store/host", "h.example", 4},
+    {"apache", "sections", "<VirtualHost *:443>\n  ProxyPass \"/v1\" \"http://g:80/\"\n</VirtualHost>\nListen 80\n",
+     "virtualhost/proxypass/2", "http://g:80/", 2},
+    {"apache behind", "sections", "<A>\n</A>\n</A>\nListen 80\n", "Listen", "80", 4},
+    {"apache continued", "sections", "BalancerMember \\\n  # \"http://b:1\" \\\n  route=2\nX y\n", "X", "y", 4},
+    {"yaml list of maps", "yaml", "a:\n- b: 1\n- b: 2\n- {c: 3}\n", "a/c", "3", 4},
     {"xml attribute", "xml", "<c>\n <zk host=\"z\"/>\n</c>", "c/zk/host", "z", 2},
 };
 
@@ -130,6 +142,8 @@ static void repeated(void)
     g_assert_cmpuint(matches("rsyslog", "*.* @a\n& @@b:1\n", "forward"), ==, 2);
     g_assert_cmpuint(matches("braces", "a { b 1; b 2; } a { b 3; }", "a/b"), ==, 3);
     g_assert_cmpuint(matches("braces", "a { b { c 1; } } c 2;", "**/c"), ==, 2);
+    g_assert_cmpuint(matches("sections", "<a>\nb 1\n<c>\nb 2\n</c>\nb 3\n</a>\nb 4\n", "a/b"), ==, 2);
+    g_assert_cmpuint(matches("sections", "a 1 \\\n 2 \\\n 3\n", "a/*"), ==, 3);
     g_assert_cmpuint(matches("rsyslog", "action(type=\"omfwd\" target=[\"a\",\"b\"])", "action/target"), ==, 2);
 }
 

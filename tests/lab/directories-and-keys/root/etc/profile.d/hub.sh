@@ -1,0 +1,2 @@
+# export HF_ENDPOINT=https://off.abroad.example
+export HF_ENDPOINT="https://hub.abroad.example"
