@@ -108,6 +108,18 @@ static void walk_path(const Walk *walk, const OkseNode *node, char **rest)
     walk_path(walk, okse_node_get(node, *rest), rest + 1);
 }
 
+/* A row may be void where another field of the object is there: a region means nothing beside an address of one's own.
+ */
+static bool is_void(const json_t *row, const OkseNode *node)
+{
+    const char *path = okse_json_peek_text(row, "unless");
+    g_auto(GStrv) words = path == NULL ? NULL : g_strsplit(path, "/", -1);
+
+    for (char **word = words; word != NULL && *word != NULL; word++)
+        node = okse_node_get(node, *word);
+    return words != NULL && node != NULL;
+}
+
 static bool row_is_about(const json_t *row, const char *kind)
 {
     const json_t *kinds = json_object_get(row, "kinds");
@@ -133,7 +145,7 @@ json_t *okse_object_fields(const OkseObjectFile *file, const char *family, const
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i), *paths = json_object_get(row, "paths");
 
-        for (size_t k = 0; row_is_about(row, kind) && k < json_array_size(paths); k++) {
+        for (size_t k = 0; row_is_about(row, kind) && !is_void(row, node) && k < json_array_size(paths); k++) {
             const char *path = json_string_value(json_array_get(paths, k));
             g_auto(GStrv) words = g_strsplit(path != NULL ? path : "", "/", -1);
             Walk walk = {file, row, values, path};
