@@ -31,8 +31,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_LIST, "kubernetes-export", 0, "FILE", "objects of a cluster (kubectl get -o json), or a directory",
      offsetof(CollectOptions, exports)},
-    {OKSE_OPTION_FLAG, "resolve", 0, NULL,
-     "ask the resolver for names that nobody can place, and write down the answers", offsetof(CollectOptions, resolve)},
+    {OKSE_OPTION_FLAG, "resolve", 0, NULL, "ask the resolver for names that nobody can place",
+     offsetof(CollectOptions, resolve)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
     {OKSE_OPTION_TEXT, "time-limit", 0, "SECONDS", "what is not finished then is partial: out of time",
      offsetof(CollectOptions, time_limit)},
@@ -190,15 +190,12 @@ const OkseCommand okse_command_collect = {
     .maximum = 0,
     .summary = "Collect what decides where data goes, changing nothing.",
     .details =
-        "Opens no connection and asks no name server (but with --resolve); the process that looks can write no file "
-        "and reach nobody, runs\n"
-        "at the lowest priority and leaves access times as they are. What could not be looked at is said, collector "
-        "by\n"
-        "collector.\n\n"
+        "Opens no connection and asks no name server (but with --resolve); the process that looks can write no file\n"
+        "and reach nobody, runs at the lowest priority and leaves access times as they are. What could not be looked\n"
+        "at is said, collector by collector.\n\n"
         "-o FILE.json writes the facts; -o with another name an evidence archive: the facts, the lines that they rest\n"
-        "on with secrets masked, digests of everything, the digest of the archive before. -o DIRECTORY gives it a "
-        "name\n"
-        "there and chains it to the newest that lies there. See docs/evidence.md.",
+        "on with secrets masked, digests of everything, the digest of the archive before. -o DIRECTORY gives it a\n"
+        "name there and chains it to the newest that lies there. See docs/evidence.md.",
     .options = options,
     .options_size = sizeof(CollectOptions),
     .run = run,

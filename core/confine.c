@@ -145,13 +145,13 @@ static int add_rules(scmp_filter_ctx filter)
         if (forbidden[i] != SCMP_SYS(ptrace) || !OKSE_ADDRESS_SPACE_IS_SHADOWED) /* a leak checker looks by it */
             status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
     for (size_t i = 0; i < G_N_ELEMENTS(writing) && status == 0; i++)
-        status = refuse_where(filter, writing[i].call, SCMP_CMP(writing[i].argument, SCMP_CMP_GT, STDERR_FILENO));
+        status = refuse_where(filter, writing[i].call, SCMP_CMP(writing[i].argument, SCMP_CMP_GT, STDERR_FILENO, 0));
     for (size_t i = 0; i < G_N_ELEMENTS(changing_ioctls) && status == 0; i++)
-        status = refuse_where(filter, SCMP_SYS(ioctl), SCMP_CMP(1, SCMP_CMP_EQ, changing_ioctls[i]));
+        status = refuse_where(filter, SCMP_SYS(ioctl), SCMP_CMP(1, SCMP_CMP_EQ, changing_ioctls[i], 0));
     if (status == 0)
-        status = refuse_where(filter, SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_NE, AF_NETLINK));
+        status = refuse_where(filter, SCMP_SYS(socket), SCMP_CMP(0, SCMP_CMP_NE, AF_NETLINK, 0));
     if (status == 0) /* abort() signals its own process */
-        status = refuse_where(filter, SCMP_SYS(tgkill), SCMP_CMP(0, SCMP_CMP_NE, (scmp_datum_t)getpid()));
+        status = refuse_where(filter, SCMP_SYS(tgkill), SCMP_CMP(0, SCMP_CMP_NE, (scmp_datum_t)getpid(), 0));
     return status;
 }
 

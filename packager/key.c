@@ -323,12 +323,13 @@ static EVP_MD_CTX *operation_start(const OkseKey *key, const char *digest, bool 
     EVP_PKEY_CTX *parameters = NULL;
     char id[] = SM2_DEFAULT_ID;
     const OSSL_PARAM set[] = {OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_DIST_ID, id, strlen(id)), OSSL_PARAM_END};
-    const OSSL_PARAM *identity = EVP_PKEY_is_a(key->pkey, "SM2") ? set : NULL;
     int started;
 
     g_assert(context != NULL);
-    started = signing ? EVP_DigestSignInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, identity)
-                      : EVP_DigestVerifyInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, identity);
+    started = signing ? EVP_DigestSignInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, NULL)
+                      : EVP_DigestVerifyInit_ex(context, &parameters, digest, NULL, NULL, key->pkey, NULL);
+    if (started == 1 && EVP_PKEY_is_a(key->pkey, "SM2")) /* not at the start: 3.0.19 computes nothing from it then */
+        started = EVP_PKEY_CTX_set_params(parameters, set) == 1;
     if (started == 1 && key->algorithm->pss)
         started = EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
                   EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1;

@@ -22,6 +22,7 @@ static void found(void *context, const OkseTool *tool)
         g_autofree char *fetched = okse_tool_fetched(rules, line);
         const char *program = okse_tool_program(rules, tool->words);
 
+        g_assert(fetched == NULL || *fetched != '\0');
         g_assert(program == NULL || okse_tool_below_root(rules, program) == NULL || *program == '/');
     }
 }
