@@ -3,6 +3,7 @@
 #include "audit/collect_host_files.h"
 
 #include "audit/host_files.h"
+#include "audit/target.h"
 #include "core/digest.h"
 
 #include <string.h>
@@ -56,14 +57,14 @@ static bool add_word(const Look *look, const OkseHostTake *take, const OkseState
 
     if (!okse_destination_read(word, next, take->statement ? OKSE_WRITTEN_PAIR : take->written, &found))
         return false;
-    port = found.port > 0                           ? found.port
-           : okse_collect_port_of(found.scheme) > 0 ? okse_collect_port_of(found.scheme)
-                                                    : take->port;
+    port = found.port > 0                       ? found.port
+           : okse_scheme_port(found.scheme) > 0 ? okse_scheme_port(found.scheme)
+                                                : take->port;
     okse_facts_endpoint(look->collection->facts,
                         &(OkseEndpointFact){.host = found.host,
                                             .port = port,
                                             .protocol = found.scheme != NULL ? found.scheme : take->protocol,
-                                            .tls = take->tls >= 0 ? take->tls : okse_collect_tls_of(found.scheme),
+                                            .tls = take->tls >= 0 ? take->tls : okse_scheme_tls(found.scheme),
                                             .direction = "out",
                                             .role = take->role,
                                             .state = "configured",

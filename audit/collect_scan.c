@@ -3,6 +3,7 @@
 #include "audit/collector.h"
 #include "audit/object_store.h"
 #include "audit/redact.h"
+#include "audit/target.h"
 #include "core/digest.h"
 
 #include <string.h>
@@ -63,22 +64,6 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
                                                .via = key != NULL ? "structured" : "sweep"});
 }
 
-int okse_collect_tls_of(const char *scheme)
-{
-    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps",
-                                            "wss",   "grpcs", "mqtts",  "tls",   NULL};
-    static const char *const plain[] = {"http", "ldap", "redis", "amqp", "smtp", "ws", "ftp", "mqtt", NULL};
-
-    if (scheme == NULL)
-        return -1;
-    return g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
-}
-
-unsigned okse_collect_port_of(const char *scheme)
-{
-    return g_strcmp0(scheme, "https") == 0 ? 443 : g_strcmp0(scheme, "http") == 0 ? 80 : 0;
-}
-
 static void on_mention(Sink *sink, const OkseScanEndpoint *found)
 {
     g_autofree char *key =
@@ -124,9 +109,9 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
     okse_facts_endpoint(
         sink->collection->facts,
         &(OkseEndpointFact){.host = found->host,
-                            .port = found->port > 0 ? found->port : okse_collect_port_of(found->scheme),
+                            .port = found->port > 0 ? found->port : okse_scheme_port(found->scheme),
                             .protocol = found->scheme,
-                            .tls = okse_collect_tls_of(found->scheme),
+                            .tls = okse_scheme_tls(found->scheme),
                             .direction = found->direction,
                             .role = found->role,
                             .state = "configured",

@@ -1,5 +1,6 @@
 /* What runs by the clock: cron, at, timers of systemd. Their commands are looked at for places that they reach. */
 #include "audit/collect_host_files.h"
+#include "audit/target.h"
 #include "core/digest.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
 {
     json_t *hosts = context, *one;
     size_t i;
-    unsigned port = found->port > 0 ? found->port : okse_collect_port_of(found->scheme);
+    unsigned port = found->port > 0 ? found->port : okse_scheme_port(found->scheme);
     g_autofree char *text = port > 0 ? g_strdup_printf("%s:%u", found->host, port) : g_strdup(found->host);
 
     if (found->noise != NULL)

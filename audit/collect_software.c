@@ -167,12 +167,10 @@ static const char *member(const Look *look, const OkseConfigNode *node, const ch
     return look->pairs != NULL ? g_hash_table_lookup(look->pairs, path) : value_at(node, path);
 }
 
+/* Programs that name UDP as their way send bare datagrams. */
 static int tls_of(const char *scheme)
 {
-    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps", "wss", "tls", "ssl", NULL};
-    static const char *const plain[] = {"http", "ldap", "redis", "amqp", "ws", "udp", NULL};
-
-    return scheme == NULL ? -1 : g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
+    return g_strcmp0(scheme, "udp") == 0 ? 0 : okse_scheme_tls(scheme);
 }
 
 static void claim(const Look *look, const OkseConfigNode *at, const char *host)
@@ -187,19 +185,6 @@ char *okse_software_claim(unsigned line, const char *host)
     return g_strdup_printf("%u|%s", line, host);
 }
 
-static unsigned known_port(const char *scheme)
-{
-    static const struct {
-        const char *scheme;
-        unsigned port;
-    } ports[] = {{"https", 443}, {"http", 80}, {"ldaps", 636}, {"ldap", 389}};
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++)
-        if (g_strcmp0(scheme, ports[i].scheme) == 0)
-            return ports[i].port;
-    return 0;
-}
-
 static void add_target(const Look *look, const OkseConfigNode *node, const OkseConfigNode *at, OkseTarget *target)
 {
     const OkseFind *find = look->find;
@@ -212,7 +197,7 @@ static void add_target(const Look *look, const OkseConfigNode *node, const OkseC
     if (number == 0 && port != NULL)
         g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL);
     number = number > 0 ? number : find->fallback; /* some programs have one of their own, whatever the scheme */
-    number = number > 0 ? number : known_port(scheme);
+    number = number > 0 ? number : okse_scheme_port(scheme);
     claim(look, at, target->host);
     okse_facts_endpoint(look->collection->facts,
                         &(OkseEndpointFact){.host = target->host,

@@ -195,10 +195,6 @@ typedef struct {
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 /* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);
-/* -1 unknown, 0 plain text, 1 encrypted: only where the scheme says so; scheme: or NULL. */
-int okse_collect_tls_of(const char *scheme);
-/* The port that goes without saying, or 0. */
-unsigned okse_collect_port_of(const char *scheme);
 /* workloads, objects, resources: what one file of configuration holds when it is structured; before the scanner. */
 void okse_collect_objects(OkseCollection *collection, const OkseScanFile *file);
 

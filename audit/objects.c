@@ -5,6 +5,7 @@
 
 #include "audit/redact.h"
 #include "audit/scan_rules.h"
+#include "audit/target.h"
 #include "core/digest.h"
 #include "core/limits.h"
 
@@ -119,22 +120,6 @@ json_t *okse_object_source(const OkseObjectFile *file, const OkseObjectPlace *pl
                                                .via = "structured"});
 }
 
-static int tls_of(const char *scheme)
-{
-    if (scheme == NULL)
-        return -1;
-    return strcmp(scheme, "https") == 0 || strcmp(scheme, "grpcs") == 0 ? 1
-           : strcmp(scheme, "http") == 0 || strcmp(scheme, "grpc") == 0 ? 0
-                                                                        : -1;
-}
-
-static unsigned port_of(unsigned port, const char *scheme)
-{
-    if (port > 0 || scheme == NULL)
-        return port;
-    return strcmp(scheme, "https") == 0 ? 443 : strcmp(scheme, "http") == 0 ? 80 : 0;
-}
-
 void okse_object_claim(const OkseObjectFile *file, unsigned line, const char *host)
 {
     if (file->collection->claims != NULL && line > 0)
@@ -148,15 +133,16 @@ void okse_object_endpoint(const OkseObjectFile *file, const OkseObjectPlace *pla
     if (*host == '\0' || strlen(host) > 253)
         return;
     okse_object_claim(file, place->line, host);
-    okse_facts_endpoint(file->collection->facts,
-                        &(OkseEndpointFact){.host = host,
-                                            .port = port_of(endpoint->port, endpoint->scheme),
-                                            .protocol = endpoint->scheme,
-                                            .tls = tls_of(endpoint->scheme),
-                                            .direction = endpoint->direction != NULL ? endpoint->direction : "out",
-                                            .role = endpoint->role,
-                                            .state = endpoint->state != NULL ? endpoint->state : "configured",
-                                            .source = okse_object_source(file, place)});
+    okse_facts_endpoint(
+        file->collection->facts,
+        &(OkseEndpointFact){.host = host,
+                            .port = endpoint->port > 0 ? endpoint->port : okse_scheme_port(endpoint->scheme),
+                            .protocol = endpoint->scheme,
+                            .tls = okse_scheme_tls(endpoint->scheme),
+                            .direction = endpoint->direction != NULL ? endpoint->direction : "out",
+                            .role = endpoint->role,
+                            .state = endpoint->state != NULL ? endpoint->state : "configured",
+                            .source = okse_object_source(file, place)});
 }
 
 bool okse_object_address(const OkseObjectFile *file, const OkseObjectPlace *place, const char *value, const char *role)

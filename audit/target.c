@@ -5,6 +5,30 @@
 
 #define HOST_LIMIT 253u /* bytes of a name, RFC 1035 */
 
+int okse_scheme_tls(const char *scheme)
+{
+    static const char *const encrypted[] = {"https", "ldaps", "rediss", "amqps", "smtps", "wss",
+                                            "grpcs", "mqtts", "tls",    "ssl",   NULL};
+    static const char *const plain[] = {"http", "ldap", "redis", "amqp", "smtp", "ws", "grpc", "ftp", "mqtt", NULL};
+
+    if (scheme == NULL)
+        return -1;
+    return g_strv_contains(encrypted, scheme) ? 1 : g_strv_contains(plain, scheme) ? 0 : -1;
+}
+
+unsigned okse_scheme_port(const char *scheme)
+{
+    static const struct {
+        const char *scheme;
+        unsigned port;
+    } ports[] = {{"https", 443}, {"http", 80}, {"ldaps", 636}, {"ldap", 389}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ports); i++)
+        if (g_strcmp0(scheme, ports[i].scheme) == 0)
+            return ports[i].port;
+    return 0;
+}
+
 void okse_target_clear(OkseTarget *target)
 {
     g_clear_pointer(&target->scheme, g_free);

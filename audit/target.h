@@ -18,5 +18,10 @@ typedef enum {
     OKSE_TARGET_VARIABLE, /* a variable or placeholder stands for it */
 } OkseTargetKind;
 
+/* What a scheme says by itself: -1 nothing, 0 plain text, 1 encrypted; the port that goes without saying, or 0. scheme:
+ * lower case, or NULL. */
+int okse_scheme_tls(const char *scheme);
+unsigned okse_scheme_port(const char *scheme);
+
 /* Take a text apart. The members are set for OKSE_TARGET_READ only. */
 OkseTargetKind okse_target_read(const char *text, OkseTarget *target);
