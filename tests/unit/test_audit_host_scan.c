@@ -43,7 +43,7 @@ static void pieces(void)
     g_autofree char *whole = NULL;
 
     for (unsigned i = 0; data->len < (3u << 20); i++)
-        g_string_append_printf(data, "line %u https://host-%u.example.org/path\n", i, i);
+        g_string_append_printf(data, "line %u https://host-%u.example.org/path %*s\n", i, i, (int)(i * 37 % 1500), "");
     whole = scan(data->str, data->len, data->len);
     g_assert_nonnull(strstr(whole, "https host-0.example.org 0 @12 :1 plain\n"));
     for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
