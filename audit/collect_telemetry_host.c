@@ -76,7 +76,7 @@ json_t *okse_collect_beside(const OkseCollection *collection, const json_t *comm
 static json_t *words_of(GBytes *bytes)
 {
     gsize length;
-    const char *at = g_bytes_get_data(bytes, &length), *end = at + length;
+    const char *at = g_bytes_get_data(bytes, &length), *end = length > 0 ? at + length : at;
     json_t *words = json_array();
 
     while (at < end && json_array_size(words) < 512) {

@@ -230,7 +230,7 @@ void okse_collect_fetches(OkseCollection *collection, const OkseScanFile *file)
     g_autoptr(GHashTable) lines = g_hash_table_new(NULL, NULL);
     Look look = {collection, file, "", 0, lines};
     gsize length;
-    const char *at = g_bytes_get_data(file->bytes, &length), *end = at + length;
+    const char *at = g_bytes_get_data(file->bytes, &length), *end = length > 0 ? at + length : at;
 
     for (unsigned number = 1; at < end && look.found < OF_A_FILE; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline != NULL ? newline : end;

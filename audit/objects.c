@@ -16,7 +16,7 @@
 static bool begins_json(GBytes *bytes)
 {
     gsize length;
-    const char *at = g_bytes_get_data(bytes, &length), *end = at + length;
+    const char *at = g_bytes_get_data(bytes, &length), *end = length > 0 ? at + length : at;
 
     while (at < end && g_ascii_isspace(*at))
         at++;
@@ -61,7 +61,7 @@ OkseYaml *okse_object_read(OkseObjectFile *file, GError **error)
 const char *okse_object_template(GBytes *bytes)
 {
     gsize length;
-    const char *at = g_bytes_get_data(bytes, &length), *end = at + length;
+    const char *at = g_bytes_get_data(bytes, &length), *end = length > 0 ? at + length : at;
 
     /* "{{" inside quotes is a text that a later program fills in (Prometheus rules, Grafana) */
     while (at < end) {
@@ -226,7 +226,7 @@ static void scan_inner(const OkseObjectFile *file, const Inner *inner, const cha
 static char *line_at(const OkseObjectFile *file, unsigned number)
 {
     gsize length;
-    const char *at = g_bytes_get_data(file->file->bytes, &length), *end = at + length;
+    const char *at = g_bytes_get_data(file->file->bytes, &length), *end = length > 0 ? at + length : at;
 
     for (unsigned i = 1; at < end; i++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline != NULL ? newline : end;
