@@ -7,15 +7,16 @@
 #include <hs.h>
 #endif
 
-#define BLOCK (64u << 20) /* Hyperscan counts bytes in 32 bits */
+#define BLOCK (64u << 20)  /* Hyperscan counts bytes in 32 bits */
+#define WORTH (256u << 10) /* bytes of text from which on compiling for Hyperscan costs less than it saves */
 
 struct OkseScanFilter {
 #ifdef OKSE_HYPERSCAN
-    hs_database_t *database; /* NULL: plain */
+    hs_database_t *database; /* NULL: plain, or not compiled yet */
     hs_scratch_t *scratch;
-#else
-    bool plain;
+    uint64_t seen; /* bytes of text */
 #endif
+    bool plain;
 };
 
 #ifdef OKSE_HYPERSCAN
@@ -108,12 +109,7 @@ OkseScanFilter *okse_scan_filter_new(bool plain)
 {
     OkseScanFilter *filter = g_new0(OkseScanFilter, 1);
 
-#ifdef OKSE_HYPERSCAN
-    if (!plain)
-        compile(filter);
-#else
     filter->plain = plain;
-#endif
     return filter;
 }
 
@@ -128,10 +124,16 @@ void okse_scan_filter_free(OkseScanFilter *filter)
     g_free(filter);
 }
 
-bool okse_scan_filter_find(const OkseScanFilter *filter, const char *text, size_t length, GArray *ends)
+bool okse_scan_filter_find(OkseScanFilter *filter, const char *text, size_t length, GArray *ends)
 {
 #ifdef OKSE_HYPERSCAN
     Keep keep = {text, length, 0, 0, ends};
+
+    filter->seen += length;
+    if (!filter->plain && filter->database == NULL && filter->seen >= WORTH) {
+        compile(filter);
+        filter->plain = filter->database == NULL; /* not tried again */
+    }
 
     while (filter->database != NULL && keep.base < length) {
         size_t block = block_of(text + keep.base, length - keep.base);
@@ -143,9 +145,10 @@ bool okse_scan_filter_find(const OkseScanFilter *filter, const char *text, size_
     }
     return filter->database != NULL;
 #else
+    (void)filter;
     (void)text;
     (void)length;
     (void)ends;
-    return filter->plain && false;
+    return false;
 #endif
 }

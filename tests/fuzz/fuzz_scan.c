@@ -27,6 +27,15 @@ static void on_setting(void *context, const OkseScanSetting *found)
     g_string_append_printf(context, "%s=%s %u\n", found->name, found->value, found->line_number);
 }
 
+/* Hyperscan is used from some amount of text on. */
+static void warm_up(const OkseScanner *scanner)
+{
+    g_autofree char *text = g_strnfill(1u << 20, '\n');
+    OkseScanSink sink = {on_endpoint, on_setting, NULL};
+
+    okse_scan_text(scanner, "warm", text, 1u << 20, &sink);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static OkseScanner *scanners[2];
@@ -39,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         scanners[i] = okse_scanner_new(resources, i == 1, NULL);
         g_assert(scanners[i] != NULL);
+        warm_up(scanners[i]);
     }
     for (unsigned i = 0; i < 2; i++) {
         OkseScanSink sink = {on_endpoint, on_setting, seen[i]};
