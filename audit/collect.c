@@ -105,7 +105,7 @@ static bool collect_payload(OkseCollection *collection, const OkseCollectRequest
     if (collection->install != NULL && request->payload)
         return okse_collect_payload(collection, NULL, resources, error);
     if (collection->install != NULL)
-        why_not = "was not asked for (the gates before shipping ask: audit --framework shipping)";
+        why_not = "was not asked for (collect --payload; the gates before shipping ask: audit --framework shipping)";
     okse_facts_coverage(collection->facts, "secrets", OKSE_UNAVAILABLE, why_not);
     okse_facts_coverage(collection->facts, "programs", OKSE_UNAVAILABLE, why_not);
     okse_facts_coverage(collection->facts, "embedded", OKSE_UNAVAILABLE, why_not);

@@ -13,7 +13,7 @@ typedef struct {
     char *image, *platform, *directory, *time_limit;
     char *previous, *redaction_key, *key, *certificate, *role, *passphrase_fd;
     char **exports;
-    bool resolve;
+    gboolean resolve, payload;
 } CollectOptions;
 
 static const OkseOption options[] = {
@@ -31,6 +31,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_LIST, "kubernetes-export", 0, "FILE", "objects of a cluster (kubectl get -o json), or a directory",
      offsetof(CollectOptions, exports)},
+    {OKSE_OPTION_FLAG, "payload", 0, NULL, "look into every file of the install: secrets, programs, hosts in code",
+     offsetof(CollectOptions, payload)},
     {OKSE_OPTION_FLAG, "resolve", 0, NULL, "ask the resolver for names that nobody can place",
      offsetof(CollectOptions, resolve)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "the time to write into the document", offsetof(CollectOptions, at)},
@@ -65,12 +67,14 @@ static bool check_target(const CollectOptions *given, GError **error)
     return true;
 }
 
-static bool check_scope(const char *scope, const char *root, GError **error)
+static bool check_scope(const char *scope, const char *root, bool payload, GError **error)
 {
     static const char *const scopes[] = {"install", "host", "both", NULL};
 
     if (!g_strv_contains(scopes, scope))
         return okse_fail(error, OKSE_ERROR_INVALID, "--scope is install, host or both, not '%s'", scope);
+    if (payload && root == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--payload is of an install: it needs --root DIR");
     if (root == NULL && g_str_equal(scope, "install"))
         return okse_fail(error, OKSE_ERROR_INVALID, "--scope install needs --root DIR");
     return true;
@@ -160,6 +164,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                   .sysroot = given->sysroot != NULL ? given->sysroot : "/",
                                   .site = given->site,
                                   .geo = given->geo,
+                                  .payload = given->payload,
                                   .exports = given->exports};
     OkseCollectOutputOptions wanted = {given->output,      given->previous, given->redaction_key, given->key,
                                        given->certificate, given->role,     given->passphrase_fd};
@@ -168,7 +173,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     g_auto(OkseCollected) collected = {0};
     const char *clock = NULL;
 
-    if (!check_target(given, error) || !check_scope(request.scope, request.root, error) ||
+    if (!check_target(given, error) || !check_scope(request.scope, request.root, given->payload, error) ||
         !seconds_read(given->time_limit, &apart.seconds, error) ||
         !okse_edge_verification_time(given->at, &request.now, &clock, error) ||
         !okse_collect_output_prepare(&wanted, request.now, &output, error))

@@ -39,8 +39,8 @@ static bool layer_read(const void *context, uint64_t offset, void *buffer, size_
 {
     const Layer *layer = context;
 
-    return layer->spool.fd >= 0 ? okse_spool_read(&layer->spool, offset, buffer, length, error)
-                                : okse_source_peek(layer->source, layer->entry, offset, buffer, length, error);
+    return layer->spool.size > 0 ? okse_spool_read(&layer->spool, offset, buffer, length, error)
+                                 : okse_source_peek(layer->source, layer->entry, offset, buffer, length, error);
 }
 
 static bool layer_spool(void *context, unsigned entry, const void *data, size_t length, GError **error)

@@ -2,11 +2,16 @@
 
 #include "packager/readable.h"
 
-/* Bytes that arrive in order and are then read anywhere: an unnamed temporary file, so that nothing is left behind
- * however the process ends. */
+/* Bytes that need no file: most members of archives, and all that a process may keep that has given up writing
+ * (core/confine.h). */
+#define OKSE_SPOOL_MEMORY (8u << 20)
+
+/* Bytes that arrive in order and are then read anywhere: in memory, then in an unnamed temporary file, so that nothing
+ * is left behind however the process ends. */
 typedef struct {
-    int fd; /* -1 until something is written */
+    int fd; /* -1 until there is a file */
     uint64_t size;
+    GByteArray *memory; /* before there is a file; NULL for none */
 } OkseSpool;
 
 /* Errors of all: SYSTEM. */
