@@ -40,13 +40,14 @@ void okse_map_end(OkseMap *map)
 {
     g_ptr_array_add(map->asked, NULL);
     for (unsigned i = 0; i < okse_node_count(map->node); i++) {
-        const char *key = okse_node_key(map->node, i);
-        const char *near = okse_text_nearest(key, (const char *const *)map->asked->pdata);
+        const char *key = okse_node_key(map->node, i), *near;
         OksePlace at = okse_node_key_place(map->node, i);
-        g_autofree char *shown = okse_text_show(key, -1, false);
+        g_autofree char *shown = NULL;
 
         if (was_asked(map, key))
             continue;
+        near = okse_text_nearest(key, (const char *const *)map->asked->pdata);
+        shown = okse_text_show(key, -1, false);
         if (near != NULL)
             okse_issue(map->issues, &at, "unknown key '%s' (did you mean '%s'?)", shown, near);
         else
