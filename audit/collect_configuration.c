@@ -216,8 +216,20 @@ static void walk_component(OkseCollection *collection, const json_t *component)
 
 typedef struct {
     OkseCollection *collection;
-    GHashTable *seen; /* over all paths: what two patterns name is looked at once */
+    GHashTable *seen;           /* over all paths: what two patterns name is looked at once */
+    const OkseProgram *program; /* whose files these are, or NULL */
 } HostWalk;
+
+/* What cannot be read of a program's own files leaves the collector of its kind without an answer, too. */
+static void partial_of(const HostWalk *host, const Walk *walk, const char *why)
+{
+    partial(walk, "", why);
+    if (host->program != NULL) {
+        g_autofree char *reason = g_strdup_printf("%s: %s", walk->files.shown, why);
+
+        okse_facts_coverage(host->collection->facts, host->program->collector, OKSE_PARTIAL, reason);
+    }
+}
 
 /* A file or directory of the host with configuration. */
 static void walk_path(void *context, const char *path)
@@ -233,13 +245,13 @@ static void walk_path(void *context, const char *path)
     if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
         return;
     if (fd < 0 || fstat(fd, &info) < 0) {
-        partial(&walk, "", "could not be read");
+        partial_of(host, &walk, "could not be read");
     } else if (S_ISDIR(info.st_mode)) {
         walk_all(&walk, fd);
     } else if (S_ISREG(info.st_mode) && first_sight(&walk, &info)) {
         bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, path, &error);
         if (bytes == NULL)
-            partial(&walk, "", error->message);
+            partial_of(host, &walk, error->message);
         else
             okse_collect_files_use(&walk.files, "", bytes);
     }
@@ -248,9 +260,9 @@ static void walk_path(void *context, const char *path)
 static void walk_pattern(HostWalk *host, const char *pattern)
 {
     if (!okse_glob(host->collection->sysroot_fd, pattern, walk_path, host)) {
-        const OkseCollectFiles files = {.collection = host->collection, .shown = pattern};
+        const Walk walk = {.files = {.collection = host->collection, .shown = pattern}};
 
-        okse_collect_files_partial(&files, "", "a directory could not be listed, or names too many files");
+        partial_of(host, &walk, "a directory could not be listed, or names too many files");
     }
 }
 
@@ -258,7 +270,7 @@ static void walk_host(OkseCollection *collection)
 {
     const json_t *paths = json_object_get(okse_scanner_rules(collection->scanner), "host_paths");
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    HostWalk host = {collection, seen};
+    HostWalk host = {collection, seen, NULL};
 
     if (collection->no_host != NULL) {
         Walk walk = {.files = {.collection = collection, .shown = ""}, .seen = seen};
@@ -271,6 +283,7 @@ static void walk_host(OkseCollection *collection)
     for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
         const OkseProgram *program = okse_software_get(collection->software, i);
 
+        host.program = program;
         for (guint k = 0; k < program->files->len; k++) {
             const OkseProgramFile *file = g_ptr_array_index(program->files, k);
 

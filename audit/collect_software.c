@@ -457,8 +457,9 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
     Seen *seen;
 
     if (config == NULL) {
-        /* what only a name speaks for may be something else */
-        if (*kind->has == NULL)
+        /* in a component, what only a name speaks for may be something else; on a host the place is the program's own
+         */
+        if (*kind->has == NULL || file->component == NULL)
             okse_facts_coverage(collection->facts, collector_of(program, file), OKSE_PARTIAL, error->message);
         return;
     }
@@ -488,14 +489,17 @@ void okse_collect_software(OkseCollection *collection, const OkseScanFile *file,
     }
 }
 
-/* Of the files that prove a program, the first that is there. */
+/* Of the files that prove a program, the first that is there. One that could not be looked at proves nothing. */
 static const char *installed_as(const OkseCollection *collection, const OkseProgram *program)
 {
     for (char **path = program->installed; *path != NULL; path++) {
-        okse_autofd fd = okse_open_in_root(collection->sysroot_fd, *path + (**path == '/'), O_PATH, NULL);
+        g_autoptr(GError) error = NULL;
+        okse_autofd fd = okse_open_in_root(collection->sysroot_fd, *path + (**path == '/'), O_PATH, &error);
 
         if (fd >= 0)
             return *path;
+        if (!g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+            okse_facts_coverage(collection->facts, program->collector, OKSE_PARTIAL, error->message);
     }
     return NULL;
 }

@@ -57,9 +57,10 @@ static void expand(Glob *glob, const char *done, const char *rest)
         if (more != NULL) {
             expand(glob, plain, more);
         } else {
-            okse_autofd fd = okse_open_in_root(glob->sysroot_fd, plain + 1, O_PATH, NULL);
+            g_autoptr(GError) error = NULL;
+            okse_autofd fd = okse_open_in_root(glob->sysroot_fd, plain + 1, O_PATH, &error);
 
-            if (fd >= 0)
+            if (fd >= 0 || !g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
                 glob->found(glob->context, plain);
         }
         return;

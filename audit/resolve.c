@@ -28,7 +28,7 @@ static GPtrArray *addresses_of(const char *host)
 
     if (getaddrinfo(host, NULL, &wanted, &answer) != 0)
         return addresses;
-    for (const struct addrinfo *one = answer; one != NULL && addresses->len < ADDRESSES; one = one->ai_next) {
+    for (const struct addrinfo *one = answer; one != NULL && addresses->len <= ADDRESSES; one = one->ai_next) {
         char text[INET6_ADDRSTRLEN];
 
         if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0 &&
@@ -45,6 +45,8 @@ static json_t *place_of(const GPtrArray *addresses, const OkseAtlas *atlas)
 {
     g_autofree char *country = NULL, *detail = NULL;
 
+    if (addresses->len > ADDRESSES) /* one that was left out may lie elsewhere */
+        return NULL;
     for (guint i = 0; i < addresses->len; i++) {
         g_autoptr(json_t) place = okse_atlas_locate(atlas, g_ptr_array_index(addresses, i));
         const char *here = okse_json_peek_text(place, "country");
@@ -66,7 +68,7 @@ static json_t *list_of(const GPtrArray *addresses)
 {
     json_t *list = json_array();
 
-    for (guint i = 0; i < addresses->len; i++)
+    for (guint i = 0; i < MIN(addresses->len, ADDRESSES); i++)
         json_array_append_new(list, json_string(g_ptr_array_index(addresses, i)));
     return list;
 }

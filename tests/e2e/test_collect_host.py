@@ -258,6 +258,27 @@ def test_an_unreadable_configuration_makes_its_collector_partial(okse, tmp_path)
     assert ("logs.abroad.example", 514) in hosts(facts)  # rsyslog.conf(5): the port is 514 where none is given
 
 
+def test_no_kind_of_program_is_absent_behind_what_cannot_be_read(okse, tmp_path):
+    """A closed directory, a closed file, and a file at a program's own place that is not what it should be."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    root = tree(tmp_path / "sysroot", {"etc/vault.d/vault.hcl": 'api_addr = "https://a.example"\n', "etc/rsyslog.d/x.conf": "*.* @@a.example\n",
+                                       "etc/prometheus/prometheus.yml": "scrape_configs: [\n"})
+    for place in (root, *root.parents, *root.rglob("*")):
+        if place not in (pathlib.Path("/"), pathlib.Path("/tmp")):
+            place.chmod(place.stat().st_mode | 0o055)
+    (root / "etc/vault.d").chmod(0o700)
+    (root / "etc/rsyslog.d/x.conf").chmod(0)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", okse.binary, "collect", "--scope", "host",
+                           "--sysroot", root, "--at", AT, "--json"], capture_output=True, text=True, env=okse.environment)
+    assert done.returncode == 0, done.stderr
+    found = coverage(json.loads(done.stdout))
+    assert found["keys"][0] == "partial" and "/etc/vault.d" in found["keys"][1]
+    assert found["logging"][0] == "partial" and "/etc/rsyslog.d/x.conf" in found["logging"][1]
+    assert found["metrics"][0] == "partial" and "/etc/prometheus/prometheus.yml:2:1" in found["metrics"][1]
+    assert found["backups"][0] == "absent"
+
+
 @pytest.mark.parametrize("damage", ["nothing", "current-is-a-file", "no-manifest"])
 def test_an_install_that_is_not_there_is_unavailable(okse, tmp_path, damage):
     root = tmp_path / "install"
