@@ -262,7 +262,7 @@ static void walk_pattern(HostWalk *host, const char *pattern)
     if (!okse_glob(host->collection->sysroot_fd, pattern, walk_path, host)) {
         const Walk walk = {.files = {.collection = host->collection, .shown = pattern}};
 
-        partial_of(host, &walk, "a directory could not be listed, or names too many files");
+        partial_of(host, &walk, "not all that is there could be looked at, or it is too much");
     }
 }
 

@@ -32,7 +32,7 @@ static void add_default_registry(OkseCollection *collection)
     json_array_foreach(engines, i, row)
     {
         const char *program = okse_json_peek_text(row, "program");
-        g_auto(GStrv) found = okse_collect_glob(collection, program);
+        g_auto(GStrv) found = okse_collect_glob(collection, program, NULL);
 
         if (found[0] == NULL)
             continue;
@@ -54,10 +54,17 @@ void okse_collect_host_objects(OkseCollection *collection)
 
     json_array_foreach(patterns, i, pattern)
     {
-        g_auto(GStrv) found = okse_collect_glob(collection, json_string_value(pattern));
+        bool whole = true;
+        g_auto(GStrv) found = okse_collect_glob(collection, json_string_value(pattern), &whole);
 
         for (char **path = found; *path != NULL; path++)
             use_path(collection, *path);
+        if (!whole) {
+            g_autofree char *reason =
+                g_strdup_printf("%s: not all that is there could be looked at", json_string_value(pattern));
+
+            okse_facts_coverage(collection->facts, "workloads", OKSE_PARTIAL, reason);
+        }
     }
     add_default_registry(collection);
 }

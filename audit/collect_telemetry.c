@@ -16,7 +16,7 @@ typedef struct {
 
 static bool file_is_there(void *context, const char *pattern)
 {
-    g_auto(GStrv) found = okse_collect_glob(context, pattern);
+    g_auto(GStrv) found = okse_collect_glob(context, pattern, NULL);
 
     return found[0] != NULL;
 }
@@ -228,7 +228,7 @@ static void look_at_traces(const Sight *sight)
 
     json_array_foreach(traces, i, pattern)
     {
-        g_auto(GStrv) found = okse_collect_glob(sight->collection, json_string_value(pattern));
+        g_auto(GStrv) found = okse_collect_glob(sight->collection, json_string_value(pattern), NULL);
 
         for (char **path = found; *path != NULL; path++) {
             json_t *source =

@@ -18,19 +18,22 @@ static void keep_path(void *context, const char *path)
     g_ptr_array_add(context, g_strdup(path));
 }
 
-GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern)
+GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern, bool *whole)
 {
     GPtrArray *all = g_ptr_array_new();
+    bool good = true;
 
     if (*pattern == '~') {
         g_autofree char *root = g_strconcat("/root", pattern + 1, NULL);
         g_autofree char *homes = g_strconcat("/home/*", pattern + 1, NULL);
 
-        okse_glob(collection->sysroot_fd, root, keep_path, all);
-        okse_glob(collection->sysroot_fd, homes, keep_path, all);
+        good = okse_glob(collection->sysroot_fd, root, keep_path, all);
+        good = okse_glob(collection->sysroot_fd, homes, keep_path, all) && good;
     } else if (*pattern == '/') {
-        okse_glob(collection->sysroot_fd, pattern, keep_path, all);
+        good = okse_glob(collection->sysroot_fd, pattern, keep_path, all);
     }
+    if (whole != NULL)
+        *whole = *whole && good;
     g_ptr_array_add(all, NULL);
     return (GStrv)g_ptr_array_free(all, FALSE);
 }
@@ -63,7 +66,7 @@ json_t *okse_collect_beside(const OkseCollection *collection, const json_t *comm
     if (*top == '\0' || strcmp(top, "/usr") == 0 || strcmp(top, "/usr/local") == 0)
         return NULL; /* everybody's interpreter says nothing about this program */
     pattern = g_strconcat(top, "/lib/python3*/site-packages/*.dist-info", NULL);
-    found = okse_collect_glob(collection, pattern);
+    found = okse_collect_glob(collection, pattern, NULL);
     if (found[0] == NULL)
         return NULL;
     packages = json_array();

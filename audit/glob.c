@@ -60,8 +60,10 @@ static void expand(Glob *glob, const char *done, const char *rest)
             g_autoptr(GError) error = NULL;
             okse_autofd fd = okse_open_in_root(glob->sysroot_fd, plain + 1, O_PATH, &error);
 
-            if (fd >= 0 || !g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+            if (fd >= 0)
                 glob->found(glob->context, plain);
+            else
+                glob->whole = glob->whole && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND);
         }
         return;
     }

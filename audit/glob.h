@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /* Which paths of a sysroot an absolute pattern names: '*', '?' and sets match inside one element (fnmatch), links are
- * followed inside the sysroot only. Calls `found` for each, sorted by bytes, also for what could not be
- * looked at and so may be there; at most OKSE_GLOB_LIMIT of them. Returns
- * false when a directory on the way could not be listed, or there were more. */
+ * followed inside the sysroot only. Calls `found` for each that is there, sorted by bytes; at most OKSE_GLOB_LIMIT of
+ * them. Returns false when more may be there: a directory or file on the way could not be looked at, or there were too
+ * many. */
 #define OKSE_GLOB_LIMIT 20000u
 
 typedef void (*OkseGlobFound)(void *context, const char *path);

@@ -263,11 +263,12 @@ def test_no_kind_of_program_is_absent_behind_what_cannot_be_read(okse, tmp_path)
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody else")
     root = tree(tmp_path / "sysroot", {"etc/vault.d/vault.hcl": 'api_addr = "https://a.example"\n', "etc/rsyslog.d/x.conf": "*.* @@a.example\n",
-                                       "etc/prometheus/prometheus.yml": "scrape_configs: [\n"})
+                                       "etc/prometheus/prometheus.yml": "scrape_configs: [\n", "var/lib/docker/containers/x/config.v2.json": "{}"})
     for place in (root, *root.parents, *root.rglob("*")):
         if place not in (pathlib.Path("/"), pathlib.Path("/tmp")):
             place.chmod(place.stat().st_mode | 0o055)
     (root / "etc/vault.d").chmod(0o700)
+    (root / "var/lib/docker").chmod(0o700)
     (root / "etc/rsyslog.d/x.conf").chmod(0)
     done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", okse.binary, "collect", "--scope", "host",
                            "--sysroot", root, "--at", AT, "--json"], capture_output=True, text=True, env=okse.environment)
@@ -276,6 +277,7 @@ def test_no_kind_of_program_is_absent_behind_what_cannot_be_read(okse, tmp_path)
     assert found["keys"][0] == "partial" and "/etc/vault.d" in found["keys"][1]
     assert found["logging"][0] == "partial" and "/etc/rsyslog.d/x.conf" in found["logging"][1]
     assert found["metrics"][0] == "partial" and "/etc/prometheus/prometheus.yml:2:1" in found["metrics"][1]
+    assert found["workloads"][0] == "partial" and "/var/lib/docker" in found["workloads"][1]
     assert found["backups"][0] == "absent"
 
 
