@@ -19,21 +19,23 @@ void okse_data_classes_free(OkseDataClasses *classes)
     if (classes == NULL)
         return;
     g_hash_table_unref(classes->implies);
+    g_hash_table_unref(classes->sector_implies);
+    g_ptr_array_unref(classes->private_unless);
     g_ptr_array_unref(classes->always);
     g_ptr_array_unref(classes->weights_classes);
     g_ptr_array_unref(classes->weights_sectors);
     g_free(classes);
 }
 
-static void read_implies(OkseDataClasses *classes, const OkseNode *node, const char *origin, OkseIssues *issues)
+static void read_implies(GHashTable *implies, const char *key, const OkseNode *node, const char *origin,
+                         OkseIssues *issues)
 {
-    OkseMap *map = okse_map_open(node, "implies", issues);
+    OkseMap *map = okse_map_open(node, key, issues);
 
     for (unsigned i = 0; i < okse_node_count(node); i++) {
         const char *name = okse_node_key(node, i);
 
-        g_hash_table_insert(classes->implies, g_strdup(name),
-                            okse_law_take_words(map, name, OKSE_REQUIRED, origin, issues));
+        g_hash_table_insert(implies, g_strdup(name), okse_law_take_words(map, name, OKSE_REQUIRED, origin, issues));
     }
     okse_map_end(map);
 }
@@ -46,12 +48,16 @@ static OkseDataClasses *classes_of(const OkseYaml *document, const char *origin,
     const char *kind = NULL;
 
     classes->implies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, words_free);
+    classes->sector_implies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, words_free);
     okse_map_take_text(map, "okse", OKSE_REQUIRED, &kind);
     classes->always = okse_law_take_words(map, "always", OKSE_REQUIRED, origin, issues);
     classes->weights_classes = okse_law_take_words(map, "with_weights", OKSE_REQUIRED, origin, issues);
     classes->weights_sectors = okse_law_take_words(map, "sectors_with_weights", OKSE_REQUIRED, origin, issues);
+    classes->private_unless = okse_law_take_words(map, "private_unless", OKSE_REQUIRED, origin, issues);
     if (okse_map_take_map(map, "implies", OKSE_REQUIRED, &implies))
-        read_implies(classes, implies, origin, issues);
+        read_implies(classes->implies, "implies", implies, origin, issues);
+    if (okse_map_take_map(map, "sector_implies", OKSE_REQUIRED, &implies))
+        read_implies(classes->sector_implies, "sector_implies", implies, origin, issues);
     okse_map_end(map);
     return classes;
 }
@@ -72,21 +78,21 @@ static GHashTable *set_new(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-/* Add a class and what follows from it; the set itself ends circles. */
-static void add_class(GHashTable *set, const OkseDataClasses *classes, const char *name)
+/* Add a class or sector and what follows from it; the set itself ends circles. */
+static void add_word(GHashTable *set, GHashTable *implies, const char *name)
 {
-    const GPtrArray *implied = g_hash_table_lookup(classes->implies, name);
+    const GPtrArray *implied = g_hash_table_lookup(implies, name);
 
     if (!g_hash_table_add(set, g_strdup(name)))
         return;
     for (guint i = 0; implied != NULL && i < implied->len; i++)
-        add_class(set, classes, g_ptr_array_index(implied, i));
+        add_word(set, implies, g_ptr_array_index(implied, i));
 }
 
 static void add_classes(GHashTable *set, const OkseDataClasses *classes, const GPtrArray *names)
 {
     for (guint i = 0; i < names->len; i++)
-        add_class(set, classes, g_ptr_array_index(names, i));
+        add_word(set, classes->implies, g_ptr_array_index(names, i));
 }
 
 static bool has_weights(const json_t *install)
@@ -99,16 +105,33 @@ static bool has_weights(const json_t *install)
     return false;
 }
 
+/* One sector as text, or a list of them. */
+static void add_declared_sectors(GHashTable *sectors, const json_t *declared, const OkseDataClasses *classes)
+{
+    const json_t *name;
+    size_t i;
+
+    if (json_is_string(declared))
+        add_word(sectors, classes->sector_implies, json_string_value(declared));
+    json_array_foreach(declared, i, name) if (json_is_string(name))
+        add_word(sectors, classes->sector_implies, json_string_value(name));
+}
+
 static void read_sectors(OkseTarget *target, const json_t *compliance, const OkseDataClasses *classes, bool weights)
 {
-    const char *sector = okse_json_peek_text(compliance, "sector");
+    g_autoptr(GHashTable) sectors = set_new();
+    bool public = false;
 
-    if (sector == NULL)
+    add_declared_sectors(sectors, json_object_get(compliance, "sector"), classes);
+    if (g_hash_table_size(sectors) == 0)
         return;
-    target->sectors = set_new();
-    g_hash_table_add(target->sectors, g_strdup(sector));
+    for (guint i = 0; i < classes->private_unless->len; i++)
+        public = public || g_hash_table_contains(sectors, g_ptr_array_index(classes->private_unless, i));
+    if (!public)
+        g_hash_table_add(sectors, g_strdup("private"));
     for (guint i = 0; weights && i < classes->weights_sectors->len; i++)
-        g_hash_table_add(target->sectors, g_strdup(g_ptr_array_index(classes->weights_sectors, i)));
+        g_hash_table_add(sectors, g_strdup(g_ptr_array_index(classes->weights_sectors, i)));
+    target->sectors = g_steal_pointer(&sectors);
 }
 
 OkseTarget *okse_target_new(const json_t *facts, const OkseDataClasses *classes)
@@ -128,7 +151,7 @@ OkseTarget *okse_target_new(const json_t *facts, const OkseDataClasses *classes)
     if (weights)
         add_classes(target->data, classes, classes->weights_classes);
     json_array_foreach(declared, i, name) if (json_is_string(name))
-        add_class(target->data, classes, json_string_value(name));
+        add_word(target->data, classes->implies, json_string_value(name));
     return target;
 }
 

@@ -9,9 +9,11 @@ typedef enum {
     OKSE_APPLIES_UNDECLARED, /* it depends on a class or sector, and the target declares none */
 } OkseApplies;
 
-/* How data classes follow from each other: manifests/data-class-rules.yaml. */
+/* How data classes and sectors follow from each other: manifests/data-class-rules.yaml. */
 typedef struct {
-    GHashTable *implies;        /* char * → GPtrArray of char * */
+    GHashTable *implies;        /* class: char * → GPtrArray of char * */
+    GHashTable *sector_implies; /* sector: the same */
+    GPtrArray *private_unless;  /* who declares none of these sectors is a private body */
     GPtrArray *always;          /* classes every install has */
     GPtrArray *weights_classes; /* classes an install with model weights has */
     GPtrArray *weights_sectors; /* sectors it belongs to */

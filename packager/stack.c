@@ -21,7 +21,7 @@ const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "
 
 typedef struct {
     OkseIssues *issues;
-    const OkseVocabulary *countries, *classes;
+    const OkseVocabulary *countries, *classes, *sectors;
     const OkseSpdxIds *licenses;
 } Reader;
 
@@ -191,24 +191,36 @@ static void read_vendor(const Reader *reader, const OkseNode *node, OkseStack *s
     okse_map_end(map);
 }
 
+static void check_text(const Reader *reader, const OkseNode *item, const char *what, const OkseVocabulary *known)
+{
+    const char *text = okse_node_kind(item) == OKSE_NODE_TEXT ? okse_node_text(item) : NULL;
+    OksePlace at = okse_node_place(item);
+    const char *near;
+
+    if (text == NULL) {
+        okse_issue(reader->issues, &at, "%s must be a text, not %s", what, okse_node_kind_name(item));
+        return;
+    }
+    if (known == NULL || okse_vocabulary_find(known, text) != NULL)
+        return;
+    near = okse_text_nearest(text, okse_vocabulary_words(known));
+    okse_issue(reader->issues, &at, "unknown %s '%s'%s%s%s", what, text, near != NULL ? " (did you mean '" : "",
+               near != NULL ? near : "", near != NULL ? "'?)" : "");
+}
+
 static void check_texts(const Reader *reader, const OkseNode *list, const char *what, const OkseVocabulary *known)
 {
-    for (unsigned i = 0; i < okse_node_count(list); i++) {
-        const OkseNode *item = okse_node_item(list, i);
-        const char *text = okse_node_kind(item) == OKSE_NODE_TEXT ? okse_node_text(item) : NULL;
-        OksePlace at = okse_node_place(item);
-        const char *near;
+    for (unsigned i = 0; i < okse_node_count(list); i++)
+        check_text(reader, okse_node_item(list, i), what, known);
+}
 
-        if (text == NULL) {
-            okse_issue(reader->issues, &at, "%s must be a text, not %s", what, okse_node_kind_name(item));
-            continue;
-        }
-        if (known == NULL || okse_vocabulary_find(known, text) != NULL)
-            continue;
-        near = okse_text_nearest(text, okse_vocabulary_words(known));
-        okse_issue(reader->issues, &at, "unknown %s '%s'%s%s%s", what, text, near != NULL ? " (did you mean '" : "",
-                   near != NULL ? near : "", near != NULL ? "'?)" : "");
-    }
+/* One text, or a list: a bank in a free zone is under the law of both. */
+static void check_sectors(const Reader *reader, const OkseNode *node)
+{
+    if (okse_node_kind(node) == OKSE_NODE_LIST)
+        check_texts(reader, node, "sector", reader->sectors);
+    else
+        check_text(reader, node, "sector", reader->sectors);
 }
 
 /* What the recipient does with it: the terms of licenses speak of the same. */
@@ -273,7 +285,8 @@ static json_t *read_compliance(const Reader *reader, const OkseNode *node)
 
     if (okse_map_take_list(map, "data_classes", OKSE_REQUIRED, &child))
         check_texts(reader, child, "data class", reader->classes);
-    okse_map_take_text(map, "sector", OKSE_OPTIONAL, &text);
+    if (okse_map_take_node(map, "sector", OKSE_OPTIONAL, &child))
+        check_sectors(reader, child);
     okse_map_take_text(map, "purpose", OKSE_OPTIONAL, &text);
     if (okse_map_take_list(map, "use", OKSE_OPTIONAL, &child))
         check_uses(reader, child);
@@ -364,6 +377,7 @@ OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources
     g_autoptr(OkseYaml) document = okse_yaml_read(yaml, origin, error);
     g_autoptr(OkseVocabulary) countries = NULL;
     g_autoptr(OkseVocabulary) classes = NULL;
+    g_autoptr(OkseVocabulary) sectors = NULL;
     g_autoptr(OkseSpdxIds) licenses = NULL;
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseStack) stack = g_new0(OkseStack, 1);
@@ -376,11 +390,14 @@ OkseStack *okse_stack_read(GBytes *yaml, const char *origin, const OkseResources
     classes = okse_vocabulary_read(resources, "data-classes", error);
     if (classes == NULL)
         return NULL;
+    sectors = okse_vocabulary_read(resources, "sectors", error);
+    if (sectors == NULL)
+        return NULL;
     licenses = okse_spdx_ids_read(resources, error);
     if (licenses == NULL)
         return NULL;
     stack->origin = g_strdup(origin);
     stack->components = g_ptr_array_new_with_free_func(component_free);
-    read_root(&(Reader){issues, countries, classes, licenses}, okse_yaml_root(document), stack);
+    read_root(&(Reader){issues, countries, classes, sectors, licenses}, okse_yaml_root(document), stack);
     return okse_issues_none(issues, error) ? g_steal_pointer(&stack) : NULL;
 }

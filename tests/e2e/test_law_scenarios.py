@@ -29,7 +29,7 @@ def mount(number, row, iso):
     return {"id": f"mnt:{number:016x}", "path": row.get("path", f"/data{number}"), "fstype": "nfs4" if row.get("remote") else "ext4", "device": None,
             "source_host": "files.example" if row.get("remote") else None, "remote": bool(row.get("remote")), "encrypted": {True: "yes", False: "no"}[row.get("encrypted", True)],
             "chain": [], "holds": [], "namespace": None, "container": None, "state": "observed", "source": law_facts.source("/proc/mounts", number, "", "mounts", None),
-            "location": {"country": place, "method": "site-declaration", "confidence": "high", "detail": None, "anycast": False}}
+            "location": {"country": place, "method": "site-declaration" if row.get("declared") else "geoip", "confidence": "high", "detail": None, "anycast": False}}
 
 
 def reach(country):
