@@ -189,6 +189,10 @@ OkseApplies okse_applies(const OkseProvision *provision, const OkseTarget *targe
         *reason = okse_reason("coming: in force from %s", "예정: %s 시행", provision->effective);
         return OKSE_APPLIES_NOT;
     }
+    if (provision->until != NULL && provision->until_time <= at) {
+        *reason = okse_reason("repealed: no longer in force from %s", "폐지: %s부터 효력 없음", provision->until);
+        return OKSE_APPLIES_NOT;
+    }
     if (target->data != NULL && !meets(provision->data, target->data)) {
         *reason = okse_reason("no such data is declared (%s)", "해당 데이터가 선언되지 않았습니다 (%s)", data);
         return OKSE_APPLIES_NOT;

@@ -4,10 +4,14 @@
 #include "audit/expression.h"
 #include "audit/fact_kinds.h"
 #include "audit/law_read.h"
+#include "core/text.h"
 
 #include <string.h>
 
 const char *const okse_expression_names[OKSE_EXPRESSIONS] = {"violations", "unknown", "applies", "subjects"};
+
+/* Variables of every program, beside its parameters. */
+static const char *const given_variables[] = {"country", "at", NULL};
 
 static const char *const parameter_kinds[] = {"countries", "text", "integer", "number", "flag", "texts", NULL};
 
@@ -26,6 +30,7 @@ static void test_free(gpointer data)
 
     g_free(test->name);
     g_free(test->country);
+    g_free(test->at);
     g_free(test->expect);
     json_decref(test->facts);
     json_decref(test->parameters);
@@ -127,7 +132,7 @@ static void read_parameters(OkseControl *control, const OkseNode *node, OkseIssu
         OksePlace place = okse_law_place(okse_node_key_place(node, i), control->origin);
         const char *name = okse_node_key(node, i);
 
-        if (!okse_law_is_name(name) || strcmp(name, "country") == 0)
+        if (!okse_law_is_name(name) || g_strv_contains(given_variables, name))
             okse_issue(issues, &place, "'%s' cannot be the name of a parameter", name);
         else
             read_parameter(control, okse_node_item(node, i), name, &place, issues);
@@ -162,12 +167,14 @@ static void read_test(OkseControl *control, const OkseNode *node, OkseIssues *is
     OkseControlTest *test = g_new0(OkseControlTest, 1);
     OkseMap *map = okse_map_open(node, "a test", issues);
     const OkseNode *facts = NULL, *parameters = NULL;
-    const char *name = NULL, *expect = NULL, *country = "VN";
+    const char *name = NULL, *expect = NULL, *country = "VN", *at = NULL;
+    gint64 time;
 
     test->place = okse_law_place(okse_node_place(node), control->origin);
     test->violations = test->unknown = -1;
     okse_map_take_text(map, "name", OKSE_REQUIRED, &name);
     okse_map_take_text(map, "country", OKSE_OPTIONAL, &country);
+    okse_map_take_text(map, "at", OKSE_OPTIONAL, &at);
     okse_map_take_text(map, "expect", OKSE_REQUIRED, &expect);
     okse_map_take_map(map, "facts", OKSE_OPTIONAL, &facts);
     okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &parameters);
@@ -178,6 +185,10 @@ static void read_test(OkseControl *control, const OkseNode *node, OkseIssues *is
         okse_issue(issues, &test->place, "a test cannot expect '%s'", expect);
     test->name = g_strdup(name != NULL ? name : "");
     test->country = g_strdup(country);
+    if (at != NULL && okse_text_time_parse(at, &time))
+        test->at = okse_text_time(time);
+    else if (at != NULL)
+        okse_issue(issues, &test->place, "at: '%s' is no date or RFC 3339 time with an offset", at);
     test->expect = g_strdup(expect != NULL ? expect : "");
     test->facts = facts != NULL ? okse_node_to_json(facts) : json_object();
     test->parameters = parameters != NULL ? okse_node_to_json(parameters) : json_object();
@@ -190,7 +201,8 @@ static GPtrArray *variables_of(const OkseControl *control)
 
     for (guint i = 0; i < control->parameters->len; i++)
         g_ptr_array_add(names, ((const OkseParameter *)g_ptr_array_index(control->parameters, i))->name);
-    g_ptr_array_add(names, (gpointer)(uintptr_t) "country");
+    for (const char *const *name = given_variables; *name != NULL; name++)
+        g_ptr_array_add(names, (gpointer)(uintptr_t)*name);
     g_ptr_array_add(names, NULL);
     return names;
 }
@@ -286,6 +298,14 @@ const OkseParameter *okse_control_parameter(const OkseControl *control, const ch
             return parameter;
     }
     return NULL;
+}
+
+bool okse_control_reads_country(const OkseControl *control)
+{
+    for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
+        if (control->expressions[i] != NULL && strstr(control->expressions[i], "$country") != NULL)
+            return true;
+    return false;
 }
 
 json_t *okse_control_bind(const OkseControl *control, const json_t *given, const OksePlace *at, OkseIssues *issues)

@@ -27,6 +27,7 @@ typedef struct {
     json_t *facts;      /* object: members that replace those of empty facts */
     json_t *parameters; /* object */
     char *country;      /* the jurisdiction's; "VN" where the test gives none */
+    char *at;           /* the time of the audit; NULL: that of the facts */
     char *expect;       /* "pass", "fail", "inconclusive", "not-applicable" */
     gint64 violations;  /* how many, or -1 where the test does not say */
     gint64 unknown;
@@ -70,6 +71,9 @@ const OkseParameter *okse_control_parameter(const OkseControl *control, const ch
 /* What a careful author would not leave so: parameters that nothing reads, needs that do not fit what is read, missing
  * Korean, too few tests. */
 void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIssues *issues);
+
+/* Does what it finds depend on whose law asks? */
+bool okse_control_reads_country(const OkseControl *control);
 
 /* The values that an evaluation uses: those given, else the fallbacks. Wrong types, unknown and missing names are
  * issues at `at`. Returns a new object; on issues it is incomplete. */

@@ -53,7 +53,7 @@ static void append_control(GString *program, const OkseControl *control, unsigne
     const char *applies = texts[OKSE_EXPRESSION_APPLIES];
     const char *subjects = texts[OKSE_EXPRESSION_SUBJECTS];
 
-    g_string_append_printf(program, "def okse_control_%u($country", index);
+    g_string_append_printf(program, "def okse_control_%u($country; $at", index);
     for (guint i = 0; i < control->parameters->len; i++)
         g_string_append_printf(program, "; $%s",
                                ((const OkseParameter *)g_ptr_array_index(control->parameters, i))->name);
@@ -72,7 +72,7 @@ static void append_task(GString *program, const OkseTask *task, unsigned functio
     g_string_append_printf(program, "%s(try (", index > 0 ? ",\n" : "");
     if (task->document > 0)
         g_string_append_printf(program, ".[%u] | ", task->document - 1);
-    g_string_append_printf(program, "okse_control_%u($okse[%u].country", function, index);
+    g_string_append_printf(program, "okse_control_%u($okse[%u].country; $okse[%u].at", function, index, index);
     for (guint i = 0; i < task->control->parameters->len; i++)
         g_string_append_printf(program, "; $okse[%u].parameters.%s", index,
                                ((const OkseParameter *)g_ptr_array_index(task->control->parameters, i))->name);
@@ -108,6 +108,7 @@ json_t *okse_evaluate_arguments(const OkseTask *tasks, unsigned count)
         json_t *one = json_object();
 
         json_object_set_new(one, "country", json_string(tasks[i].country));
+        json_object_set_new(one, "at", json_string(tasks[i].at != NULL ? tasks[i].at : ""));
         json_object_set(one, "parameters", tasks[i].parameters);
         json_array_append_new(arguments, one);
     }

@@ -8,6 +8,7 @@ typedef struct {
     json_t *parameters;  /* as okse_control_bind() gives them; borrowed */
     const char *country; /* the jurisdiction's, $country */
     unsigned document;   /* 0: the facts are the input; n: item n - 1 of a list of facts is */
+    const char *at;      /* the time of the audit, $at: "2026-06-30T00:00:00Z"; borrowed */
 } OkseTask;
 
 /* Bounds of one evaluation; a task that breaks one is answered by {"error": …}, the others go on. */

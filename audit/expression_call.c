@@ -71,6 +71,7 @@ static const Function functions[] = {
     {"endswith", 1, FROM_INPUT, GIVES_ANYTHING, false},
     {"ascii_downcase", 0, FROM_INPUT, GIVES_ANYTHING, false},
     {"ascii_upcase", 0, FROM_INPUT, GIVES_ANYTHING, false},
+    {"fromdate", 0, FROM_INPUT, GIVES_ANYTHING, false},
     {"test", 1, FROM_INPUT, GIVES_ANYTHING, true},
     {"test", 2, FROM_INPUT, GIVES_ANYTHING, true},
 };

@@ -15,6 +15,7 @@ typedef struct {
     const OkseAuditRequest *request;
     OkseTarget *target;
     OkseFactIndex *index;
+    const char *at;      /* of the request, as text */
     GArray *tasks;       /* OkseTask; owns the parameters */
     GHashTable *task_of; /* owned key → index + 1 */
     json_t *results;     /* of the tasks */
@@ -38,14 +39,36 @@ static json_t *bind(const Audit *audit, const OkseMapping *mapping, const OkseCo
     return okse_control_bind(*control, mapping->parameters, &mapping->place, linked);
 }
 
-/* Whose law a program hears of as $country: a framework is asked for the country of the target. */
-static const char *country_of(const Audit *audit, const OkseJurisdiction *jurisdiction)
+/* Whom a program hears of as $country: a bloc is asked for its member, a framework for the country of the target. */
+static const char *country_of(const Audit *audit, const OkseJurisdiction *jurisdiction, guint index)
 {
     const char *country = okse_json_peek_text(json_object_get(audit->request->facts, "install"), "country");
 
     if (!jurisdiction->framework)
-        return jurisdiction->iso;
+        return g_ptr_array_index(jurisdiction->asked, index);
     return country != NULL ? country : "";
+}
+
+/* For how many countries a control is asked: one that does not look at the country says the same of all of them. */
+static guint times(const OkseJurisdiction *jurisdiction, const OkseControl *control)
+{
+    return okse_control_reads_country(control) ? MAX(jurisdiction->asked->len, 1) : 1;
+}
+
+static void collect_task(Audit *audit, const OkseMapping *mapping, const char *country)
+{
+    OkseTask task = {.country = country, .at = audit->at};
+    char *key;
+
+    task.parameters = bind(audit, mapping, &task.control);
+    key = task_key(mapping, task.parameters, task.country);
+    if (g_hash_table_contains(audit->task_of, key)) {
+        json_decref(task.parameters);
+        g_free(key);
+        return;
+    }
+    g_array_append_val(audit->tasks, task);
+    g_hash_table_insert(audit->task_of, key, GUINT_TO_POINTER(audit->tasks->len));
 }
 
 static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision)
@@ -56,18 +79,10 @@ static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction
         return;
     for (guint i = 0; i < provision->mappings->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
-        OkseTask task = {.country = country_of(audit, jurisdiction)};
-        char *key;
+        guint count = times(jurisdiction, okse_law_control(audit->request->law, mapping->control));
 
-        task.parameters = bind(audit, mapping, &task.control);
-        key = task_key(mapping, task.parameters, task.country);
-        if (g_hash_table_contains(audit->task_of, key)) {
-            json_decref(task.parameters);
-            g_free(key);
-            continue;
-        }
-        g_array_append_val(audit->tasks, task);
-        g_hash_table_insert(audit->task_of, key, GUINT_TO_POINTER(audit->tasks->len));
+        for (guint k = 0; k < count; k++)
+            collect_task(audit, mapping, country_of(audit, jurisdiction, k));
     }
 }
 
@@ -114,11 +129,11 @@ static void describe_control(Audit *audit, const OkseControl *control)
 }
 
 static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, const OkseProvision *provision,
-                          const OkseMapping *mapping)
+                          const OkseMapping *mapping, const char *country)
 {
     const OkseControl *control;
     g_autoptr(json_t) bound = bind(audit, mapping, &control);
-    g_autofree char *key = task_key(mapping, bound, country_of(audit, jurisdiction));
+    g_autofree char *key = task_key(mapping, bound, country);
     guint index = GPOINTER_TO_UINT(g_hash_table_lookup(audit->task_of, key));
     const json_t *result = index > 0 ? json_array_get(audit->results, index - 1) : NULL;
     g_autofree char *id = finding_id(jurisdiction, provision, key);
@@ -166,9 +181,14 @@ static void add_findings(Audit *audit, const OkseJurisdiction *jurisdiction, con
     for (guint i = 0; i < provision->mappings->len; i++)
         g_ptr_array_add(sorted, g_ptr_array_index(provision->mappings, i));
     g_ptr_array_sort(sorted, compare_mappings);
-    for (guint i = 0; i < sorted->len; i++)
-        json_array_append_new(audit->findings,
-                              finding_of(audit, jurisdiction, provision, g_ptr_array_index(sorted, i)));
+    for (guint i = 0; i < sorted->len; i++) {
+        const OkseMapping *mapping = g_ptr_array_index(sorted, i);
+        guint count = times(jurisdiction, okse_law_control(audit->request->law, mapping->control));
+
+        for (guint k = 0; k < count; k++)
+            json_array_append_new(audit->findings, finding_of(audit, jurisdiction, provision, mapping,
+                                                              country_of(audit, jurisdiction, k)));
+    }
 }
 
 /* In the order of the instruments, and of the provisions within each. */
@@ -270,7 +290,9 @@ json_t *okse_findings(const OkseAuditRequest *request, GError **error)
     g_autoptr(GHashTable) task_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(json_t) findings = json_array();
     g_autoptr(json_t) controls = json_object();
+    g_autofree char *at = okse_text_time(request->at);
     Audit audit = {.request = request,
+                   .at = at,
                    .target = target,
                    .index = index,
                    .tasks = tasks,

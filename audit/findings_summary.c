@@ -117,6 +117,8 @@ static json_t *provision_to_json(const OkseProvision *provision, const char *sta
     if (provision->who != NULL)
         json_object_set(applies, "who", provision->who);
     json_object_set_new(shown, "applies_to", applies);
+    if (provision->until != NULL)
+        json_object_set_new(shown, "until", json_string(provision->until));
     if (provision->not_checkable != NULL)
         json_object_set(shown, "not_checkable", provision->not_checkable);
     return shown;

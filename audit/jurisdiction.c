@@ -2,12 +2,11 @@
 #include "audit/jurisdiction.h"
 
 #include "audit/law_read.h"
-#include "core/text.h"
+#include "audit/transfer.h"
 
 #include <stdint.h>
 #include <string.h>
 
-static const char *const confidences[] = {"high", "medium", "low", NULL};
 static const char *const severities[] = {"mandatory", "recommended", NULL};
 
 static void mapping_free(gpointer data)
@@ -32,6 +31,7 @@ static void provision_free(gpointer data)
     g_ptr_array_unref(provision->data);
     g_ptr_array_unref(provision->sectors);
     g_free(provision->effective);
+    g_free(provision->until);
     g_free(provision->severity);
     g_free(provision->confidence);
     g_ptr_array_unref(provision->mappings);
@@ -53,6 +53,10 @@ void okse_jurisdiction_free(OkseJurisdiction *jurisdiction)
     json_decref(jurisdiction->instruments);
     g_ptr_array_unref(jurisdiction->provisions);
     json_decref(jurisdiction->uncertain);
+    g_ptr_array_unref(jurisdiction->inherits);
+    g_ptr_array_unref(jurisdiction->members);
+    g_ptr_array_unref(jurisdiction->transfers);
+    g_ptr_array_unref(jurisdiction->asked);
     g_free(jurisdiction->origin);
     g_free(jurisdiction);
 }
@@ -67,32 +71,12 @@ bool okse_provision_is_doubtful(const OkseProvision *provision)
     return strcmp(provision->confidence, "low") == 0;
 }
 
-/* A text that is one of a few words; "" on an issue. */
-static char *take_word(OkseMap *map, const char *key, const char *const *words, const OksePlace *at, OkseIssues *issues)
-{
-    const char *text = NULL;
-
-    if (!okse_map_take_text(map, key, OKSE_REQUIRED, &text))
-        return g_strdup("");
-    if (okse_law_word(text, words) < 0) {
-        g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)words);
-
-        okse_issue(issues, at, "%s: '%s' is none of: %s", key, text, all);
-    }
-    return g_strdup(text);
-}
-
 static char *take_required(OkseMap *map, const char *key)
 {
     const char *text = "";
 
     okse_map_take_text(map, key, OKSE_REQUIRED, &text);
     return g_strdup(text);
-}
-
-static bool is_date(const char *text, gint64 *time)
-{
-    return strlen(text) == strlen("2026-01-01") && okse_text_time_parse(text, time);
 }
 
 static void take_date(OkseMap *map, const char *key, json_t *object, const OksePlace *at, OkseIssues *issues)
@@ -102,7 +86,7 @@ static void take_date(OkseMap *map, const char *key, json_t *object, const OkseP
 
     if (!okse_map_take_text(map, key, OKSE_REQUIRED, &text))
         return;
-    if (strcmp(text, "unknown") != 0 && !is_date(text, &time))
+    if (strcmp(text, "unknown") != 0 && !okse_law_is_date(text, &time))
         okse_issue(issues, at, "%s: '%s' is neither a date (2026-01-31) nor 'unknown'", key, text);
     json_object_set_new(object, key, json_string(text));
 }
@@ -132,9 +116,9 @@ static void read_instrument(OkseJurisdiction *jurisdiction, const OkseNode *node
     take_into(map, "authority", instrument);
     take_into(map, "url", instrument);
     take_date(map, "in_force", instrument, &at, issues);
-    g_autofree char *status = take_word(map, "status", statuses, &at, issues);
+    g_autofree char *status = okse_law_take_word(map, "status", statuses, &at, issues);
     json_object_set_new(instrument, "status", json_string(status));
-    g_autofree char *confidence = take_word(map, "confidence", confidences, &at, issues);
+    g_autofree char *confidence = okse_law_take_word(map, "confidence", okse_law_confidences, &at, issues);
     json_object_set_new(instrument, "confidence", json_string(confidence));
     take_into(map, "source", instrument);
     okse_map_end(map);
@@ -178,6 +162,19 @@ static void read_applicability(OkseProvision *provision, OkseMap *map, const cha
         okse_issue(issues, &provision->place, "applies_to: no data class or no sector (use 'all')");
 }
 
+static void read_until(OkseProvision *provision, OkseMap *map, OkseIssues *issues)
+{
+    const char *text = NULL;
+
+    if (!okse_map_take_text(map, "until", OKSE_OPTIONAL, &text))
+        return;
+    provision->until = g_strdup(text);
+    if (!okse_law_is_date(text, &provision->until_time))
+        okse_issue(issues, &provision->place, "until: '%s' is no date (2026-01-31)", text);
+    else if (provision->dated && provision->until_time <= provision->effective_time)
+        okse_issue(issues, &provision->place, "until: the provision would end before it is in force");
+}
+
 static void check_provision(const OkseProvision *provision, OkseIssues *issues)
 {
     if (!okse_law_is_id(provision->id))
@@ -207,9 +204,10 @@ static void read_provision(OkseJurisdiction *jurisdiction, const OkseNode *node,
     provision->summary = okse_law_take_texts(map, "summary", OKSE_REQUIRED, origin, issues);
     read_applicability(provision, map, origin, issues);
     provision->effective = take_required(map, "effective");
-    provision->dated = is_date(provision->effective, &provision->effective_time);
-    provision->severity = take_word(map, "severity", severities, &provision->place, issues);
-    provision->confidence = take_word(map, "confidence", confidences, &provision->place, issues);
+    provision->dated = okse_law_is_date(provision->effective, &provision->effective_time);
+    read_until(provision, map, issues);
+    provision->severity = okse_law_take_word(map, "severity", severities, &provision->place, issues);
+    provision->confidence = okse_law_take_word(map, "confidence", okse_law_confidences, &provision->place, issues);
     if (okse_map_take_list(map, "controls", OKSE_OPTIONAL, &mappings))
         for (unsigned i = 0; i < okse_node_count(mappings); i++)
             read_mapping(provision, okse_node_item(mappings, i), origin, issues);
@@ -232,6 +230,32 @@ static void read_identity(OkseJurisdiction *jurisdiction, OkseMap *map, OkseIssu
                    jurisdiction->iso);
 }
 
+/* Codes of countries; a bloc has one too. */
+static GPtrArray *read_countries(OkseMap *map, const char *key, const OkseJurisdiction *jurisdiction,
+                                 OkseIssues *issues)
+{
+    GPtrArray *codes = okse_law_take_words(map, key, OKSE_OPTIONAL, jurisdiction->origin, issues);
+
+    for (guint i = 0; i < codes->len; i++)
+        if (!okse_law_is_country(g_ptr_array_index(codes, i)))
+            okse_issue(issues, &jurisdiction->place, "%s: '%s' is no country code (ISO 3166-1 alpha-2)", key,
+                       (const char *)g_ptr_array_index(codes, i));
+    if (jurisdiction->framework && codes->len > 0)
+        okse_issue(issues, &jurisdiction->place, "a framework has no '%s'", key);
+    return codes;
+}
+
+static void read_bloc(OkseJurisdiction *jurisdiction, OkseMap *map, OkseIssues *issues)
+{
+    g_ptr_array_unref(jurisdiction->inherits);
+    g_ptr_array_unref(jurisdiction->members);
+    jurisdiction->inherits = read_countries(map, "inherits", jurisdiction, issues);
+    jurisdiction->members = read_countries(map, "members", jurisdiction, issues);
+    for (guint i = 0; i < jurisdiction->inherits->len; i++)
+        if (g_strcmp0(g_ptr_array_index(jurisdiction->inherits, i), jurisdiction->iso) == 0)
+            okse_issue(issues, &jurisdiction->place, "%s inherits itself", jurisdiction->iso);
+}
+
 static void read_head(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, "jurisdiction", issues);
@@ -239,15 +263,17 @@ static void read_head(OkseJurisdiction *jurisdiction, const OkseNode *node, Okse
     gint64 time;
 
     read_identity(jurisdiction, map, issues);
+    read_bloc(jurisdiction, map, issues);
     jurisdiction->name = okse_law_take_texts(map, "name", OKSE_REQUIRED, jurisdiction->origin, issues);
     languages = okse_law_take_words(map, "languages", OKSE_REQUIRED, jurisdiction->origin, issues);
     for (guint i = 0; i < languages->len; i++)
         json_array_append_new(jurisdiction->languages, json_string(g_ptr_array_index(languages, i)));
     g_ptr_array_unref(languages);
     jurisdiction->as_of = take_required(map, "as_of");
-    jurisdiction->confidence = take_word(map, "confidence", confidences, &jurisdiction->place, issues);
+    jurisdiction->confidence =
+        okse_law_take_word(map, "confidence", okse_law_confidences, &jurisdiction->place, issues);
     okse_map_end(map);
-    if (!is_date(jurisdiction->as_of, &time))
+    if (!okse_law_is_date(jurisdiction->as_of, &time))
         okse_issue(issues, &jurisdiction->place, "as_of: '%s' is no date (2026-01-31)", jurisdiction->as_of);
 }
 
@@ -260,8 +286,23 @@ static void read_regime(OkseJurisdiction *jurisdiction, const OkseNode *node, Ok
     reason = okse_law_take_texts(map, "reason", OKSE_REQUIRED, jurisdiction->origin, issues);
     if (reason != NULL)
         json_object_set_new(jurisdiction->regime, "reason", reason);
-    g_autofree char *confidence = take_word(map, "confidence", confidences, &jurisdiction->place, issues);
+    g_autofree char *confidence =
+        okse_law_take_word(map, "confidence", okse_law_confidences, &jurisdiction->place, issues);
     json_object_set_new(jurisdiction->regime, "confidence", json_string(confidence));
+    okse_map_end(map);
+}
+
+/* A region of a cloud provider that is in the country. */
+static void read_region(const OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
+{
+    static const char *const words[] = {"provider", "region", "city"};
+    OksePlace at = okse_law_place(okse_node_place(node), jurisdiction->origin);
+    OkseMap *map = okse_map_open(node, "a region", issues);
+    const char *text = NULL;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+        okse_map_take_text(map, words[i], OKSE_REQUIRED, &text);
+    g_autofree char *confidence = okse_law_take_word(map, "confidence", okse_law_confidences, &at, issues);
     okse_map_end(map);
 }
 
@@ -285,6 +326,9 @@ static void read_profile(OkseJurisdiction *jurisdiction, const OkseNode *node, O
 
                 okse_issue(issues, &at, "an algorithm must be a text");
             }
+    if (okse_map_take_list(map, "regions", OKSE_OPTIONAL, &list))
+        for (unsigned i = 0; i < okse_node_count(list); i++)
+            read_region(jurisdiction, okse_node_item(list, i), issues);
     okse_map_end(map);
     jurisdiction->profile = okse_node_to_json(node);
 }
@@ -346,6 +390,10 @@ static OkseJurisdiction *jurisdiction_new(const OkseYaml *document, const char *
     jurisdiction->instruments = json_array();
     jurisdiction->uncertain = json_array();
     jurisdiction->provisions = g_ptr_array_new_with_free_func(provision_free);
+    jurisdiction->transfers = g_ptr_array_new_with_free_func(okse_transfer_free);
+    jurisdiction->inherits = g_ptr_array_new_with_free_func(g_free);
+    jurisdiction->members = g_ptr_array_new_with_free_func(g_free);
+    jurisdiction->asked = g_ptr_array_new_with_free_func(g_free);
     jurisdiction->place = okse_law_place(okse_node_place(okse_yaml_root(document)), jurisdiction->origin);
     return jurisdiction;
 }
@@ -375,6 +423,8 @@ OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin, OkseI
     if (okse_map_take_list(map, "provisions", OKSE_REQUIRED, &node))
         for (unsigned i = 0; i < okse_node_count(node); i++)
             read_provision(jurisdiction, okse_node_item(node, i), issues);
+    if (okse_map_take_list(map, "transfers", OKSE_OPTIONAL, &node))
+        okse_transfers_read(jurisdiction, node, issues);
     if (okse_map_take_list(map, "uncertain", OKSE_OPTIONAL, &node))
         read_uncertain(jurisdiction, node, issues);
     okse_map_end(map);

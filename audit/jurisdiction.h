@@ -18,12 +18,40 @@ typedef struct {
     char *effective;           /* "2026-01-01", or "unknown" */
     bool dated;                /* effective is a date */
     gint64 effective_time;     /* its midnight in UTC, seconds since 1970; only when dated */
+    char *until;               /* "2027-01-01": no longer in force from then on; or NULL */
+    gint64 until_time;         /* only with until */
     char *severity;            /* "mandatory", "recommended" */
     char *confidence;          /* "high", "medium", "low" */
     GPtrArray *mappings;       /* OkseMapping; empty only with not_checkable */
     json_t *not_checkable;     /* language → text, or NULL */
     OksePlace place;
 } OkseProvision;
+
+/* How data may leave: the words of `mode`, from the strictest to the freest. */
+typedef enum {
+    OKSE_TRANSFER_PROHIBITED,
+    OKSE_TRANSFER_AUTHORITY_DECISION,
+    OKSE_TRANSFER_FILED_ASSESSMENT,
+    OKSE_TRANSFER_DECLARED_GROUND,
+    OKSE_TRANSFER_FREE_UNLESS_RESTRICTED,
+    OKSE_TRANSFER_FREE,
+    OKSE_TRANSFER_MODES,
+} OkseTransferMode;
+
+/* "prohibited", "authority-decision", … */
+extern const char *const okse_transfer_modes[OKSE_TRANSFER_MODES + 1];
+
+/* Who may send what where, as a provision says it. */
+typedef struct {
+    char *provision;           /* id; it is one of the jurisdiction's */
+    GPtrArray *data, *sectors; /* char *, as of OkseProvision */
+    GPtrArray *to;             /* char *: only these countries; NULL: every other country */
+    json_t *recipients;        /* country → language → text: only these recipients there; or NULL */
+    OkseTransferMode mode;
+    json_t *mechanisms; /* list of {"name": language → text, "basis": text} */
+    char *confidence;
+    OksePlace place;
+} OkseTransfer;
 
 typedef struct {
     char *origin;
@@ -36,7 +64,11 @@ typedef struct {
     json_t *regime;        /* object: class, reason {language: text}, confidence */
     json_t *instruments;   /* list of objects, as docs/formats/findings.md lists them, with `source` */
     GPtrArray *provisions; /* OkseProvision, in the order of the file */
-    json_t *uncertain;     /* list of language → text: what the authors of the file do not know */
+    GPtrArray *inherits;   /* char *: blocs whose law binds here too */
+    GPtrArray *members;    /* char *: of a bloc, the countries that it binds */
+    GPtrArray *transfers;  /* OkseTransfer, in the order of the file */
+    GPtrArray *asked;  /* char *: countries it is asked for ($country), set by okse_law_load(); a framework has none */
+    json_t *uncertain; /* list of language → text: what the authors of the file do not know */
     OksePlace place;
 } OkseJurisdiction;
 

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/limits.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define CONTROLS "manifests/controls"
@@ -43,6 +44,17 @@ const OkseControl *okse_law_control(const OkseLaw *law, const char *id)
 
         if (strcmp(control->id, id) == 0)
             return control;
+    }
+    return NULL;
+}
+
+OkseJurisdiction *okse_law_jurisdiction(const OkseLaw *law, const char *iso)
+{
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
+
+        if (strcmp(jurisdiction->iso, iso) == 0)
+            return jurisdiction;
     }
     return NULL;
 }
@@ -126,29 +138,146 @@ static bool load_jurisdictions(Loading *loading, const char *directory, GError *
     return names != NULL;
 }
 
+/* The bloc's file, for a country that names it. */
+static bool load_bloc(Loading *loading, const OkseJurisdiction *member, const char *bloc, GError **error)
+{
+    g_autofree char *lower = g_ascii_strdown(bloc, -1);
+    g_autofree char *path = g_strdup_printf(JURISDICTIONS "/%s.yaml", lower);
+    g_autofree char *origin = okse_resources_name(loading->resources, path);
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GBytes) bytes = okse_resources_read(loading->resources, path, &cause);
+    OkseJurisdiction *jurisdiction;
+
+    if (bytes == NULL && g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)) {
+        okse_issue(loading->issues, &member->place, "inherits: no law of the bloc '%s' (there is: %s)", bloc,
+                   loading->countries->str);
+        return true;
+    }
+    if (bytes == NULL) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return false;
+    }
+    jurisdiction = okse_jurisdiction_read(bytes, origin, loading->issues);
+    if (jurisdiction != NULL)
+        g_ptr_array_add(loading->law->jurisdictions, jurisdiction);
+    return true;
+}
+
+/* The list grows while it is walked: a bloc may belong to another. */
+static bool load_blocs(Loading *loading, GError **error)
+{
+    for (guint i = 0; i < loading->law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(loading->law->jurisdictions, i);
+
+        for (guint k = 0; k < one->inherits->len; k++) {
+            const char *bloc = g_ptr_array_index(one->inherits, k);
+
+            if (okse_law_is_country(bloc) && okse_law_jurisdiction(loading->law, bloc) == NULL &&
+                !load_bloc(loading, one, bloc, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool has_code(const GPtrArray *codes, const char *code)
+{
+    return g_ptr_array_find_with_equal_func((GPtrArray *)(uintptr_t)codes, code, g_str_equal, NULL);
+}
+
+/* The blocs that bind a country, as " XX YY". */
+static char *blocs_of(const Loading *loading, const char *country)
+{
+    g_auto(GStrv) names = okse_resources_list(loading->resources, JURISDICTIONS, NULL);
+    GString *found = g_string_new(NULL);
+
+    for (char **name = names; name != NULL && *name != NULL; name++) {
+        g_autofree char *path = g_strconcat(JURISDICTIONS "/", *name, NULL);
+        g_autoptr(GBytes) bytes = okse_resources_read(loading->resources, path, NULL);
+        g_autoptr(OkseIssues) issues = okse_issues_new();
+        g_autoptr(OkseJurisdiction) one = bytes == NULL ? NULL : okse_jurisdiction_read(bytes, path, issues);
+
+        if (one != NULL && has_code(one->members, country))
+            g_string_append_printf(found, " %s", one->iso);
+    }
+    return g_string_free(found, FALSE);
+}
+
 static bool refuse_unknown(const Loading *loading, const char *id, GError **error)
 {
+    g_autofree char *blocs = NULL;
+
     if (okse_law_is_framework(id))
         return okse_fail(error, OKSE_ERROR_INVALID, "no framework '%s' (there is: %s)", id, loading->frameworks->str);
+    blocs = blocs_of(loading, id);
+    if (*blocs != '\0')
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "no law of its own for the country '%s', which is a member of%s: a verdict would lack what it "
+                         "adds (that alone: --country%s; there is: %s)",
+                         id, blocs, blocs, loading->countries->str);
     return okse_fail(error, OKSE_ERROR_INVALID, "no law for the country '%s' (there is: %s)", id,
                      loading->countries->str);
+}
+
+/* Everything that binds in this country was asked for it. The list of who asked ends circles. */
+static void ask_for(const OkseLaw *law, OkseJurisdiction *jurisdiction, const char *country)
+{
+    if (jurisdiction == NULL || has_code(jurisdiction->asked, country))
+        return;
+    g_ptr_array_add(jurisdiction->asked, g_strdup(country));
+    for (guint i = 0; i < jurisdiction->inherits->len; i++)
+        ask_for(law, okse_law_jurisdiction(law, g_ptr_array_index(jurisdiction->inherits, i)), country);
+}
+
+/* A bloc that is asked for a member is not asked for itself too. */
+static void ask_all(const Loading *loading)
+{
+    const OkseLaw *law = loading->law;
+
+    for (guint i = 0; loading->wanted != NULL && loading->wanted[i] != NULL; i++) {
+        OkseJurisdiction *one = okse_law_jurisdiction(law, loading->wanted[i]);
+
+        for (guint k = 0; k < one->inherits->len; k++)
+            ask_for(law, okse_law_jurisdiction(law, g_ptr_array_index(one->inherits, k)), one->iso);
+    }
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        if (!one->framework && one->asked->len == 0)
+            g_ptr_array_add(one->asked, g_strdup(one->iso));
+    }
+}
+
+/* Move it to the end of `arranged`, its blocs behind it. */
+static void place(const Loading *loading, GPtrArray *arranged, OkseJurisdiction *jurisdiction)
+{
+    if (jurisdiction == NULL || g_ptr_array_find(arranged, jurisdiction, NULL))
+        return;
+    g_ptr_array_add(arranged, jurisdiction);
+    for (guint i = 0; i < jurisdiction->inherits->len; i++) {
+        const char *bloc = g_ptr_array_index(jurisdiction->inherits, i);
+
+        if (!g_strv_contains(loading->wanted, bloc))
+            place(loading, arranged, okse_law_jurisdiction(loading->law, bloc));
+    }
 }
 
 /* Put the jurisdictions in the order they were asked for; every one must be there. */
 static bool arrange(Loading *loading, GError **error)
 {
+    g_autoptr(GPtrArray) arranged = g_ptr_array_new();
     GPtrArray *have = loading->law->jurisdictions;
 
     for (guint i = 0; loading->wanted != NULL && loading->wanted[i] != NULL; i++) {
-        guint at = i;
+        OkseJurisdiction *one = okse_law_jurisdiction(loading->law, loading->wanted[i]);
 
-        while (at < have->len &&
-               strcmp(((OkseJurisdiction *)g_ptr_array_index(have, at))->iso, loading->wanted[i]) != 0)
-            at++;
-        if (at >= have->len)
+        if (one == NULL)
             return refuse_unknown(loading, loading->wanted[i], error);
-        g_ptr_array_insert(have, (gint)i, g_ptr_array_steal_index(have, at));
+        place(loading, arranged, one);
     }
+    for (guint i = 0; i < arranged->len; i++)
+        have->pdata[i] = arranged->pdata[i];
+    ask_all(loading);
     return true;
 }
 
@@ -197,7 +326,7 @@ static bool load_all(Loading *loading, GError **error)
     loading->law->schema = okse_law_schema(loading->resources, error);
     if (loading->law->schema == NULL || !load_classes(loading, error) || !load_controls(loading, error) ||
         !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||
-        !okse_issues_none(loading->issues, error) || !arrange(loading, error))
+        !load_blocs(loading, error) || !okse_issues_none(loading->issues, error) || !arrange(loading, error))
         return false;
     link_law(loading->law, loading->issues);
     return okse_issues_none(loading->issues, error);
@@ -245,12 +374,31 @@ static void lint_jurisdiction(const OkseJurisdiction *jurisdiction, GHashTable *
     }
 }
 
+/* A member and its bloc name each other. */
+static void lint_blocs(const OkseLaw *law, const OkseJurisdiction *one, OkseIssues *issues)
+{
+    for (guint i = 0; i < one->inherits->len; i++) {
+        const OkseJurisdiction *bloc = okse_law_jurisdiction(law, g_ptr_array_index(one->inherits, i));
+
+        if (bloc != NULL && !has_code(bloc->members, one->iso))
+            okse_issue(issues, &one->place, "%s inherits %s, which does not list it as a member", one->iso, bloc->iso);
+    }
+    for (guint i = 0; i < one->members->len; i++) {
+        const OkseJurisdiction *member = okse_law_jurisdiction(law, g_ptr_array_index(one->members, i));
+
+        if (member != NULL && !has_code(member->inherits, one->iso))
+            okse_issue(issues, &member->place, "%s is a member of %s and does not inherit it", member->iso, one->iso);
+    }
+}
+
 void okse_law_lint(const OkseLaw *law, OkseIssues *issues)
 {
     g_autoptr(GHashTable) used = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (guint i = 0; i < law->jurisdictions->len; i++)
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
         lint_jurisdiction(g_ptr_array_index(law->jurisdictions, i), used, issues);
+        lint_blocs(law, g_ptr_array_index(law->jurisdictions, i), issues);
+    }
     for (guint i = 0; i < law->controls->len; i++) {
         const OkseControl *control = g_ptr_array_index(law->controls, i);
 

@@ -15,18 +15,21 @@ typedef struct {
     json_t *schema; /* of the facts */
     OkseDataClasses *classes;
     GPtrArray *controls;      /* OkseControl, by id */
-    GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for */
+    GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for, each once */
     char digest[OKSE_SHA256_TEXT];
 } OkseLaw;
 
-/* wanted: ISO codes (capitals) and names of frameworks (small letters), or NULL for all there are. Errors: INVALID with
- * every place, also for one that has no file, naming those there are; SYSTEM. */
+/* wanted: ISO codes (capitals) and names of frameworks (small letters), or NULL for all there are. The blocs that a
+ * country belongs to come along, behind it. Errors: INVALID with every place, also for one that has no file, naming
+ * those there are; SYSTEM. */
 OkseLaw *okse_law_load(const OkseResources *resources, const char *const *wanted,
                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_law_free(OkseLaw *law);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLaw, okse_law_free)
 
 const OkseControl *okse_law_control(const OkseLaw *law, const char *id);
+/* By ISO code or name; NULL when it is not loaded. */
+OkseJurisdiction *okse_law_jurisdiction(const OkseLaw *law, const char *iso);
 
 /* The facts' schema, from manifests/schemas/. */
 json_t *okse_law_schema(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,7 +1,12 @@
 /* Shared reading of the two kinds of law files. */
 #include "audit/law_read.h"
 
+#include "core/text.h"
+
+#include <stdint.h>
 #include <string.h>
+
+const char *const okse_law_confidences[] = {"high", "medium", "low", NULL};
 
 OkseYaml *okse_law_open(GBytes *yaml, const char *origin, const char *kind, OkseIssues *issues)
 {
@@ -135,4 +140,24 @@ GPtrArray *okse_law_take_words(OkseMap *map, const char *key, OksePresence prese
             g_ptr_array_add(words, g_strdup(okse_node_text(entry)));
     }
     return words;
+}
+
+char *okse_law_take_word(OkseMap *map, const char *key, const char *const *words, const OksePlace *at,
+                         OkseIssues *issues)
+{
+    const char *text = NULL;
+
+    if (!okse_map_take_text(map, key, OKSE_REQUIRED, &text))
+        return g_strdup("");
+    if (okse_law_word(text, words) < 0) {
+        g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)words);
+
+        okse_issue(issues, at, "%s: '%s' is none of: %s", key, text, all);
+    }
+    return g_strdup(text);
+}
+
+bool okse_law_is_date(const char *text, gint64 *time)
+{
+    return strlen(text) == strlen("2026-01-01") && okse_text_time_parse(text, time);
 }

@@ -28,6 +28,16 @@ json_t *okse_law_take_texts(OkseMap *map, const char *key, OksePresence presence
 void okse_law_lint_language(const json_t *texts, const char *what, const char *language, const OksePlace *at,
                             OkseIssues *issues);
 
+/* A text that is one of a few words, owned by the caller; "" on an issue. */
+char *okse_law_take_word(OkseMap *map, const char *key, const char *const *words, const OksePlace *at,
+                         OkseIssues *issues) G_GNUC_WARN_UNUSED_RESULT;
+
+/* high, medium, low; ends with NULL. */
+extern const char *const okse_law_confidences[];
+
+/* "2026-01-31", and nothing beside it; *time is its midnight in UTC. */
+bool okse_law_is_date(const char *text, gint64 *time);
+
 /* A list of texts as (char *), owned by the array. */
 GPtrArray *okse_law_take_words(OkseMap *map, const char *key, OksePresence presence, const char *origin,
                                OkseIssues *issues) G_GNUC_WARN_UNUSED_RESULT;

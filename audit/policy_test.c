@@ -120,6 +120,7 @@ static void prepare(GArray *cases, json_t *documents, const OkseControl *control
         one.task.control = control;
         one.task.country = test->country;
         one.task.parameters = okse_control_bind(control, test->parameters, &test->place, issues);
+        one.task.at = test->at != NULL ? test->at : okse_json_peek_text(facts, "collected_at");
         okse_audit_facts_check(facts, "facts", &broken);
         if (broken != NULL)
             okse_issue(issues, &test->place, "%s", broken->message);

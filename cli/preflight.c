@@ -30,13 +30,6 @@ bool okse_gate_read(const char *text, OkseGate *gate, GError **error)
     return okse_fail(error, OKSE_ERROR_INVALID, "--gate: '%s' is none of block, warn, off", text);
 }
 
-static char *law_path(const char *country)
-{
-    g_autofree char *lower = g_ascii_strdown(country, -1);
-
-    return g_strdup_printf("manifests/jurisdictions/%s.yaml", lower);
-}
-
 static OkseLaw *open_law(const OksePreflight *preflight, GError **error)
 {
     const char *const wanted[] = {preflight->country, OKSE_FRAMEWORK_SHIPPING, NULL};
@@ -108,9 +101,13 @@ static json_t *judge(const OksePreflight *preflight, const OkseContents *content
     return facts == NULL ? NULL : okse_findings(&audit, error);
 }
 
-static bool add_law(const OksePreflight *preflight, const char *path, const char *title, GPtrArray *documents,
+static bool add_law(const OksePreflight *preflight, const OkseJurisdiction *jurisdiction, GPtrArray *documents,
                     GError **error)
 {
+    const char *directory = jurisdiction->framework ? "frameworks" : "jurisdictions";
+    g_autofree char *lower = g_ascii_strdown(jurisdiction->iso, -1);
+    g_autofree char *path = g_strdup_printf("manifests/%s/%s.yaml", directory, lower);
+    g_autofree char *title = g_strdup_printf("%s/%s.yaml", directory, jurisdiction->iso);
     GBytes *law = okse_resources_read(preflight->resources, path, error);
 
     if (law == NULL)
@@ -119,16 +116,15 @@ static bool add_law(const OksePreflight *preflight, const char *path, const char
     return true;
 }
 
-static bool add_documents(const OksePreflight *preflight, GPtrArray *documents, GError **error)
+/* The findings, and every law they were judged by: the country's, that of its blocs, and the gates. */
+static bool add_documents(const OksePreflight *preflight, const OkseLaw *law, GPtrArray *documents, GError **error)
 {
-    g_autofree char *path = law_path(preflight->country);
-    g_autofree char *title = g_strdup_printf("jurisdictions/%s.yaml", preflight->country);
-
     g_ptr_array_add(documents,
                     okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
-    return add_law(preflight, path, title, documents, error) &&
-           add_law(preflight, "manifests/frameworks/" OKSE_FRAMEWORK_SHIPPING ".yaml",
-                   "frameworks/" OKSE_FRAMEWORK_SHIPPING ".yaml", documents, error);
+    for (guint i = 0; i < law->jurisdictions->len; i++)
+        if (!add_law(preflight, g_ptr_array_index(law->jurisdictions, i), documents, error))
+            return false;
+    return true;
 }
 
 static bool write_reports(const OksePreflight *preflight, GError **error)
@@ -269,7 +265,7 @@ bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *docu
     }
     preflight->findings = judge(preflight, contents, law, documents, error);
     return preflight->findings != NULL && write_reports(preflight, error) &&
-           add_documents(preflight, documents, error) && pass(preflight, error) &&
+           add_documents(preflight, law, documents, error) && pass(preflight, error) &&
            pass_weights(preflight, critical, error);
 }
 

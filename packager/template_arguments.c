@@ -147,6 +147,7 @@ static json_t *country_json(const char *iso, const OkseResources *resources, GEr
     if (profile != NULL) {
         g_autoptr(json_t) known = okse_node_to_json(profile);
 
+        json_object_del(known, "regions"); /* those of regions.yaml have the names that configuration uses */
         json_object_update(described, known);
     }
     return json_pack("{s:s,s:s,s:o,s:o}", "iso", iso, "name", okse_vocabulary_find(names, iso), "languages",

@@ -25,7 +25,9 @@ static char *answer_to(const char *violations)
     g_autoptr(OkseControl) good = control_of(".x");
     g_autoptr(GError) error = NULL;
     json_t *none = json_object(), *facts = json_pack("{s:{s:s}}", "x", "id", "ep:1"), *results;
-    OkseTask tasks[] = {{good, none, "VN", 0}, {control, none, "VN", 0}, {good, none, "VN", 0}};
+    OkseTask tasks[] = {{good, none, "VN", 0, "2026-07-01T00:00:00Z"},
+                        {control, none, "VN", 0, "2026-07-01T00:00:00Z"},
+                        {good, none, "VN", 0, "2026-07-01T00:00:00Z"}};
     char *text, *copy;
 
     results = okse_evaluate(facts, tasks, 3, &small, &error);
