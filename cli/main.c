@@ -49,6 +49,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_show,
     &okse_command_policy_lint,
     &okse_command_policy_test,
+    &okse_command_policy_matrix,
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,
