@@ -31,18 +31,13 @@ static const OkseOption calendar_options[] = {
 static OkseLaw *law_of(const OkseInvocation *invocation, GError **error)
 {
     const CalendarOptions *options = invocation->options;
-    g_autoptr(GPtrArray) wanted = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) wanted = okse_policy_wanted(options->countries, options->frameworks);
 
-    if (options->countries == NULL && options->frameworks == NULL) {
+    if (wanted == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "whose law? give --country ISO2 (see okse policy list)");
         return NULL;
     }
-    for (char **one = options->countries; one != NULL && *one != NULL; one++)
-        g_ptr_array_add(wanted, g_ascii_strup(*one, -1));
-    for (char **one = options->frameworks; one != NULL && *one != NULL; one++)
-        g_ptr_array_add(wanted, g_ascii_strdown(*one, -1));
-    g_ptr_array_add(wanted, NULL);
-    return okse_policy_load(invocation, (const char *const *)wanted->pdata, error);
+    return okse_policy_load(invocation, (const char *const *)wanted, error);
 }
 
 static gint64 last_date(const json_t *calendar, gint64 from)
