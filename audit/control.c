@@ -1,7 +1,6 @@
 /* Control files, from YAML to a struct. Everything is copied out of the YAML, so that a control outlives its file. */
 #include "audit/control.h"
 
-#include "audit/expression.h"
 #include "audit/fact_kinds.h"
 #include "audit/law_read.h"
 #include "core/text.h"
@@ -100,6 +99,16 @@ static const char *kind_wants(OkseParameterKind kind)
         "a list of texts that is not empty"};
 
     return wants[kind];
+}
+
+const char *okse_parameter_type(const OkseParameter *parameter)
+{
+    return parameter_kinds[parameter->kind];
+}
+
+const char *okse_parameter_words(const OkseParameter *parameter)
+{
+    return kind_wants(parameter->kind);
 }
 
 static void read_parameter(OkseControl *control, const OkseNode *node, const char *name, const OksePlace *place,
@@ -370,13 +379,20 @@ static void lint_tests(const OkseControl *control, OkseIssues *issues)
         okse_issue(issues, &control->place, "fewer than four tests (pass, fail, inconclusive and a tricky one)");
 }
 
-void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIssues *issues)
+OkseExpressionUse *okse_control_use(const OkseControl *control, const json_t *schema)
 {
-    g_autoptr(OkseExpressionUse) use = okse_expression_use_new();
+    OkseExpressionUse *use = okse_expression_use_new();
     g_autoptr(OkseIssues) known = okse_issues_new();
-    g_autoptr(GList) domains = NULL;
 
     check_expressions(control, schema, use, known);
+    return use;
+}
+
+void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIssues *issues)
+{
+    g_autoptr(OkseExpressionUse) use = okse_control_use(control, schema);
+    g_autoptr(GList) domains = NULL;
+
     for (guint i = 0; i < control->parameters->len; i++) {
         const OkseParameter *parameter = g_ptr_array_index(control->parameters, i);
 

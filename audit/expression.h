@@ -17,6 +17,7 @@ typedef struct {
 /* What an expression reads: sets of texts. */
 typedef struct {
     GHashTable *domains;   /* members of the facts document: "endpoints", … */
+    GHashTable *paths;     /* of facts, as far as they can be followed: "endpoints[].location.country" */
     GHashTable *variables; /* of rules->variables */
 } OkseExpressionUse;
 

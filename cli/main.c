@@ -52,6 +52,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_matrix,
     &okse_command_policy_calendar,
     &okse_command_policy_coverage,
+    &okse_command_policy_explain,
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,
