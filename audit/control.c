@@ -216,11 +216,11 @@ static GPtrArray *variables_of(const OkseControl *control)
     return names;
 }
 
-static void check_expressions(const OkseControl *control, const json_t *schema, OkseExpressionUse *use,
+static void check_expressions(const OkseControl *control, const json_t *schema, GBytes *source, OkseExpressionUse *use,
                               OkseIssues *issues)
 {
     g_autoptr(GPtrArray) variables = variables_of(control);
-    OkseExpressionRules rules = {schema, (const char *const *)variables->pdata};
+    OkseExpressionRules rules = {schema, (const char *const *)variables->pdata, source};
 
     for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
         if (control->expressions[i] != NULL)
@@ -294,7 +294,7 @@ OkseControl *okse_control_read(GBytes *yaml, const char *origin, const json_t *s
     okse_map_end(map);
     if (id != NULL)
         check_name(control, issues);
-    check_expressions(control, schema, NULL, issues);
+    check_expressions(control, schema, yaml, NULL, issues);
     return control;
 }
 
@@ -384,7 +384,7 @@ OkseExpressionUse *okse_control_use(const OkseControl *control, const json_t *sc
     OkseExpressionUse *use = okse_expression_use_new();
     g_autoptr(OkseIssues) known = okse_issues_new();
 
-    check_expressions(control, schema, use, known);
+    check_expressions(control, schema, NULL, use, known);
     return use;
 }
 
@@ -414,5 +414,7 @@ void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIss
     okse_law_lint_language(control->title, "title", "ko", &control->place, issues);
     okse_law_lint_language(control->remediation, "remediation", "ko", &control->place, issues);
     okse_law_lint_language(control->description, "description", "ko", &control->place, issues);
+    if (control->applies_reason != NULL)
+        okse_law_lint_language(control->applies_reason, "applies_reason", "ko", &control->place, issues);
     lint_tests(control, issues);
 }

@@ -12,6 +12,7 @@
 typedef struct {
     const json_t *schema;         /* JSON Schema of the input: properties, items, additionalProperties, $ref to $defs */
     const char *const *variables; /* names without '$' that are bound from outside; ends with NULL */
+    GBytes *source;               /* the file that the expression stands in, so that places are exact; or NULL */
 } OkseExpressionRules;
 
 /* What an expression reads: sets of texts. */

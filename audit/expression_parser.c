@@ -1,6 +1,7 @@
 /* The small things of reading an expression: words, punctuation, names in sight, objections. */
 #include "audit/expression_parser.h"
 
+#include "audit/expression_place.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -11,6 +12,9 @@ OkseType okse_expression_object(OkseExpressionParser *parser, const char *format
 {
     g_autofree char *text = NULL;
     g_autofree char *shown = NULL;
+    bool of_word = parser->word != NULL && parser->at == parser->word + parser->word_length;
+    size_t offset = (size_t)((of_word ? parser->word : parser->at) - parser->text);
+    OksePlace exact;
     va_list arguments;
 
     if (parser->failed)
@@ -20,8 +24,11 @@ OkseType okse_expression_object(OkseExpressionParser *parser, const char *format
     text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     shown = okse_text_show(text, -1, false);
-    okse_issue(parser->issues, parser->place, "%s: %s (at character %zu)", parser->what, shown,
-               (size_t)(parser->at - parser->text) + 1);
+    if (parser->rules->source != NULL &&
+        okse_scalar_place(parser->rules->source, parser->place, parser->text, offset, &exact))
+        okse_issue(parser->issues, &exact, "%s: %s", parser->what, shown);
+    else
+        okse_issue(parser->issues, parser->place, "%s: %s (at character %zu)", parser->what, shown, offset + 1);
     return (OkseType){NULL, false, NULL};
 }
 
@@ -69,6 +76,8 @@ char *okse_expression_word(OkseExpressionParser *parser)
     if (length == 0)
         return NULL;
     word = g_strndup(parser->at, length);
+    parser->word = parser->at;
+    parser->word_length = length;
     parser->at += length;
     return word;
 }

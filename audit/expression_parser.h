@@ -14,6 +14,8 @@ typedef struct {
 
 typedef struct {
     const char *text, *at; /* whole, and where reading stands */
+    const char *word;      /* the last word taken; an objection right behind it is about it */
+    size_t word_length;
     const OkseExpressionRules *rules;
     const char *what;
     const OksePlace *place;

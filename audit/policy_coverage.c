@@ -1,6 +1,7 @@
 /* What of the law a machine looks at. Nothing is left out: a provision without controls says why. */
 #include "audit/policy_coverage.h"
 
+#include "audit/policy_explain.h"
 #include "core/json.h"
 
 #include <string.h>
@@ -68,4 +69,60 @@ json_t *okse_policy_coverage(const OkseLaw *law, gint64 at)
                                               one->confidence, "provisions", provisions, "totals", totals));
     }
     return json_pack("{s:o, s:o}", "jurisdictions", list, "totals", all);
+}
+
+static json_t *tests_of(const OkseLaw *law)
+{
+    json_t *tests = json_object();
+
+    for (guint i = 0; i < law->controls->len; i++) {
+        const OkseControl *control = g_ptr_array_index(law->controls, i);
+
+        json_object_set_new(tests, control->id, okse_policy_tests(control));
+    }
+    return tests;
+}
+
+static json_t *reach_of(const OkseLaw *law, const json_t *tests, const OkseJurisdiction *one,
+                        const OkseProvision *provision)
+{
+    g_autoptr(json_t) controls = controls_of(provision);
+    const json_t *control;
+    guint count_tests = 0;
+    bool reached = true;
+    size_t i;
+
+    json_array_foreach(controls, i, control)
+    {
+        const char *id = json_string_value(control);
+        const json_t *counts = json_object_get(tests, id);
+
+        count_tests += okse_law_control(law, id)->tests->len;
+        reached = reached && json_integer_value(json_object_get(counts, "pass")) > 0 &&
+                  json_integer_value(json_object_get(counts, "fail")) > 0;
+    }
+    return json_pack("{s:s, s:s, s:b, s:i}", "jurisdiction", one->iso, "provision", provision->id, "reached", reached,
+                     "tests", (int)count_tests);
+}
+
+json_t *okse_policy_test_coverage(const OkseLaw *law)
+{
+    json_t *tests = tests_of(law), *provisions = json_array();
+    int without = 0;
+
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        for (guint k = 0; k < one->provisions->len; k++) {
+            const OkseProvision *provision = g_ptr_array_index(one->provisions, k);
+
+            if (provision->mappings->len > 0)
+                json_array_append_new(provisions, reach_of(law, tests, one, provision));
+            else
+                without++;
+        }
+    }
+    return json_pack("{s:i, s:i, s:i, s:o, s:o}", "controls", (int)law->controls->len, "provisions_with_controls",
+                     (int)json_array_size(provisions), "provisions_not_checkable", without, "tests", tests,
+                     "provisions", provisions);
 }

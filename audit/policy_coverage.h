@@ -8,3 +8,10 @@
  * {…}}], "totals": {"provisions", "with_controls", "not_checkable", "mandatory", "mandatory_with_controls", "high",
  * "medium", "low", "coming"}} A new value. */
 json_t *okse_policy_coverage(const OkseLaw *law, gint64 at) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What the tests that the controls carry cover:
+ *   {"controls", "provisions_with_controls", "provisions_not_checkable",
+ *    "tests": {control: {verdict: how many tests expect it}},
+ *    "provisions": [{"jurisdiction", "provision", "reached", "tests"}]}
+ * A provision with controls is reached when tests make each of its controls pass and fail. A new value. */
+json_t *okse_policy_test_coverage(const OkseLaw *law) G_GNUC_WARN_UNUSED_RESULT;
