@@ -6,6 +6,7 @@
 #include "audit/finding_evidence.h"
 #include "audit/findings_inventory.h"
 #include "audit/findings_summary.h"
+#include "audit/findings_unpoliced.h"
 #include "audit/verdict.h"
 #include "core/text.h"
 
@@ -252,6 +253,7 @@ static json_t *document_of(Audit *audit)
 {
     const OkseAuditRequest *request = audit->request;
     g_autofree char *at = okse_text_time(request->at);
+    json_t *inventory = okse_findings_inventory(request->facts, audit->results);
     json_t *document =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:O}", "schema", "okse.findings.v1", "audited_at", at, "target",
                   okse_findings_target(request->facts), "inputs", inputs_of(request), "languages",
@@ -259,7 +261,9 @@ static json_t *document_of(Audit *audit)
 
     json_object_set(document, "collectors", json_object_get(request->facts, "collectors"));
     json_object_set(document, "scope", json_object_get(request->facts, "scope"));
-    json_object_set_new(document, "inventory", okse_findings_inventory(request->facts, audit->results));
+    json_object_set_new(document, "inventory", inventory);
+    okse_findings_unpoliced(inventory, request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->results,
+                            request->law->schema);
     json_object_set_new(document, "conflicts", json_array());
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));

@@ -90,6 +90,24 @@ static char *fill(const char *message, const char *name, guint64 value)
     return g_string_free(g_steal_pointer(&filled), FALSE);
 }
 
+/* How much of what is there some check looked at; documents of older versions do not say. */
+static void write_policed(Text *text)
+{
+    static const char *const names[][2] = {
+        {"looked", "looked_at"}, {"facts", "facts"}, {"read", "read"}, {"unpoliced", "unpoliced"}};
+    const json_t *coverage = json_object_get(json_object_get(text->findings, "inventory"), "coverage");
+    g_autofree char *message = g_strdup(say(text, "policed"));
+
+    if (!json_is_object(coverage))
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *before = message;
+
+        message = fill(before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
+    }
+    paragraph(text, 2, message);
+}
+
 static void write_verdict(Text *text)
 {
     const char *verdict = okse_json_peek_text(text->findings, "verdict");
@@ -118,6 +136,7 @@ static void write_verdict(Text *text)
     g_string_append_c(text->out, '\n');
     paragraph(text, 2, why);
     paragraph(text, 2, coverage);
+    write_policed(text);
 }
 
 static void append_place(Text *text, const json_t *evidence)
