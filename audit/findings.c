@@ -2,6 +2,7 @@
  * evaluated in one go; then the provisions are walked in order and each finding is put together from its result. */
 #include "audit/findings.h"
 
+#include "audit/conflicts.h"
 #include "audit/facts_read.h"
 #include "audit/finding_evidence.h"
 #include "audit/findings_inventory.h"
@@ -264,7 +265,7 @@ static json_t *document_of(Audit *audit)
     json_object_set_new(document, "inventory", inventory);
     okse_findings_unpoliced(inventory, request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->results,
                             request->law->schema);
-    json_object_set_new(document, "conflicts", json_array());
+    json_object_set_new(document, "conflicts", okse_conflicts(request->law, audit->target, request->at));
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));
     okse_findings_summarize(document, request->law, audit->target, request->at);

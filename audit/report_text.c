@@ -299,6 +299,16 @@ static void write_unseen(Text *text)
     }
 }
 
+static void write_conflicts(Text *text)
+{
+    const json_t *conflicts = json_object_get(text->findings, "conflicts");
+
+    if (json_array_size(conflicts) > 0)
+        heading(text, say(text, "lawyer.conflict"));
+    for (size_t i = 0; i < json_array_size(conflicts); i++)
+        paragraph(text, 2, law(text, json_object_get(json_array_get(conflicts, i), "message")));
+}
+
 static GBytes *render(const json_t *findings, const char *language, bool colour, const OkseResources *resources,
                       GError **error)
 {
@@ -323,6 +333,7 @@ static GBytes *render(const json_t *findings, const char *language, bool colour,
         for (size_t j = 0; j < json_array_size(instruments); j++)
             write_instrument(&text, jurisdiction, json_array_get(instruments, j));
     }
+    write_conflicts(&text);
     write_unseen(&text);
     g_string_append_c(text.out, '\n');
     paragraph(&text, 0, say(&text, "method.advice"));
