@@ -205,6 +205,7 @@ static void on_sshd(void *context, const OkseStatement *statement)
                                        "pubkeyauthentication",
                                        "authorizedkeysfile",
                                        "authorizedkeyscommand",
+                                       "authenticationmethods",
                                        "trustedusercakeys",
                                        "gatewayports",
                                        "allowtcpforwarding",

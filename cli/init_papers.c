@@ -72,6 +72,8 @@ static bool is_conditional(const OkseMapping *mapping, const json_t *row)
 {
     return json_object_get(row, "only_when") != NULL || json_object_get(mapping->parameters, "classes") != NULL ||
            json_object_get(mapping->parameters, "flop_min") != NULL ||
+           json_object_get(mapping->parameters, "persons") != NULL ||
+           json_object_get(mapping->parameters, "home_countries") != NULL ||
            json_is_true(json_object_get(mapping->parameters, "threshold"));
 }
 
