@@ -89,6 +89,14 @@ static void add_word(GHashTable *set, GHashTable *implies, const char *name)
         add_word(set, implies, g_ptr_array_index(implied, i));
 }
 
+GHashTable *okse_data_class_closure(const OkseDataClasses *classes, const char *name)
+{
+    GHashTable *set = set_new();
+
+    add_class(set, classes, name);
+    return set;
+}
+
 static void add_classes(GHashTable *set, const OkseDataClasses *classes, const GPtrArray *names)
 {
     for (guint i = 0; i < names->len; i++)
@@ -196,6 +204,12 @@ static OkseApplies undeclared(const char *what, json_t **reason)
     *reason = okse_reason("whether this applies depends on the %s, and the target declares none",
                           "적용 여부가 '%s'에 달려 있으나 대상이 선언하지 않았습니다", what);
     return OKSE_APPLIES_UNDECLARED;
+}
+
+bool okse_provision_in_force(const OkseProvision *provision, gint64 at)
+{
+    return provision->dated && provision->effective_time <= at &&
+           (provision->until == NULL || provision->until_time > at);
 }
 
 OkseApplies okse_applies(const OkseProvision *provision, const OkseTarget *target, gint64 at, json_t **reason)

@@ -1,7 +1,6 @@
 /* Control files, from YAML to a struct. Everything is copied out of the YAML, so that a control outlives its file. */
 #include "audit/control.h"
 
-#include "audit/expression.h"
 #include "audit/fact_kinds.h"
 #include "audit/law_read.h"
 #include "core/text.h"
@@ -100,6 +99,16 @@ static const char *kind_wants(OkseParameterKind kind)
         "a list of texts that is not empty"};
 
     return wants[kind];
+}
+
+const char *okse_parameter_type(const OkseParameter *parameter)
+{
+    return parameter_kinds[parameter->kind];
+}
+
+const char *okse_parameter_words(const OkseParameter *parameter)
+{
+    return kind_wants(parameter->kind);
 }
 
 static void read_parameter(OkseControl *control, const OkseNode *node, const char *name, const OksePlace *place,
@@ -207,11 +216,11 @@ static GPtrArray *variables_of(const OkseControl *control)
     return names;
 }
 
-static void check_expressions(const OkseControl *control, const json_t *schema, OkseExpressionUse *use,
+static void check_expressions(const OkseControl *control, const json_t *schema, GBytes *source, OkseExpressionUse *use,
                               OkseIssues *issues)
 {
     g_autoptr(GPtrArray) variables = variables_of(control);
-    OkseExpressionRules rules = {schema, (const char *const *)variables->pdata};
+    OkseExpressionRules rules = {schema, (const char *const *)variables->pdata, source};
 
     for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
         if (control->expressions[i] != NULL)
@@ -285,7 +294,7 @@ OkseControl *okse_control_read(GBytes *yaml, const char *origin, const json_t *s
     okse_map_end(map);
     if (id != NULL)
         check_name(control, issues);
-    check_expressions(control, schema, NULL, issues);
+    check_expressions(control, schema, yaml, NULL, issues);
     return control;
 }
 
@@ -370,13 +379,20 @@ static void lint_tests(const OkseControl *control, OkseIssues *issues)
         okse_issue(issues, &control->place, "fewer than four tests (pass, fail, inconclusive and a tricky one)");
 }
 
+OkseExpressionUse *okse_control_use(const OkseControl *control, const json_t *schema)
+{
+    OkseExpressionUse *use = okse_expression_use_new();
+    g_autoptr(OkseIssues) known = okse_issues_new();
+
+    check_expressions(control, schema, NULL, use, known);
+    return use;
+}
+
 void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIssues *issues)
 {
-    g_autoptr(OkseExpressionUse) use = okse_expression_use_new();
-    g_autoptr(OkseIssues) known = okse_issues_new();
+    g_autoptr(OkseExpressionUse) use = okse_control_use(control, schema);
     g_autoptr(GList) domains = NULL;
 
-    check_expressions(control, schema, use, known);
     for (guint i = 0; i < control->parameters->len; i++) {
         const OkseParameter *parameter = g_ptr_array_index(control->parameters, i);
 
@@ -398,5 +414,7 @@ void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIss
     okse_law_lint_language(control->title, "title", "ko", &control->place, issues);
     okse_law_lint_language(control->remediation, "remediation", "ko", &control->place, issues);
     okse_law_lint_language(control->description, "description", "ko", &control->place, issues);
+    if (control->applies_reason != NULL)
+        okse_law_lint_language(control->applies_reason, "applies_reason", "ko", &control->place, issues);
     lint_tests(control, issues);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/expression.h"
 #include "core/yaml.h"
 
 #include <stdint.h>
@@ -66,11 +67,18 @@ OkseControl *okse_control_read(GBytes *yaml, const char *origin, const json_t *s
 void okse_control_free(OkseControl *control);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseControl, okse_control_free)
 
+/* "countries", "text", …, as in files; "a text", …, for people. */
+const char *okse_parameter_type(const OkseParameter *parameter);
+const char *okse_parameter_words(const OkseParameter *parameter);
+
 const OkseParameter *okse_control_parameter(const OkseControl *control, const char *name);
 
 /* What a careful author would not leave so: parameters that nothing reads, needs that do not fit what is read, missing
  * Korean, too few tests. */
 void okse_control_lint(const OkseControl *control, const json_t *schema, OkseIssues *issues);
+
+/* What its expressions read: facts and variables. schema: as for reading it. */
+OkseExpressionUse *okse_control_use(const OkseControl *control, const json_t *schema) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Does what it finds depend on whose law asks? */
 bool okse_control_reads_country(const OkseControl *control);

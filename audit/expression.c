@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const OkseType anything = {NULL, false};
+static const OkseType anything = {NULL, false, NULL};
 
 static bool deeper(OkseExpressionParser *parser)
 {
@@ -174,7 +174,7 @@ static OkseType read_brackets(OkseExpressionParser *parser, OkseType input, Okse
     if (okse_expression_take(parser, "]")) {
         if (!okse_type_items(parser->rules->schema, value, &result))
             return okse_expression_object(parser, "'[]' of a value that is no list");
-        return result;
+        return okse_expression_item(parser, value, result);
     }
     okse_expression_space(parser);
     if (*parser->at == '"') {
@@ -220,7 +220,7 @@ static OkseType read_primary(OkseExpressionParser *parser, OkseType input)
             return anything;
         value = okse_expression_pipe(parser, input);
         okse_expression_expect(parser, "]");
-        return value.list ? anything : (OkseType){value.node, value.node != NULL};
+        return value.list ? anything : (OkseType){value.node, value.node != NULL, value.path};
     }
     if (okse_expression_take(parser, "{")) {
         read_object(parser, input);
@@ -370,7 +370,7 @@ bool okse_expression_check(const char *text, const OkseExpressionRules *rules, c
                                    .scope = scope,
                                    .names = names};
 
-    okse_expression_pipe(&parser, (OkseType){rules->schema, false});
+    okse_expression_pipe(&parser, (OkseType){rules->schema, false, use != NULL ? "" : NULL});
     okse_expression_space(&parser);
     if (!parser.failed && *parser.at != '\0')
         okse_expression_object(&parser, "'%c' cannot stand here", *parser.at);

@@ -12,11 +12,13 @@
 typedef struct {
     const json_t *schema;         /* JSON Schema of the input: properties, items, additionalProperties, $ref to $defs */
     const char *const *variables; /* names without '$' that are bound from outside; ends with NULL */
+    GBytes *source;               /* the file that the expression stands in, so that places are exact; or NULL */
 } OkseExpressionRules;
 
 /* What an expression reads: sets of texts. */
 typedef struct {
     GHashTable *domains;   /* members of the facts document: "endpoints", … */
+    GHashTable *paths;     /* of facts, as far as they can be followed: "endpoints[].location.country" */
     GHashTable *variables; /* of rules->variables */
 } OkseExpressionUse;
 

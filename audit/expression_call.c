@@ -190,13 +190,14 @@ OkseType okse_expression_call(OkseExpressionParser *parser, OkseType input, cons
     unsigned arity = count_arguments(parser);
     bool other_arity;
     const Function *function = function_find(name, arity, &other_arity);
-    OkseType argument = {NULL, false}, items = {NULL, false};
+    OkseType argument = {NULL, false, NULL}, items = {NULL, false, NULL};
 
     if (function == NULL)
         return unknown_function(parser, name, arity, other_arity);
     if ((function->argument == FROM_ITEMS || function->gives == GIVES_ITEM) &&
         !okse_type_items(parser->rules->schema, input, &items))
         return okse_expression_object(parser, "'%s' of a value that is no list", name);
+    items = okse_expression_item(parser, input, items);
     if (arity > 0 && okse_expression_expect(parser, "(")) {
         if (function->pattern)
             pattern_check(parser);
@@ -215,9 +216,10 @@ OkseType okse_expression_call(OkseExpressionParser *parser, OkseType input, cons
     case GIVES_ITEM:
         return items;
     case GIVES_LIST:
-        return argument.list ? (OkseType){NULL, false} : (OkseType){argument.node, argument.node != NULL};
+        return argument.list ? (OkseType){NULL, false, NULL}
+                             : (OkseType){argument.node, argument.node != NULL, argument.path};
     case GIVES_ARGUMENT:
         return argument;
     }
-    return (OkseType){NULL, false};
+    return (OkseType){NULL, false, NULL};
 }

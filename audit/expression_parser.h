@@ -14,6 +14,8 @@ typedef struct {
 
 typedef struct {
     const char *text, *at; /* whole, and where reading stands */
+    const char *word;      /* the last word taken; an objection right behind it is about it */
+    size_t word_length;
     const OkseExpressionRules *rules;
     const char *what;
     const OksePlace *place;
@@ -46,5 +48,7 @@ OkseType okse_expression_pipe(OkseExpressionParser *parser, OkseType input);
 OkseType okse_expression_string(OkseExpressionParser *parser, OkseType input, char **literal);
 /* A function name that was taken, and its arguments. */
 OkseType okse_expression_call(OkseExpressionParser *parser, OkseType input, const char *name);
+/* What `.[]` of `list` gives, at its place: [] behind the list's own, unless that list was made of its items. */
+OkseType okse_expression_item(OkseExpressionParser *parser, OkseType list, OkseType item);
 /* .name with all that is recorded and objected to. */
 OkseType okse_expression_member(OkseExpressionParser *parser, OkseType value, const char *name);

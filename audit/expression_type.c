@@ -45,7 +45,7 @@ OkseTypeAnswer okse_type_member(const json_t *schema, OkseType value, const char
 
     if (value.list)
         return OKSE_TYPE_NO_OBJECT;
-    *result = (OkseType){NULL, false};
+    *result = (OkseType){NULL, false, NULL};
     if (node == NULL)
         return OKSE_TYPE_FOUND;
     if (member != NULL || json_is_object(others)) {
@@ -61,7 +61,7 @@ bool okse_type_items(const json_t *schema, OkseType value, OkseType *result)
 {
     const json_t *node = okse_type_resolve(schema, value.node);
 
-    *result = (OkseType){NULL, false};
+    *result = (OkseType){NULL, false, NULL};
     if (value.list)
         result->node = node;
     else if (node != NULL && !is_container(node))
@@ -73,5 +73,5 @@ bool okse_type_items(const json_t *schema, OkseType value, OkseType *result)
 
 OkseType okse_type_either(OkseType a, OkseType b)
 {
-    return a.node == b.node && a.list == b.list ? a : (OkseType){NULL, false};
+    return a.node == b.node && a.list == b.list ? a : (OkseType){NULL, false, NULL};
 }

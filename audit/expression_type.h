@@ -9,6 +9,7 @@
 typedef struct {
     const json_t *node; /* NULL: anything */
     bool list;          /* a list whose items are `node` */
+    const char *path;   /* where it stands in the facts: "endpoints[].location"; NULL: made, or not followed */
 } OkseType;
 
 typedef enum {

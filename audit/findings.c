@@ -2,10 +2,12 @@
  * evaluated in one go; then the provisions are walked in order and each finding is put together from its result. */
 #include "audit/findings.h"
 
+#include "audit/conflicts.h"
 #include "audit/facts_read.h"
 #include "audit/finding_evidence.h"
 #include "audit/findings_inventory.h"
 #include "audit/findings_summary.h"
+#include "audit/findings_unpoliced.h"
 #include "audit/verdict.h"
 #include "core/text.h"
 
@@ -252,6 +254,7 @@ static json_t *document_of(Audit *audit)
 {
     const OkseAuditRequest *request = audit->request;
     g_autofree char *at = okse_text_time(request->at);
+    json_t *inventory = okse_findings_inventory(request->facts, audit->results);
     json_t *document =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:O}", "schema", "okse.findings.v1", "audited_at", at, "target",
                   okse_findings_target(request->facts), "inputs", inputs_of(request), "languages",
@@ -259,8 +262,10 @@ static json_t *document_of(Audit *audit)
 
     json_object_set(document, "collectors", json_object_get(request->facts, "collectors"));
     json_object_set(document, "scope", json_object_get(request->facts, "scope"));
-    json_object_set_new(document, "inventory", okse_findings_inventory(request->facts, audit->results));
-    json_object_set_new(document, "conflicts", json_array());
+    json_object_set_new(document, "inventory", inventory);
+    okse_findings_unpoliced(inventory, request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->results,
+                            request->law->schema);
+    json_object_set_new(document, "conflicts", okse_conflicts(request->law, audit->target, request->at));
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));
     okse_findings_summarize(document, request->law, audit->target, request->at);

@@ -61,6 +61,17 @@ void okse_jurisdiction_free(OkseJurisdiction *jurisdiction)
     g_free(jurisdiction);
 }
 
+const OkseProvision *okse_jurisdiction_provision(const OkseJurisdiction *jurisdiction, const char *id)
+{
+    for (guint i = 0; i < jurisdiction->provisions->len; i++) {
+        const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, i);
+
+        if (strcmp(provision->id, id) == 0)
+            return provision;
+    }
+    return NULL;
+}
+
 bool okse_provision_is_mandatory(const OkseProvision *provision)
 {
     return strcmp(provision->severity, "mandatory") == 0;

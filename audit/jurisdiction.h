@@ -79,6 +79,9 @@ OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin,
 void okse_jurisdiction_free(OkseJurisdiction *jurisdiction);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseJurisdiction, okse_jurisdiction_free)
 
+/* By id, or NULL. */
+const OkseProvision *okse_jurisdiction_provision(const OkseJurisdiction *jurisdiction, const char *id);
+
 bool okse_provision_is_mandatory(const OkseProvision *provision);
 /* Confidence low: a lawyer must check, and the provision alone fails no audit. */
 bool okse_provision_is_doubtful(const OkseProvision *provision);

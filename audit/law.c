@@ -1,8 +1,9 @@
 /* Loading and linking. The digest is over "path, NUL, SHA-256, newline" of the facts' schema, the data
- * classes, every control, every jurisdiction and every framework (each in sorted order), loaded or not: which files
- * exist is part of what a verdict rests on. */
+ * classes, the rules of conflicts, every control, every jurisdiction and every framework (each in sorted order), loaded
+ * or not: which files exist is part of what a verdict rests on. */
 #include "audit/law.h"
 
+#include "audit/conflicts.h"
 #include "audit/law_read.h"
 #include "core/json.h"
 #include "core/limits.h"
@@ -14,6 +15,7 @@
 #define JURISDICTIONS "manifests/jurisdictions"
 #define FRAMEWORKS "manifests/frameworks"
 #define SCHEMA "manifests/schemas/facts.schema.json"
+#define CONFLICTS "manifests/conflicts.yaml"
 #define CLASSES "manifests/data-class-rules.yaml"
 
 static void control_free(gpointer data)
@@ -31,6 +33,7 @@ void okse_law_free(OkseLaw *law)
     if (law == NULL)
         return;
     json_decref(law->schema);
+    json_decref(law->conflicts);
     okse_data_classes_free(law->classes);
     g_ptr_array_unref(law->controls);
     g_ptr_array_unref(law->jurisdictions);
@@ -316,6 +319,26 @@ static bool load_classes(Loading *loading, GError **error)
     return loading->law->classes != NULL;
 }
 
+/* A law of older days has none: then nothing is compared. */
+static bool load_conflicts(Loading *loading, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GBytes) bytes = okse_resources_read(loading->resources, CONFLICTS, &cause);
+    g_autofree char *origin = okse_resources_name(loading->resources, CONFLICTS);
+
+    if (bytes == NULL && !g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return false;
+    }
+    if (bytes == NULL) {
+        loading->law->conflicts = json_array();
+        return true;
+    }
+    okse_sha256_stream_file(loading->digest, CONFLICTS, bytes);
+    loading->law->conflicts = okse_conflict_rules_read(bytes, origin, loading->issues);
+    return true;
+}
+
 static bool load_all(Loading *loading, GError **error)
 {
     g_autoptr(GBytes) schema = okse_resources_read(loading->resources, SCHEMA, error);
@@ -324,9 +347,10 @@ static bool load_all(Loading *loading, GError **error)
         return false;
     okse_sha256_stream_file(loading->digest, SCHEMA, schema);
     loading->law->schema = okse_law_schema(loading->resources, error);
-    if (loading->law->schema == NULL || !load_classes(loading, error) || !load_controls(loading, error) ||
-        !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||
-        !load_blocs(loading, error) || !okse_issues_none(loading->issues, error) || !arrange(loading, error))
+    if (loading->law->schema == NULL || !load_classes(loading, error) || !load_conflicts(loading, error) ||
+        !load_controls(loading, error) || !load_jurisdictions(loading, JURISDICTIONS, error) ||
+        !load_jurisdictions(loading, FRAMEWORKS, error) || !load_blocs(loading, error) ||
+        !okse_issues_none(loading->issues, error) || !arrange(loading, error))
         return false;
     link_law(loading->law, loading->issues);
     return okse_issues_none(loading->issues, error);
@@ -399,6 +423,7 @@ void okse_law_lint(const OkseLaw *law, OkseIssues *issues)
         lint_jurisdiction(g_ptr_array_index(law->jurisdictions, i), used, issues);
         lint_blocs(law, g_ptr_array_index(law->jurisdictions, i), issues);
     }
+    okse_conflict_rules_lint(law, issues);
     for (guint i = 0; i < law->controls->len; i++) {
         const OkseControl *control = g_ptr_array_index(law->controls, i);
 

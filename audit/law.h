@@ -16,6 +16,7 @@ typedef struct {
     OkseDataClasses *classes;
     GPtrArray *controls;      /* OkseControl, by id */
     GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for, each once */
+    json_t *conflicts;        /* list: the rules of manifests/conflicts.yaml */
     char digest[OKSE_SHA256_TEXT];
 } OkseLaw;
 

@@ -125,7 +125,16 @@ static const Member inventory_members[] = {{"components", LIST, MAY_BE_ABSENT, N
                                            {"endpoints", LIST, MAY_BE_ABSENT, NULL},
                                            {"documents", LIST, MAY_BE_ABSENT, NULL},
                                            {"unpoliced", LIST, MAY_BE_ABSENT, NULL},
+                                           {"coverage", OBJECT, MAY_BE_ABSENT, NULL},
+                                           {"unpoliced_facts", LIST, MAY_BE_ABSENT, NULL},
                                            {0}};
+static const Member coverage_members[] = {{"facts", WHOLE, NEEDED, NULL},
+                                          {"looked_at", WHOLE, NEEDED, NULL},
+                                          {"read", WHOLE, NEEDED, NULL},
+                                          {"unpoliced", WHOLE, NEEDED, NULL},
+                                          {0}};
+static const Member unpoliced_members[] = {
+    {"list", TEXT, NEEDED, NULL}, {"id", TEXT, NEEDED, NULL}, {"message", TEXT, NEEDED, NULL}, {0}};
 static const Member endpoint_members[] = {{"id", TEXT, NEEDED, NULL},
                                           {"host", TEXT, MAY_BE_ABSENT, NULL},
                                           {"port", WHOLE, MAY_BE_ABSENT, NULL},
@@ -369,12 +378,17 @@ static bool check_findings(const json_t *list, const char *origin, GError **erro
 
 static bool check_inventory(const json_t *inventory, const char *origin, GError **error)
 {
-    Where where = {origin, "inventory", 0};
+    Where where = {origin, "inventory", 0}, at_coverage = {origin, "coverage", 0};
+    const json_t *coverage = json_object_get(inventory, "coverage");
 
+    if (json_is_object(coverage) && !check_members(coverage, coverage_members, &at_coverage, error))
+        return false;
     return check_members(inventory, inventory_members, &where, error) &&
            check_list(json_object_get(inventory, "components"), component_members, "components", origin, error) &&
            check_list(json_object_get(inventory, "endpoints"), endpoint_members, "endpoints", origin, error) &&
            check_list(json_object_get(inventory, "documents"), place_members, "documents", origin, error) &&
+           check_list(json_object_get(inventory, "unpoliced_facts"), unpoliced_members, "unpoliced_facts", origin,
+                      error) &&
            check_text_list(json_object_get(inventory, "unpoliced"), "unpoliced", origin, error);
 }
 

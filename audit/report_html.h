@@ -61,6 +61,8 @@ void okse_html_opening(OkseHtml *html);
 void okse_html_map(OkseHtml *html);
 void okse_html_findings(OkseHtml *html);
 void okse_html_declared(OkseHtml *html);
+/* How much of what is there some check looked at; a paragraph. */
+void okse_html_policed(OkseHtml *html);
 void okse_html_unseen(OkseHtml *html);
 void okse_html_lawyer(OkseHtml *html);
 void okse_html_inventory(OkseHtml *html);

@@ -52,7 +52,9 @@ static void write_verdict(OkseHtml *html)
     }
     okse_html_raw(html, "<li class=\"coverage\">");
     okse_html_fill(html, "coverage", coverage);
-    okse_html_raw(html, "</ul></div>\n");
+    okse_html_raw(html, "</ul>");
+    okse_html_policed(html);
+    okse_html_raw(html, "</div>\n");
 }
 
 /* The articles of one jurisdiction with a mandatory finding of this status, each once. */

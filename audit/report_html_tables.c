@@ -126,6 +126,53 @@ void okse_html_declared(OkseHtml *html)
     okse_html_raw(html, "</section>\n");
 }
 
+void okse_html_policed(OkseHtml *html)
+{
+    static const char *const keys[][2] = {
+        {"looked", "looked_at"}, {"facts", "facts"}, {"read", "read"}, {"unpoliced", "unpoliced"}};
+    const json_t *coverage = json_object_get(json_object_get(html->findings, "inventory"), "coverage");
+    char numbers[G_N_ELEMENTS(keys)][24];
+    OkseFill fills[G_N_ELEMENTS(keys) + 1] = {{NULL, NULL}};
+
+    if (!json_is_object(coverage))
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        g_snprintf(numbers[i], sizeof numbers[i], "%" JSON_INTEGER_FORMAT,
+                   json_integer_value(json_object_get(coverage, keys[i][1])));
+        fills[i] = (OkseFill){keys[i][0], numbers[i]};
+    }
+    okse_html_raw(html, "<p class=\"note\">");
+    okse_html_fill(html, "policed", fills);
+    okse_html_raw(html, "</p>\n");
+}
+
+/* The facts that no check looked at, of each kind the first. */
+static void write_unpoliced(OkseHtml *html)
+{
+    static const char *const keys[] = {"policed.kind", "policed.title", NULL};
+    const json_t *list = json_object_get(json_object_get(html->findings, "inventory"), "unpoliced_facts");
+    size_t count = json_array_size(list);
+
+    if (count == 0)
+        return;
+    table_open(html, "policed.title", keys);
+    for (size_t i = 0; i < MIN(count, ROWS_MAX); i++) {
+        const json_t *fact = json_array_get(list, i);
+
+        okse_html_raw(html, "<tr><th scope=\"row\">");
+        okse_html_code(html, okse_json_peek_text(fact, "list"));
+        okse_html_raw(html, "<td>");
+        okse_html_data(html, okse_json_peek_text(fact, "message"));
+        okse_html_raw(html, "\n");
+    }
+    table_close(html);
+    if (count > ROWS_MAX) {
+        okse_html_raw(html, "<p class=\"note\">");
+        okse_html_count(html, "declared.more", count - ROWS_MAX);
+        okse_html_raw(html, "</p>\n");
+    }
+}
+
 void okse_html_unseen(OkseHtml *html)
 {
     static const char *const keys[] = {"unseen.collector", "unseen.status", "unseen.reason", "unseen.items", NULL};
@@ -155,6 +202,7 @@ void okse_html_unseen(OkseHtml *html)
         okse_html_raw(html, "\n");
     }
     table_close(html);
+    write_unpoliced(html);
     okse_html_raw(html, "</section>\n");
 }
 

@@ -90,6 +90,24 @@ static char *fill(const char *message, const char *name, guint64 value)
     return g_string_free(g_steal_pointer(&filled), FALSE);
 }
 
+/* How much of what is there some check looked at; documents of older versions do not say. */
+static void write_policed(Text *text)
+{
+    static const char *const names[][2] = {
+        {"looked", "looked_at"}, {"facts", "facts"}, {"read", "read"}, {"unpoliced", "unpoliced"}};
+    const json_t *coverage = json_object_get(json_object_get(text->findings, "inventory"), "coverage");
+    g_autofree char *message = g_strdup(say(text, "policed"));
+
+    if (!json_is_object(coverage))
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *before = message;
+
+        message = fill(before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
+    }
+    paragraph(text, 2, message);
+}
+
 static void write_verdict(Text *text)
 {
     const char *verdict = okse_json_peek_text(text->findings, "verdict");
@@ -118,6 +136,7 @@ static void write_verdict(Text *text)
     g_string_append_c(text->out, '\n');
     paragraph(text, 2, why);
     paragraph(text, 2, coverage);
+    write_policed(text);
 }
 
 static void append_place(Text *text, const json_t *evidence)
@@ -280,6 +299,16 @@ static void write_unseen(Text *text)
     }
 }
 
+static void write_conflicts(Text *text)
+{
+    const json_t *conflicts = json_object_get(text->findings, "conflicts");
+
+    if (json_array_size(conflicts) > 0)
+        heading(text, say(text, "lawyer.conflict"));
+    for (size_t i = 0; i < json_array_size(conflicts); i++)
+        paragraph(text, 2, law(text, json_object_get(json_array_get(conflicts, i), "message")));
+}
+
 static GBytes *render(const json_t *findings, const char *language, bool colour, const OkseResources *resources,
                       GError **error)
 {
@@ -304,6 +333,7 @@ static GBytes *render(const json_t *findings, const char *language, bool colour,
         for (size_t j = 0; j < json_array_size(instruments); j++)
             write_instrument(&text, jurisdiction, json_array_get(instruments, j));
     }
+    write_conflicts(&text);
     write_unseen(&text);
     g_string_append_c(text.out, '\n');
     paragraph(&text, 0, say(&text, "method.advice"));

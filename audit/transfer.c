@@ -79,14 +79,6 @@ static void read_mechanism(OkseTransfer *transfer, const OkseNode *node, const c
     json_array_append_new(transfer->mechanisms, json_pack("{s:o*, s:s*}", "name", name, "basis", basis));
 }
 
-static bool has_provision(const OkseJurisdiction *jurisdiction, const char *id)
-{
-    for (guint i = 0; i < jurisdiction->provisions->len; i++)
-        if (strcmp(((const OkseProvision *)g_ptr_array_index(jurisdiction->provisions, i))->id, id) == 0)
-            return true;
-    return false;
-}
-
 static GPtrArray *everybody(void)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
@@ -128,7 +120,7 @@ static void read_transfer(OkseJurisdiction *jurisdiction, const OkseNode *node, 
             read_mechanism(transfer, okse_node_item(mechanisms, i), origin, issues);
     transfer->confidence = okse_law_take_word(map, "confidence", okse_law_confidences, &transfer->place, issues);
     okse_map_end(map);
-    if (*provision != '\0' && !has_provision(jurisdiction, provision))
+    if (*provision != '\0' && okse_jurisdiction_provision(jurisdiction, provision) == NULL)
         okse_issue(issues, &transfer->place, "transfers: no provision '%s'", provision);
     g_ptr_array_add(jurisdiction->transfers, transfer);
 }

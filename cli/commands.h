@@ -37,6 +37,11 @@ extern const OkseCommand okse_command_policy_list;
 extern const OkseCommand okse_command_policy_show;
 extern const OkseCommand okse_command_policy_lint;
 extern const OkseCommand okse_command_policy_test;
+extern const OkseCommand okse_command_policy_matrix;
+extern const OkseCommand okse_command_policy_calendar;
+extern const OkseCommand okse_command_policy_coverage;
+extern const OkseCommand okse_command_policy_explain;
+extern const OkseCommand okse_command_policy_diff;
 /* reports */
 extern const OkseCommand okse_command_report;
 extern const OkseCommand okse_command_report_diff;

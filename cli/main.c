@@ -49,6 +49,11 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_show,
     &okse_command_policy_lint,
     &okse_command_policy_test,
+    &okse_command_policy_matrix,
+    &okse_command_policy_calendar,
+    &okse_command_policy_coverage,
+    &okse_command_policy_explain,
+    &okse_command_policy_diff,
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,

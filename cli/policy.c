@@ -3,20 +3,21 @@
 #include "audit/law_read.h"
 #include "audit/policy_test.h"
 #include "cli/commands.h"
+#include "cli/policy_parts.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/limits.h"
 
 #include <string.h>
 
-static OkseLaw *load(const OkseInvocation *invocation, const char *const *countries, GError **error)
+OkseLaw *okse_policy_load(const OkseInvocation *invocation, const char *const *countries, GError **error)
 {
     g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
 
     return resources == NULL ? NULL : okse_law_load(resources, countries, error);
 }
 
-static const char *english(const json_t *texts)
+const char *okse_policy_english(const json_t *texts)
 {
     const char *text = okse_json_peek_text(texts, "en");
 
@@ -61,13 +62,14 @@ static void print_list(const OkseLaw *law, bool frameworks)
 
         if (one->framework == frameworks)
             okse_print("  %s  %-16s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso,
-                       english(one->name), one->as_of, one->confidence, one->provisions->len, checkable(one));
+                       okse_policy_english(one->name), one->as_of, one->confidence, one->provisions->len,
+                       checkable(one));
     }
 }
 
 static int list_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseLaw) law = load(invocation, NULL, error);
+    g_autoptr(OkseLaw) law = okse_policy_load(invocation, NULL, error);
 
     if (law == NULL)
         return 2;
@@ -84,7 +86,7 @@ static int list_run(const OkseInvocation *invocation, GError **error)
     for (guint i = 0; i < law->controls->len; i++) {
         const OkseControl *one = g_ptr_array_index(law->controls, i);
 
-        okse_print("  %-28s %s\n", one->id, english(one->title));
+        okse_print("  %-28s %s\n", one->id, okse_policy_english(one->title));
     }
     return 0;
 }
@@ -121,9 +123,9 @@ static json_t *jurisdiction_to_json(const OkseJurisdiction *one)
 static void print_provision(const OkseProvision *provision)
 {
     okse_print("\n  %s  %s — %s [%s, confidence %s%s, from %s]\n", provision->id, provision->article,
-               english(provision->title), provision->severity, provision->confidence,
+               okse_policy_english(provision->title), provision->severity, provision->confidence,
                okse_provision_is_doubtful(provision) ? ": a lawyer must check" : "", provision->effective);
-    okse_print("    %s\n", english(provision->summary));
+    okse_print("    %s\n", okse_policy_english(provision->summary));
     for (guint i = 0; i < provision->mappings->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
         g_autoptr(GBytes) text = okse_json_write(mapping->parameters);
@@ -132,7 +134,7 @@ static void print_provision(const OkseProvision *provision)
                    (const char *)g_bytes_get_data(text, NULL));
     }
     if (provision->not_checkable != NULL)
-        okse_print("    not technically checkable: %s\n", english(provision->not_checkable));
+        okse_print("    not technically checkable: %s\n", okse_policy_english(provision->not_checkable));
 }
 
 static void print_jurisdiction(const OkseJurisdiction *one)
@@ -140,11 +142,12 @@ static void print_jurisdiction(const OkseJurisdiction *one)
     json_t *instrument, *doubt;
     size_t i;
 
-    okse_print("%s (%s), as of %s, confidence %s\n%s: %s\n", english(one->name), one->iso, one->as_of, one->confidence,
-               okse_json_peek_text(one->regime, "class"), english(json_object_get(one->regime, "reason")));
+    okse_print("%s (%s), as of %s, confidence %s\n%s: %s\n", okse_policy_english(one->name), one->iso, one->as_of,
+               one->confidence, okse_json_peek_text(one->regime, "class"),
+               okse_policy_english(json_object_get(one->regime, "reason")));
     json_array_foreach(one->instruments, i, instrument)
     {
-        okse_print("\n%s — %s\n", english(json_object_get(instrument, "title")),
+        okse_print("\n%s — %s\n", okse_policy_english(json_object_get(instrument, "title")),
                    okse_json_peek_text(instrument, "citation"));
         for (guint k = 0; k < one->provisions->len; k++) {
             const OkseProvision *provision = g_ptr_array_index(one->provisions, k);
@@ -154,7 +157,7 @@ static void print_jurisdiction(const OkseJurisdiction *one)
         }
     }
     okse_print("\nUncertain\n");
-    json_array_foreach(one->uncertain, i, doubt) okse_print("  - %s\n", english(doubt));
+    json_array_foreach(one->uncertain, i, doubt) okse_print("  - %s\n", okse_policy_english(doubt));
 }
 
 static json_t *control_to_json(const OkseControl *control)
@@ -173,8 +176,8 @@ static json_t *control_to_json(const OkseControl *control)
 
 static void print_control(const OkseControl *control)
 {
-    okse_print("%s — %s\n\n%s\n\nWhat to do: %s\nLooks at:", control->id, english(control->title),
-               english(control->description), english(control->remediation));
+    okse_print("%s — %s\n\n%s\n\nWhat to do: %s\nLooks at:", control->id, okse_policy_english(control->title),
+               okse_policy_english(control->description), okse_policy_english(control->remediation));
     for (guint i = 0; i < control->needs->len; i++)
         okse_print(" %s", (const char *)g_ptr_array_index(control->needs, i));
     okse_print("\n");
@@ -185,7 +188,7 @@ static void print_control(const OkseControl *control)
 
 static int show_control(const OkseInvocation *invocation, const char *id, GError **error)
 {
-    g_autoptr(OkseLaw) law = load(invocation, NULL, error);
+    g_autoptr(OkseLaw) law = okse_policy_load(invocation, NULL, error);
     const OkseControl *control = law == NULL ? NULL : okse_law_control(law, id);
     g_autoptr(json_t) value = NULL;
 
@@ -214,7 +217,7 @@ static int show_run(const OkseInvocation *invocation, GError **error)
 
     if (!okse_law_is_country(iso) && !okse_law_is_framework(name))
         return show_control(invocation, name, error);
-    law = load(invocation, wanted, error);
+    law = okse_policy_load(invocation, wanted, error);
     if (law == NULL)
         return 2;
     if (!invocation->json) {

@@ -1,6 +1,7 @@
 /* okse policy lint, test. Without a path they look at everything there is; with paths, at these files against the
  * built-in rest. */
 #include "audit/law.h"
+#include "audit/policy_coverage.h"
 #include "audit/policy_test.h"
 #include "cli/commands.h"
 #include "core/fd.h"
@@ -94,23 +95,50 @@ static void print_test(const json_t *test)
                    okse_json_peek_text(test, "message"));
 }
 
-/* How many provisions have a control, and how many say why not. */
-static json_t *coverage_of(const OkseLaw *law)
+static void print_reached(const json_t *provisions, const char *jurisdiction)
 {
-    int with = 0, without = 0;
+    g_autoptr(GString) missed = g_string_new(NULL);
+    unsigned all = 0, reached = 0;
+    const json_t *one;
+    size_t i;
 
-    for (guint i = 0; i < law->jurisdictions->len; i++) {
-        const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
+    json_array_foreach(provisions, i, one)
+    {
+        bool good = json_is_true(json_object_get(one, "reached"));
 
-        for (guint j = 0; j < jurisdiction->provisions->len; j++) {
-            const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, j);
-
-            with += provision->mappings->len > 0;
-            without += provision->mappings->len == 0;
-        }
+        if (strcmp(okse_json_peek_text(one, "jurisdiction"), jurisdiction) != 0)
+            continue;
+        all++;
+        reached += good;
+        if (!good)
+            g_string_append_printf(missed, "%s %s", missed->len > 0 ? "," : "; not",
+                                   okse_json_peek_text(one, "provision"));
     }
-    return json_pack("{s:i, s:i, s:i}", "controls", (int)law->controls->len, "provisions_with_controls", with,
-                     "provisions_not_checkable", without);
+    okse_print("  %s: tests reach %u of %u provisions with controls%s\n", jurisdiction, reached, all, missed->str);
+}
+
+static void print_coverage(const json_t *coverage)
+{
+    const json_t *provisions = json_object_get(coverage, "provisions"), *one;
+    json_t *tests = json_object_get(coverage, "tests"), *counts;
+    const char *control, *last = "";
+    size_t i;
+
+    json_object_foreach(tests, control, counts)
+        okse_print("  %-28s  %" JSON_INTEGER_FORMAT " pass, %" JSON_INTEGER_FORMAT " fail, %" JSON_INTEGER_FORMAT
+                   " inconclusive, %" JSON_INTEGER_FORMAT " not applicable\n",
+                   control, json_integer_value(json_object_get(counts, "pass")),
+                   json_integer_value(json_object_get(counts, "fail")),
+                   json_integer_value(json_object_get(counts, "inconclusive")),
+                   json_integer_value(json_object_get(counts, "not-applicable")));
+    json_array_foreach(provisions, i, one)
+    {
+        const char *jurisdiction = okse_json_peek_text(one, "jurisdiction");
+
+        if (strcmp(jurisdiction, last) != 0)
+            print_reached(provisions, jurisdiction);
+        last = jurisdiction;
+    }
 }
 
 static int report_tests(const OkseInvocation *invocation, json_t *report, json_t *coverage, GError **error)
@@ -128,6 +156,8 @@ static int report_tests(const OkseInvocation *invocation, json_t *report, json_t
     if (!invocation->json) {
         json_array_foreach(json_object_get(report, "tests"), i, test) print_test(test);
         okse_print("%" JSON_INTEGER_FORMAT " tests passed, %" JSON_INTEGER_FORMAT " failed\n", passed, failed);
+        if (coverage != NULL)
+            print_coverage(coverage);
         if (coverage != NULL)
             okse_print("%" JSON_INTEGER_FORMAT " controls; %" JSON_INTEGER_FORMAT
                        " provisions with controls, %" JSON_INTEGER_FORMAT " not technically checkable\n",
@@ -170,7 +200,7 @@ static int test_run(const OkseInvocation *invocation, GError **error)
     if (law == NULL)
         return 2;
     report = okse_policy_test(law->controls, law->schema, error);
-    return report == NULL ? 3 : report_tests(invocation, report, coverage_of(law), error);
+    return report == NULL ? 3 : report_tests(invocation, report, okse_policy_test_coverage(law), error);
 }
 
 const OkseCommand okse_command_policy_lint = {

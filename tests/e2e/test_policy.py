@@ -125,10 +125,10 @@ def test_a_good_control_is_not_objected_to(okse, tmp_path):
 
 
 @pytest.mark.parametrize("old, new, message", [
-    (".location.country |", ".location.contry |", "x.y.yaml:9:13: violations: no such fact '.contry' (did you mean '.country'?)"),
-    (".endpoints[]", ".endpoint[]", "x.y.yaml:9:13: violations: no such fact '.endpoint' (did you mean '.endpoints'?)"),
-    ("'empty'", "'$ENV.PATH'", "x.y.yaml:10:10: unknown: unknown variable '$ENV'"),
-    ("'empty'", "'env'", "x.y.yaml:10:10: unknown: 'env' is refused"),
+    (".location.country |", ".location.contry |", "x.y.yaml:9:46: violations: no such fact '.contry' (did you mean '.country'?)"),
+    (".endpoints[]", ".endpoint[]", "x.y.yaml:9:15: violations: no such fact '.endpoint' (did you mean '.endpoints'?)"),
+    ("'empty'", "'$ENV.PATH'", "x.y.yaml:10:12: unknown: unknown variable '$ENV'"),
+    ("'empty'", "'env'", "x.y.yaml:10:11: unknown: 'env' is refused"),
     ("'empty'", "'input'", "'input' is refused"),
     ("'empty'", "'now'", "'now' is refused"),
     ("'empty'", "'import \"a\" as $a; 1'", "cannot stand in a control"),
