@@ -93,7 +93,7 @@ GHashTable *okse_data_class_closure(const OkseDataClasses *classes, const char *
 {
     GHashTable *set = set_new();
 
-    add_class(set, classes, name);
+    add_word(set, classes->implies, name);
     return set;
 }
 

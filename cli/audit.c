@@ -122,6 +122,7 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
                               .payload = options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
+    g_autoptr(OkseLaw) law = NULL;
     g_autoptr(json_t) findings = NULL;
     g_auto(GStrv) wanted = NULL;
     gint64 at;
@@ -135,12 +136,15 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     source.trust = trust;
     wanted = wanted_by(options);
     resources = okse_resources_open(invocation->manifests, error);
-    if (resources != NULL && options->evidence != NULL && options->evidence[1] != NULL) {
-        OkseAuditSeveral several = {options->evidence, wanted, options->reports, at, invocation->json};
+    /* a wrong country is told before the work */
+    if (resources == NULL || (law = okse_law_load(resources, (const char *const *)wanted, error)) == NULL)
+        return 3;
+    if (options->evidence != NULL && options->evidence[1] != NULL) {
+        OkseAuditSeveral several = {options->evidence, law, options->reports, at, invocation->json};
 
         return okse_audit_several(&several, &source, resources, error);
     }
-    findings = resources == NULL ? NULL : okse_audit_findings(&source, wanted, at, resources, error);
+    findings = okse_audit_findings(&source, law, at, resources, error);
     if (findings == NULL || !show(invocation, findings, resources, error))
         return 3;
     return okse_findings_exit_status(findings);

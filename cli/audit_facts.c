@@ -114,16 +114,14 @@ bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const
     return *waivers != NULL;
 }
 
-json_t *okse_audit_findings(const OkseAuditSource *source, char **wanted, gint64 at, const OkseResources *resources,
-                            GError **error)
+json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
+                            const OkseResources *resources, GError **error)
 {
-    g_autoptr(OkseLaw) law = okse_law_load(resources, (const char *const *)wanted, error);
     g_autoptr(json_t) facts = NULL, geo = NULL;
     g_autoptr(OkseWaivers) waivers = NULL;
     OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
 
-    /* a wrong country is told before the work */
-    facts = law == NULL ? NULL : okse_audit_facts(source, resources, &geo, error);
+    facts = okse_audit_facts(source, resources, &geo, error);
     if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
         return NULL;
     request.waivers = waivers;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/law.h"
 #include "audit/waiver.h"
 #include "core/resource.h"
 
@@ -27,14 +28,14 @@ json_t *okse_audit_facts(const OkseAuditSource *source, const OkseResources *res
 /* A facts document or the facts of an evidence archive. Errors: those of reading them. */
 json_t *okse_audit_evidence(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The findings. wanted: countries and frameworks, ends with NULL. Errors: those of its parts. */
-json_t *okse_audit_findings(const OkseAuditSource *source, char **wanted, gint64 at, const OkseResources *resources,
+/* The findings under a law that is loaded (once, for however many pieces of evidence). Errors: those of its parts. */
+json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at, const OkseResources *resources,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Several pieces of evidence, each judged by itself. */
 typedef struct {
     char **evidence; /* --evidence, ends with NULL */
-    char **wanted;   /* as okse_audit_findings() */
+    const OkseLaw *law; /* borrowed */
     char **reports;  /* --report, or NULL */
     gint64 at;
     bool json;

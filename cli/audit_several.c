@@ -85,7 +85,7 @@ int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *s
         g_autofree char *shown = okse_text_show(*path, -1, false);
 
         one.evidence = *path;
-        findings = okse_audit_findings(&one, several->wanted, several->at, resources, error);
+        findings = okse_audit_findings(&one, several->law, several->at, resources, error);
         if (findings == NULL || !write_reports(several, *path, findings, resources, error))
             return 3;
         status = worse(status, okse_findings_exit_status(findings));

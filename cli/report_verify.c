@@ -68,6 +68,7 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
         .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
     g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
     g_autoptr(OkseTrust) trust = NULL;
+    g_autoptr(OkseLaw) law = NULL;
     g_auto(GStrv) wanted = wanted_in(findings);
     gint64 at = 0;
 
@@ -78,7 +79,8 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
         okse_fail(error, OKSE_ERROR_INVALID, "%s: 'audited_at' is no time", invocation->arguments[0]);
         return NULL;
     }
-    return okse_audit_findings(&source, wanted, at, resources, error);
+    law = okse_law_load(resources, (const char *const *)wanted, error);
+    return law == NULL ? NULL : okse_audit_findings(&source, law, at, resources, error);
 }
 
 static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)

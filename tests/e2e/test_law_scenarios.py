@@ -13,7 +13,7 @@ import law_facts
 HERE = pathlib.Path(__file__).resolve().parents[1] / "law"
 SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "manifests/schemas/facts.schema.json"
 TABLES = sorted(HERE.glob("*.yaml"))
-KEYS = {"case", "article", "data", "sector", "storage", "egress", "documents", "without", "contacts", "reach", "accounts", "use", "vendor", "at", "expect", "overall",
+KEYS = {"home", "case", "article", "data", "sector", "storage", "egress", "documents", "without", "contacts", "reach", "accounts", "use", "vendor", "at", "expect", "overall",
         "collectors", "resources", "purpose"}
 BASE = {  # a private target that lacks no paper that any of the tables' countries asks everybody for; a table's `complete` changes it
     "sector": "private", "data": ["personal"], "at": "2026-10-01", "storage": [], "contacts": {"dpo": "dpo@site.example", "incident": "soc@site.example"},
@@ -67,7 +67,7 @@ def facts_of(iso, row):
     compliance = {"data_classes": row["data"], "sector": row["sector"], "purpose": row.get("purpose", "search"), "use": row.get("use"), "flows": flows}
     endpoints = [law_facts.endpoint(i + 1, f"{e['role']}{i}.example", e["role"], e["country"], ("/etc/app.conf", i + 1, e["role"]), declared=bool(e.get("declared")), tls=e.get("tls", True),
                                     observed=bool(e.get("observed"))) for i, e in enumerate(row.get("egress", []))]
-    endpoints.append(law_facts.endpoint(99, "ntp.example", "ntp", iso, ("/etc/chrony.conf", 1, "server ntp.example"), port=123, declared=True))
+    endpoints.append(law_facts.endpoint(99, "ntp.example", "ntp", row["home"], ("/etc/chrony.conf", 1, "server ntp.example"), port=123, declared=True))
     papers = [{**law_facts.document(i + 1, kind), "fields": fields or {}} for i, (kind, fields) in enumerate(row["documents"].items()) if kind not in row.get("without", [])]
     value = law_facts.facts(("install", "host"), endpoints, papers, compliance)
     value.update({name: [] for name, member in SHAPE["properties"].items() if member.get("type") == "array" and name not in value})
@@ -134,7 +134,8 @@ def test_there_are_tables():
 def test_each_row_is_judged_as_its_article_says(okse, tmp_path, table):
     content = yaml.safe_load(table.read_text())
     iso = content["country"]
-    complete = merged({**BASE, "storage": [{"place": iso}]}, content.get("complete", {}))
+    home = content.get("home", iso)  # a bloc's targets stand in one of its members
+    complete = merged({**BASE, "home": home, "storage": [{"place": home}]}, content.get("complete", {}))
     assert iso == table.stem.upper()
     rows = [merged(complete, row) for row in content["rows"]]
     assert len(rows) >= 15, "a table has at least fifteen rows"
