@@ -4,6 +4,7 @@
 #include "audit/collect_payload.h"
 #include "audit/collect_software.h"
 #include "audit/collect_telemetry.h"
+#include "audit/collect_tls.h"
 #include "audit/collector.h"
 #include "audit/compatibility.h"
 #include "audit/excerpts.h"
@@ -158,6 +159,11 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
             return NULL;
     okse_collect_software_finish(collection, host);
     if (host && collection->no_host == NULL)
+        okse_collect_certificates(collection);
+    else
+        okse_facts_coverage(collection->facts, "certificates", OKSE_UNAVAILABLE,
+                            host ? collection->no_host : "not in scope");
+    if (host && collection->no_host == NULL)
         okse_collect_residue(collection);
     else
         okse_facts_coverage(collection->facts, "residue", OKSE_UNAVAILABLE,
@@ -235,7 +241,9 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseLicenses) licenses = NULL;
     g_autoptr(OkseSoftware) software = NULL;
     g_autoptr(OkseSoftwareSeen) programs = okse_software_seen_new();
-    g_autoptr(json_t) papers = json_object(), embargoes = NULL, compatibility = NULL;
+    g_autoptr(GHashTable) certificates =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(json_t) papers = json_object(), embargoes = NULL, compatibility = NULL, certificate_places = NULL;
     g_autoptr(json_t) fitting =
         json_pack("{s:[],s:[],s:[],s:[],s:[]}", "packages", "models", "artefacts", "drivers", "hosts");
     g_autoptr(OksePapers) rules = NULL;
@@ -274,7 +282,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     embargoes = software == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
     compatibility = rules == NULL ? NULL : okse_compatibility_read(resources, error);
-    secrets = compatibility == NULL ? NULL : okse_secret_rules_read(resources, error);
+    certificate_places = compatibility == NULL ? NULL : okse_certificate_places_read(resources, error);
+    secrets = certificate_places == NULL ? NULL : okse_secret_rules_read(resources, error);
     objects = secrets == NULL ? NULL : okse_objects_new(resources, error);
     masker = objects == NULL ? NULL : okse_secret_scan_new(secrets, "");
     collection.atlas = atlas;
@@ -291,6 +300,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.rules = rules;
     collection.compatibility = compatibility;
     collection.objects = objects;
+    collection.certificates = certificates;
+    collection.certificate_places = certificate_places;
     if (masker != NULL)
         document = run_any(&collection, request, resources, atlas, site, error);
     if (document != NULL && geo != NULL)

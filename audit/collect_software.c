@@ -2,6 +2,8 @@
  * format does not read makes the program's collector partial; the scanner reads the same bytes all the same. */
 #include "audit/collect_software.h"
 
+#include "audit/collect_tls.h"
+
 #include "audit/config_tree.h"
 #include "audit/target.h"
 #include "core/digest.h"
@@ -361,6 +363,40 @@ static GHashTable *pairs_of(const char *value)
     return pairs;
 }
 
+static void add_tls(const Look *look, const OkseConfigNode *at, const char *value)
+{
+    if (strcmp(look->find->tls, "certificate") != 0)
+        okse_collect_tls_setting(look->collection, &(OkseTlsSetting){.program = look->program->name,
+                                                                     .what = look->find->tls,
+                                                                     .value = value,
+                                                                     .path = look->file->path,
+                                                                     .line = at->line,
+                                                                     .source = source_of(look, at)});
+    else if (look->file->component == NULL && *value != '\0')
+        okse_collect_certificate_named(look->collection, look->program->name, look->file->path, value);
+}
+
+/* All of a value, or group 1 of each match. */
+static bool on_tls(void *context, const OkseConfigNode *at)
+{
+    const Look *look = context;
+    g_autoptr(GMatchInfo) match = NULL;
+
+    if (at->value == NULL)
+        return true;
+    if (look->find->match == NULL) {
+        add_tls(look, at, at->value);
+        return true;
+    }
+    for (bool more = g_regex_match(look->find->match, at->value, 0, &match); more;
+         more = g_match_info_next(match, NULL)) {
+        g_autofree char *text = g_match_info_fetch(match, 1);
+
+        add_tls(look, at, text);
+    }
+    return true;
+}
+
 static void add_setting(const Look *look, const OkseConfigNode *node)
 {
     const OkseConfigNode *at = look->find->value != NULL ? okse_config_find(node, look->find->value) : node;
@@ -389,6 +425,8 @@ static bool on_node(void *context, const OkseConfigNode *node)
     }
     if (find->setting != NULL) {
         add_setting(look, node);
+    } else if (find->tls != NULL) {
+        okse_config_each(node, find->value != NULL ? find->value : ".", on_tls, look);
     } else if (find->literal != NULL) {
         const OkseConfigNode *at = node;
         g_autofree char *host = filled(look, node, find->literal, &at);
@@ -461,6 +499,8 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
          */
         if (*kind->has == NULL || file->component == NULL)
             okse_facts_coverage(collection->facts, collector_of(program, file), OKSE_PARTIAL, error->message);
+        if (program->tls && file->component == NULL)
+            okse_facts_coverage(collection->facts, "tls", OKSE_PARTIAL, error->message);
         return;
     }
     if (!root_has(config, kind))
@@ -500,6 +540,8 @@ static const char *installed_as(const OkseCollection *collection, const OkseProg
             return *path;
         if (!g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
             okse_facts_coverage(collection->facts, program->collector, OKSE_PARTIAL, error->message);
+        if (program->tls && !g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+            okse_facts_coverage(collection->facts, "tls", OKSE_PARTIAL, error->message);
     }
     return NULL;
 }
@@ -536,6 +578,10 @@ void okse_collect_software_finish(OkseCollection *collection, bool host)
             seen = seen_of(collection, program, installed);
         if (seen != NULL)
             add_defaults(collection, program, seen);
+        if (host)
+            okse_facts_coverage(collection->facts, "tls", seen != NULL && program->tls ? OKSE_COMPLETE : OKSE_ABSENT,
+                                seen != NULL && program->tls ? NULL
+                                                             : "no program that is known to speak TLS was found");
         if (host && seen != NULL)
             okse_facts_coverage(collection->facts, program->collector, OKSE_COMPLETE, NULL);
         else if (host)

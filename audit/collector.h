@@ -54,6 +54,8 @@ typedef struct {
     struct OkseNetworkPolicies *policies; /* while they are collected */
     struct OkseFirewall *firewall;        /* what okse_collect_firewall() read; NULL: nobody knows */
     OkseObjects *objects;                 /* what structured files hold, joined at the end; NULL: nobody collects it */
+    GHashTable *certificates;             /* paths that configuration names → GPtrArray of programs */
+    const json_t *certificate_places;     /* manifests/certificates.yaml */
     GHashTable *claims; /* "path|line|host" that a structured reader told; the scanner does not again */
 } OkseCollection;
 

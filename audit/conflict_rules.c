@@ -77,6 +77,24 @@ static void lint_names(const OkseControl *control, const char *rule, json_t *con
         okse_issue(issues, NULL, "conflicts.yaml: %s: control %s has no parameter '%s'", rule, control->id, name);
 }
 
+static bool is_anywhere(const OkseLaw *law, const char *parameter)
+{
+    for (guint i = 0; i < law->controls->len; i++)
+        if (okse_control_parameter(g_ptr_array_index(law->controls, i), parameter) != NULL)
+            return true;
+    return false;
+}
+
+/* What a control has no parameter for is never so; a name that no control at all knows is a slip. */
+static void lint_exceptions(const OkseLaw *law, const char *rule, json_t *conditions, OkseIssues *issues)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(conditions, name, value) if (!is_anywhere(law, name))
+        okse_issue(issues, NULL, "conflicts.yaml: %s: no control has a parameter '%s'", rule, name);
+}
+
 static void lint_ask(const OkseLaw *law, const char *rule, const json_t *ask, OkseIssues *issues)
 {
     const char *id = okse_json_peek_text(ask, "control"), *value = okse_json_peek_text(ask, "value");
@@ -89,7 +107,7 @@ static void lint_ask(const OkseLaw *law, const char *rule, const json_t *ask, Ok
     if (strcmp(value, "country") != 0 && okse_control_parameter(control, value) == NULL)
         okse_issue(issues, NULL, "conflicts.yaml: %s: control %s has no parameter '%s'", rule, id, value);
     lint_names(control, rule, json_object_get(ask, "when"), issues);
-    lint_names(control, rule, json_object_get(ask, "unless"), issues);
+    lint_exceptions(law, rule, json_object_get(ask, "unless"), issues);
 }
 
 void okse_conflict_rules_lint(const OkseLaw *law, OkseIssues *issues)

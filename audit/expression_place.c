@@ -79,8 +79,11 @@ bool okse_scalar_place(GBytes *file, const OksePlace *start, const char *text, s
             return false;
         step(&walk);
     }
-    if (text[offset] != '\0' && !is_space(text[offset]))
+    if (text[offset] != '\0' && !is_space(text[offset])) {
         settle(&walk);
+        if (walk.at >= walk.end || *walk.at != text[offset])
+            return false;
+    }
     *found = (OksePlace){start->origin, walk.line, walk.column};
     return true;
 }

@@ -204,6 +204,8 @@ static const struct {
     {"acc:", "{kind} {name}: {value|-}"},
     {"sch:", "{when|?}: {command|?}"},
     {"prc:", "{exe|?} ({unit|no unit})"},
+    {"tls:", "{program} {what}: {value}"},
+    {"crt:", "{path}: {subject}, {key_algorithm}, until {not_after}"},
     {"fw:", "{table} {chain}, policy {policy|-}"},
     {"men:", "{host} ({noise})"},
 };

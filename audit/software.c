@@ -31,6 +31,7 @@ static void find_free(gpointer data)
     g_free(find->host);
     g_free(find->literal);
     g_free(find->setting);
+    g_free(find->tls);
     g_free(find->mention);
     g_free(find->used);
     g_free(find->as);
@@ -171,6 +172,8 @@ static GRegex *take_regex(OkseMap *map, const char *key, OkseIssues *issues)
     return regex;
 }
 
+static const char *const tls_words[] = {"protocols", "minimum", "ciphers", "kex", "macs", "certificate", NULL};
+
 static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, "a find", issues);
@@ -185,6 +188,7 @@ static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues
     find->host = take_text(map, "host", OKSE_OPTIONAL);
     find->literal = take_text(map, "literal", OKSE_OPTIONAL);
     find->setting = take_text(map, "setting", OKSE_OPTIONAL);
+    find->tls = take_text(map, "tls", OKSE_OPTIONAL);
     find->mention = take_text(map, "mention", OKSE_OPTIONAL);
     find->as = take_text(map, "as", OKSE_OPTIONAL);
     find->used = take_text(map, "used", OKSE_OPTIONAL);
@@ -202,10 +206,13 @@ static void read_find(GPtrArray *finds, const OkseNode *node, OkseIssues *issues
     okse_map_take_flag(map, "pairs", OKSE_OPTIONAL, &find->pairs);
     find->fallback = take_port(map, "default_port");
     okse_map_end(map);
-    kinds = (find->url != NULL) + (find->host != NULL) + (find->literal != NULL) + (find->setting != NULL);
+    kinds = (find->url != NULL) + (find->host != NULL) + (find->literal != NULL) + (find->setting != NULL) +
+            (find->tls != NULL);
     if (kinds != 1)
-        okse_issue(issues, &at, "a find has exactly one of url, host, literal and setting");
-    if (find->setting == NULL && find->mention == NULL && find->role == NULL)
+        okse_issue(issues, &at, "a find has exactly one of url, host, literal, setting and tls");
+    if (find->tls != NULL && !g_strv_contains(tls_words, find->tls))
+        okse_issue(issues, &at, "tls: '%s' is none of protocols, minimum, ciphers, kex, macs, certificate", find->tls);
+    if (find->setting == NULL && find->tls == NULL && find->mention == NULL && find->role == NULL)
         okse_issue(issues, &at, "a find needs the role of what it finds");
     if (find->as != NULL && (find->match == NULL || strstr(find->as, "{1}") == NULL))
         okse_issue(issues, &at, "as: needs a match, and {1} for its group 1");
@@ -257,6 +264,8 @@ static void read_file(OkseProgram *program, const OkseNode *node, GPtrArray *sha
     for (guint i = 0; i < file->paths->len; i++)
         if (*(const char *)g_ptr_array_index(file->paths, i) != '/')
             okse_issue(issues, &at, "paths: '%s' is not absolute", (const char *)g_ptr_array_index(file->paths, i));
+    for (guint i = 0; i < file->finds->len; i++)
+        program->tls = program->tls || ((const OkseFind *)g_ptr_array_index(file->finds, i))->tls != NULL;
     g_ptr_array_add(program->files, file);
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     char *host;    /* a host; `port` beside it */
     char *literal; /* a host that the program knows by itself, with {PATH} replaced */
     char *setting; /* a setting of this name, with `value` */
+    char *tls;     /* what a setting of TLS says: protocols minimum ciphers kex macs; or certificate: a file of one */
     char *mention; /* with url or host: why what stands there is no place to which data goes */
     char *port, *protocol, *value;
     char *split;         /* characters between several in one value */
@@ -56,6 +57,7 @@ typedef struct {
     GStrv installed;     /* one of these is there when the program is */
     GPtrArray *files;    /* OkseProgramFile */
     GPtrArray *defaults; /* OkseProgramDefault */
+    bool tls;            /* one of the finds is about TLS */
 } OkseProgram;
 
 typedef struct OkseSoftware OkseSoftware;

@@ -3,6 +3,8 @@
  * texts in the C locale. */
 #include "cli/options.h"
 
+#include "core/text.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -185,11 +187,14 @@ bool okse_print_json(const json_t *value, GError **error)
 
 void okse_print(const char *format, ...)
 {
+    g_autofree char *text = NULL, *shown = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    vprintf(format, arguments);
+    text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
+    shown = okse_text_show(text, -1, true); /* names and texts in it may be a stranger's */
+    fputs(shown, stdout);
 }
 
 void okse_note(const char *format, ...)

@@ -51,7 +51,7 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
 
 /* Print one document for --json. Errors: SYSTEM when stdout is full or closed. */
 bool okse_print_json(const json_t *value, GError **error);
-/* printf to stdout for people. */
+/* printf to stdout for people; what could steer a terminal is shown, not sent. */
 void okse_print(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* A line on stderr: progress, notes. */
 void okse_note(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -101,11 +101,40 @@ static json_t *provision_to_json(const OkseProvision *provision)
         json_array_append_new(mappings,
                               json_pack("{s:s, s:O}", "control", mapping->control, "parameters", mapping->parameters));
     }
-    return json_pack("{s:s, s:s, s:s, s:O, s:O, s:s, s:s, s:s, s:o, s:O?}", "id", provision->id, "instrument",
+    return json_pack("{s:s, s:s, s:s, s:O, s:O, s:s, s:s?, s:s, s:s, s:o, s:O?}", "id", provision->id, "instrument",
                      provision->instrument, "article", provision->article, "title", provision->title, "summary",
-                     provision->summary, "effective", provision->effective, "severity", provision->severity,
-                     "confidence", provision->confidence, "controls", mappings, "not_checkable",
+                     provision->summary, "effective", provision->effective, "until", provision->until, "severity",
+                     provision->severity, "confidence", provision->confidence, "controls", mappings, "not_checkable",
                      provision->not_checkable);
+}
+
+static json_t *words_to_json(const GPtrArray *words)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < words->len; i++)
+        json_array_append_new(list, json_string(g_ptr_array_index(words, i)));
+    return list;
+}
+
+static json_t *transfer_to_json(const OkseTransfer *transfer)
+{
+    json_t *shown = json_pack("{s:s, s:o, s:o, s:s, s:O?, s:O, s:s}", "provision", transfer->provision, "data",
+                              words_to_json(transfer->data), "sectors", words_to_json(transfer->sectors), "mode",
+                              okse_transfer_modes[transfer->mode], "recipients", transfer->recipients, "mechanisms",
+                              transfer->mechanisms, "confidence", transfer->confidence);
+
+    json_object_set_new(shown, "to", transfer->to != NULL ? words_to_json(transfer->to) : json_null());
+    return shown;
+}
+
+static json_t *transfers_to_json(const OkseJurisdiction *one)
+{
+    json_t *list = json_array();
+
+    for (guint i = 0; i < one->transfers->len; i++)
+        json_array_append_new(list, transfer_to_json(g_ptr_array_index(one->transfers, i)));
+    return list;
 }
 
 static json_t *jurisdiction_to_json(const OkseJurisdiction *one)
@@ -114,17 +143,20 @@ static json_t *jurisdiction_to_json(const OkseJurisdiction *one)
 
     for (guint i = 0; i < one->provisions->len; i++)
         json_array_append_new(provisions, provision_to_json(g_ptr_array_index(one->provisions, i)));
-    return json_pack("{s:s, s:s, s:O, s:s, s:s, s:O?, s:O, s:O, s:o, s:O}", "schema", "okse.policy.jurisdiction.v1",
-                     "iso", one->iso, "name", one->name, "as_of", one->as_of, "confidence", one->confidence, "profile",
-                     one->profile, "regime", one->regime, "instruments", one->instruments, "provisions", provisions,
-                     "uncertain", one->uncertain);
+    return json_pack("{s:s, s:s, s:O, s:o, s:o, s:s, s:s, s:O?, s:O, s:O, s:o, s:o, s:O}", "schema",
+                     "okse.policy.jurisdiction.v1", "iso", one->iso, "name", one->name, "inherits",
+                     words_to_json(one->inherits), "members", words_to_json(one->members), "as_of", one->as_of,
+                     "confidence", one->confidence, "profile", one->profile, "regime", one->regime, "instruments",
+                     one->instruments, "provisions", provisions, "transfers", transfers_to_json(one), "uncertain",
+                     one->uncertain);
 }
 
 static void print_provision(const OkseProvision *provision)
 {
-    okse_print("\n  %s  %s — %s [%s, confidence %s%s, from %s]\n", provision->id, provision->article,
+    okse_print("\n  %s  %s — %s [%s, confidence %s%s, from %s%s%s]\n", provision->id, provision->article,
                okse_policy_english(provision->title), provision->severity, provision->confidence,
-               okse_provision_is_doubtful(provision) ? ": a lawyer must check" : "", provision->effective);
+               okse_provision_is_doubtful(provision) ? ": a lawyer must check" : "", provision->effective,
+               provision->until != NULL ? " until " : "", provision->until != NULL ? provision->until : "");
     okse_print("    %s\n", okse_policy_english(provision->summary));
     for (guint i = 0; i < provision->mappings->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
@@ -137,6 +169,14 @@ static void print_provision(const OkseProvision *provision)
         okse_print("    not technically checkable: %s\n", okse_policy_english(provision->not_checkable));
 }
 
+static void print_words(const char *what, const GPtrArray *words)
+{
+    for (guint i = 0; i < words->len; i++)
+        okse_print("%s%s", i > 0 ? ", " : what, (const char *)g_ptr_array_index(words, i));
+    if (words->len > 0)
+        okse_print("\n");
+}
+
 static void print_jurisdiction(const OkseJurisdiction *one)
 {
     json_t *instrument, *doubt;
@@ -145,6 +185,10 @@ static void print_jurisdiction(const OkseJurisdiction *one)
     okse_print("%s (%s), as of %s, confidence %s\n%s: %s\n", okse_policy_english(one->name), one->iso, one->as_of,
                one->confidence, okse_json_peek_text(one->regime, "class"),
                okse_policy_english(json_object_get(one->regime, "reason")));
+    print_words("With the law of ", one->inherits);
+    print_words("Binds ", one->members);
+    if (one->transfers->len > 0)
+        okse_print("%u rules about transfers (okse policy matrix --country %s)\n", one->transfers->len, one->iso);
     json_array_foreach(one->instruments, i, instrument)
     {
         okse_print("\n%s — %s\n", okse_policy_english(json_object_get(instrument, "title")),

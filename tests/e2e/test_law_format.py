@@ -187,3 +187,15 @@ def test_a_test_of_a_control_says_its_day(okse, tmp_path):
 def test_what_every_program_is_given_is_no_parameter(okse, tmp_path):
     (tmp_path / "test.age.yaml").write_text(AGE.replace("needs:", "parameters: {at: {type: text}}\nneeds:"))
     assert "'at' cannot be the name of a parameter" in okse("policy", "lint", "test.age.yaml", status=1).out
+
+
+def test_show_says_what_the_format_says(okse, tmp_path):
+    row = {**ROW, "to": ["XB", "US"], "recipients": {"US": {"en": "some"}}, "mechanisms": [{"name": {"en": "m"}, "basis": "Art. 1"}]}
+    member = ol.country("XA", ol.provision("a", until="2030-01-01"), head={"inherits": ["XB"]}, transfers=[row])
+    manifests = ol.manifests(tmp_path, member, BLOC, controls=[CONTROL])
+    shown = okse("policy", "show", "--manifests", manifests, "XA", "--json", status=0).json
+    assert shown["inherits"] == ["XB"] and shown["members"] == [] and shown["provisions"][0]["until"] == "2030-01-01"
+    assert shown["transfers"] == [{**row, "sectors": ["all"]}]
+    text = okse("policy", "show", "--manifests", manifests, "XA", status=0).out
+    assert "With the law of XB\n1 rules about transfers (okse policy matrix --country XA)\n" in text and "from 2026-01-01 until 2030-01-01]" in text
+    assert "Binds XA, XC, XD\n" in okse("policy", "show", "--manifests", manifests, "XB", status=0).out

@@ -22,5 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert(json_object_get(provision->title, "en") != NULL);
         g_assert(provision->data->len > 0 && provision->sectors->len > 0);
     }
+    for (guint i = 0; i < jurisdiction->transfers->len; i++) {
+        const OkseTransfer *transfer = g_ptr_array_index(jurisdiction->transfers, i);
+
+        g_assert(okse_jurisdiction_provision(jurisdiction, transfer->provision) != NULL);
+        g_assert(transfer->to == NULL || transfer->to->len > 0);
+        g_assert(transfer->data->len > 0 && transfer->sectors->len > 0);
+    }
     return 0;
 }

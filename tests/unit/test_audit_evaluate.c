@@ -85,6 +85,33 @@ static void test_stops_what_does_not_end(void)
     }
 }
 
+/* Past the reader of expressions, which refuses all of these, the bounds of the process still hold. */
+static void test_bounds_memory(void)
+{
+    static const char *const programs[] = {
+        "[range(1000000000)] | {absent: \"\\(length)\"}",
+        "def f: [f, f]; f",
+        "def f: 1 + f; f",
+        "(\"x\" | until(length > 10000000000; . + .)) | {absent: .[0:1]}",
+        "reduce range(1000000000) as $i ([]; . + [$i]) | {absent: \"\\(length)\"}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
+        g_autofree char *answer = answer_to(programs[i]);
+
+        g_assert_nonnull(strstr(answer, "\"error\""));
+    }
+}
+
+/* The time of the audit is the only clock that a program may rest on; no file tells where it is. */
+static void test_knows_the_time_of_the_audit(void)
+{
+    g_autofree char *given = answer_to("{absent: $at}"), *seconds = answer_to("{absent: ($at | fromdate | tostring)}");
+
+    g_assert_nonnull(strstr(given, "2026-07-01T00:00:00Z"));
+    g_assert_nonnull(strstr(seconds, "1782864000")); /* date -u -d 2026-07-01 +%s */
+}
+
 static void test_bounds_answers(void)
 {
     g_autofree char *answer =
@@ -113,6 +140,8 @@ int main(int argc, char **argv)
     g_test_add_func("/audit/evaluate/has-no-environment", test_has_no_environment);
     g_test_add_func("/audit/evaluate/reads-no-module", test_reads_no_module);
     g_test_add_func("/audit/evaluate/stops-what-does-not-end", test_stops_what_does_not_end);
+    g_test_add_func("/audit/evaluate/bounds-memory", test_bounds_memory);
+    g_test_add_func("/audit/evaluate/knows-the-time-of-the-audit", test_knows_the_time_of_the_audit);
     g_test_add_func("/audit/evaluate/bounds-answers", test_bounds_answers);
     g_test_add_func("/audit/evaluate/names-the-one-that-does-not-compile", test_names_the_one_that_does_not_compile);
     g_test_add_func("/audit/evaluate/catches-errors", test_catches_errors);
