@@ -214,6 +214,7 @@ static json_t *run_any(OkseCollection *collection, const OkseCollectRequest *req
     okse_fd_clear(&collection->sysroot_fd);
     okse_fd_clear(&collection->proc_fd);
     okse_fd_clear(&collection->root_fd);
+    g_clear_pointer(&collection->digest.bytes, g_bytes_unref);
     g_clear_pointer(&collection->firewall, okse_firewall_free);
     return document;
 }

@@ -245,8 +245,11 @@ void okse_object_config(const OkseObjectFile *file, const OkseObjectPlace *place
 
 static void read_config(const OkseObjectFile *file)
 {
-    g_autofree char *text = g_strndup(g_bytes_get_data(file->file->bytes, NULL), g_bytes_get_size(file->file->bytes));
+    g_autofree char *text = NULL;
 
+    if (!is_known_config(file->collection->objects, file->file->path))
+        return;
+    text = g_strndup(g_bytes_get_data(file->file->bytes, NULL), g_bytes_get_size(file->file->bytes));
     okse_object_config(file, &(OkseObjectPlace){.line = 1}, file->file->path, text);
 }
 

@@ -13,8 +13,19 @@ typedef struct {
     const OkseScanFile *file;
     GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
-    char digest[OKSE_SHA256_TEXT];
 } Sink;
+
+const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes)
+{
+    if (collection->digest.bytes != bytes) {
+        OkseSha256 digest = okse_sha256_of_bytes(bytes);
+
+        g_clear_pointer(&collection->digest.bytes, g_bytes_unref);
+        collection->digest.bytes = g_bytes_ref(bytes);
+        okse_sha256_text(&digest, collection->digest.text);
+    }
+    return collection->digest.text;
+}
 
 char *okse_collect_mask(const OkseCollection *collection, const char *line)
 {
@@ -58,7 +69,7 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
                                                .line = line,
                                                .column = column,
                                                .key = key,
-                                               .digest = sink->digest,
+                                               .digest = okse_collect_digest(sink->collection, sink->file->bytes),
                                                .excerpt = masked,
                                                .component = sink->file->component,
                                                .via = key != NULL ? "structured" : "sweep"});
@@ -141,13 +152,11 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
 {
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, claimed, ""};
-    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    Sink sink = {collection, file, claims, claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
 
-    okse_sha256_text(&digest, sink.digest);
     okse_collect_software(collection, file, claims);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =

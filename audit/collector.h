@@ -8,6 +8,7 @@
 #include "audit/scan.h"
 #include "audit/secret_scan.h"
 #include "audit/software.h"
+#include "core/digest.h"
 #include "packager/approval.h"
 #include "packager/contents.h"
 #include "packager/licenses.h"
@@ -57,6 +58,10 @@ typedef struct {
     GHashTable *certificates;             /* paths that configuration names → GPtrArray of programs */
     const json_t *certificate_places;     /* manifests/certificates.yaml */
     GHashTable *claims; /* "path|line|host" that a structured reader told; the scanner does not again */
+    struct {
+        GBytes *bytes;
+        char text[OKSE_SHA256_TEXT];
+    } digest; /* the last one that was asked for */
 } OkseCollection;
 
 typedef struct {
@@ -180,6 +185,10 @@ json_t *okse_embargoes_read(const OkseResources *resources, GError **error) G_GN
 
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
+
+/* "sha256:…" of a file that is being looked at, computed when a fact first asks for it; borrowed until another is asked
+ * for. */
+const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes);
 
 /* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
 char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;

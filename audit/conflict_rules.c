@@ -41,8 +41,8 @@ static void read_rule(const OkseNode *node, const char *origin, OkseIssues *issu
 
     if (okse_map_take_text(map, "id", OKSE_REQUIRED, &id) && !okse_law_is_id(id))
         okse_issue(issues, &at, "'%s' cannot be a rule's id", id);
-    g_autofree char *kind = okse_law_take_word(map, "kind", kinds, &at, issues);
-    g_autofree char *relation = okse_law_take_word(map, "relation", relations, &at, issues);
+    g_free(okse_law_take_word(map, "kind", kinds, &at, issues));
+    g_free(okse_law_take_word(map, "relation", relations, &at, issues));
     read_side(map, "first", &at, issues);
     read_side(map, "second", &at, issues);
     json_decref(okse_law_take_texts(map, "message", OKSE_REQUIRED, origin, issues));

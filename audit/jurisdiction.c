@@ -313,7 +313,7 @@ static void read_region(const OkseJurisdiction *jurisdiction, const OkseNode *no
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
         okse_map_take_text(map, words[i], OKSE_REQUIRED, &text);
-    g_autofree char *confidence = okse_law_take_word(map, "confidence", okse_law_confidences, &at, issues);
+    g_free(okse_law_take_word(map, "confidence", okse_law_confidences, &at, issues));
     okse_map_end(map);
 }
 

@@ -26,14 +26,11 @@ static bool begins_json(GBytes *bytes)
 void okse_object_file_init(OkseObjectFile *file, OkseCollection *collection, const OkseScanFile *scanned,
                            const char *collector)
 {
-    OkseSha256 digest = okse_sha256_of_bytes(scanned->bytes);
-
     *file = (OkseObjectFile){.collection = collection,
                              .file = scanned,
                              .collector = collector,
                              .lines = true,
                              .json = begins_json(scanned->bytes)};
-    okse_sha256_text(&digest, file->digest);
 }
 
 OkseYaml *okse_object_read(OkseObjectFile *file, GError **error)
@@ -114,7 +111,7 @@ json_t *okse_object_source(const OkseObjectFile *file, const OkseObjectPlace *pl
                                                .line = place->line,
                                                .column = place->column,
                                                .key = place->key,
-                                               .digest = file->digest,
+                                               .digest = okse_collect_digest(file->collection, file->file->bytes),
                                                .excerpt = excerpt,
                                                .component = file->file->component,
                                                .via = "structured"});

@@ -10,10 +10,9 @@ typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
     const char *collector; /* whose facts they are */
-    char digest[OKSE_SHA256_TEXT];
-    bool lines; /* places have lines: false for a file that only the second JSON reader could read */
-    bool json;  /* a text of several lines stands on one line of the file */
-    bool quiet; /* destinations inside values are left to the scanner: values are spread over lines */
+    bool lines;            /* places have lines: false for a file that only the second JSON reader could read */
+    bool json;             /* a text of several lines stands on one line of the file */
+    bool quiet;            /* destinations inside values are left to the scanner: values are spread over lines */
 } OkseObjectFile;
 
 /* A file of the host or of a component. collector: "workloads", "resources". */

@@ -1,14 +1,16 @@
-/* One pass over the lines of a text. Structure is kept as far as it decides a role: the keys above a line by
- * indentation, the assignment nearest before a destination. Everything that looks like a destination is reported; what
- * is surely none (a comment, a version, a range) is reported as such and not dropped. */
+/* The lines of a text that may hold something (audit/scan_filter.h), one after the other. Structure is kept as far as
+ * it decides a role: the keys above a line by indentation, the assignment nearest before a destination. Everything that
+ * looks like a destination is reported; what is surely none (a comment, a version, a range) is reported as such and not
+ * dropped. */
 #include "audit/redact.h"
+#include "audit/scan_filter.h"
+#include "audit/scan_keys.h"
 #include "audit/scan_rules.h"
+#include "core/text.h"
 
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
-#define LINE_LIMIT 8192u
-#define DEPTH 32u
 #define SPANS 256u
 #define NEAR 4096u /* bytes around a host in which its port may stand */
 
@@ -17,9 +19,13 @@ typedef struct {
     const OkseScanSink *sink;
     const char *file, *text;
     size_t length, start; /* of the text; where the line starts in it */
+    unsigned maybe;       /* what the line may hold: audit/scan_filter.h */
     const char *line;     /* NUL-terminated copy */
+    char buffer[OKSE_SCAN_LINE + 1];
     unsigned number;
-    char *key;     /* path of keys; owned */
+    OkseScanKeys keys;
+    char *key;     /* path of keys, once it was asked for; owned */
+    bool has_key;  /* it was */
     bool has_own;  /* the line has a key of its own */
     char *named;   /* the variable whose value the next line has; owned */
     size_t indent; /* of its name */
@@ -28,21 +34,11 @@ typedef struct {
     size_t comment;       /* where a comment starts in the line */
     gint spans[SPANS][2]; /* bytes already claimed */
     unsigned span_count;
-    bool cut;                   /* something was not looked at */
-    const char *opens, *closes; /* of comments over lines, or NULL */
-    bool inside, commented;     /* such a comment is open; the line is one */
-    struct {
-        size_t indent, length;
-        const char *name; /* in the text */
-    } parents[DEPTH];
-    unsigned depth;
+    bool cut;                                       /* something was not looked at */
+    const char *opens, *closes;                     /* of comments over lines, or NULL */
+    bool inside, commented;                         /* such a comment is open; the line is one */
+    bool literal_hashes, has_lists, has_host_lines; /* what kind of file it is */
 } Scan;
-
-/* The key that begins a line. */
-typedef struct {
-    size_t indent, length;
-    const char *name;
-} Key;
 
 /* A destination as matched, before it is judged. */
 typedef struct {
@@ -84,6 +80,27 @@ static bool claim(Scan *scan, gint start, gint end)
     return true;
 }
 
+static bool may_hold(const Scan *scan, OkseShape shape)
+{
+    return (scan->maybe & 1u << shape) != 0;
+}
+
+/* The line's own path of keys. */
+static const char *key_of_line(Scan *scan)
+{
+    if (!scan->has_key)
+        scan->key = okse_scan_keys_path(&scan->keys);
+    scan->has_key = true;
+    return scan->key;
+}
+
+static void set_key(Scan *scan, const char *key)
+{
+    g_free(scan->key);
+    scan->key = g_strdup(key);
+    scan->has_key = key != NULL;
+}
+
 static const char *last_of(const char *key)
 {
     const char *dot = key == NULL ? NULL : strrchr(key, '.');
@@ -99,7 +116,8 @@ static char *nearest_name(Scan *scan, gint before, bool *whole)
     g_autoptr(GMatchInfo) match = NULL;
 
     *whole = false;
-    if (!first_match(scan, scan->scanner->patterns[OKSE_PATTERN_ASSIGNMENT], head, &match))
+    if (strpbrk(head, "=:-") == NULL || /* each of its branches has one */
+        !first_match(scan, scan->scanner->patterns[OKSE_PATTERN_ASSIGNMENT], head, &match))
         return NULL;
     do {
         g_autofree char *flag = g_match_info_fetch(match, 1), *spaced = g_match_info_fetch(match, 2);
@@ -123,15 +141,16 @@ static char *key_at(Scan *scan, gint start)
 {
     bool whole = false;
     g_autofree char *name = nearest_name(scan, start, &whole);
+    const char *key = key_of_line(scan);
     g_autoptr(GMatchInfo) match = NULL;
 
     if (g_strcmp0(name, "value") == 0 &&
         first_match(scan, scan->scanner->patterns[OKSE_PATTERN_NAMED_FLOW], scan->line, &match))
         return g_match_info_fetch(match, 1);
-    if (name == NULL || (scan->has_own && g_strcmp0(last_of(scan->key), last_of(name)) == 0) ||
+    if (name == NULL || (scan->has_own && g_strcmp0(last_of(key), last_of(name)) == 0) ||
         (scan->has_own && scan->named != NULL && scan->named_number == scan->number))
-        return g_strdup(scan->key);
-    return whole || scan->key == NULL ? g_steal_pointer(&name) : g_strconcat(scan->key, ".", name, NULL);
+        return g_strdup(key);
+    return whole || key == NULL ? g_steal_pointer(&name) : g_strconcat(key, ".", name, NULL);
 }
 
 static const char *direction_of(const char *key)
@@ -189,7 +208,7 @@ static bool in_secret(const Scan *scan, const Match *found, const char *key)
 static void report(Scan *scan, const Match *found)
 {
     g_autofree char *key = NULL;
-    const char *scheme = found->shape == OKSE_SHAPE_IMAGE ? "oci" : found->scheme;
+    const char *scheme = found->shape == OKSE_SHAPE_IMAGE ? "oci" : found->scheme, *noise;
     guint64 number = 0;
 
     if (found->port != NULL && *found->port != '\0' &&
@@ -200,18 +219,20 @@ static void report(Scan *scan, const Match *found)
     key = key_at(scan, found->host_start);
     if (in_secret(scan, found, key) || !claim(scan, found->start, found->end))
         return;
+    noise = noise_of(scan, found, key);
     scan->sink->endpoint(
         scan->sink->context,
-        &(OkseScanEndpoint){.host = found->host,
-                            .port = (unsigned)number,
-                            .scheme = found->scheme,
-                            .key = key,
-                            .role = okse_scanner_role(scan->scanner, key, scan->file, scheme, found->host),
-                            .direction = direction_of(key),
-                            .noise = noise_of(scan, found, key),
-                            .line = scan->line,
-                            .line_number = scan->number,
-                            .column = (unsigned)found->host_start + 1});
+        &(OkseScanEndpoint){
+            .host = found->host,
+            .port = (unsigned)number,
+            .scheme = found->scheme,
+            .key = key,
+            .role = noise == NULL ? okse_scanner_role(scan->scanner, key, scan->file, scheme, found->host) : NULL,
+            .direction = direction_of(key),
+            .noise = noise,
+            .line = scan->line,
+            .line_number = scan->number,
+            .column = (unsigned)found->host_start + 1});
 }
 
 /* The port that another parameter or line of the same block names, or NULL; owned. */
@@ -265,7 +286,7 @@ static void report_list(Scan *scan)
     g_autoptr(GMatchInfo) match = NULL;
     gint at = 0, end = 0;
 
-    if (scan->scanner->list_files == NULL || !g_regex_match(scan->scanner->list_files, scan->file, 0, NULL) ||
+    if (!scan->has_lists || (scan->maybe & OKSE_MAYBE_LIST) == 0 ||
         !first_match(scan, scan->scanner->patterns[OKSE_PATTERN_LIST], scan->line, &match))
         return;
     g_match_info_fetch_pos(match, 1, &at, &end);
@@ -291,8 +312,7 @@ static void follow_named(Scan *scan, size_t indent, const char *own)
     bool value = g_strcmp0(own, "value") == 0 && scan->named != NULL && scan->indent == indent;
 
     if (value) {
-        g_free(scan->key);
-        scan->key = g_strdup(scan->named);
+        set_key(scan, scan->named);
         scan->named_number = scan->number;
         return;
     }
@@ -300,7 +320,8 @@ static void follow_named(Scan *scan, size_t indent, const char *own)
         return;
     if (scan->named != NULL && indent <= scan->indent)
         g_clear_pointer(&scan->named, g_free);
-    if (first_match(scan, scan->scanner->patterns[OKSE_PATTERN_NAMED], scan->line, &match)) {
+    if ((scan->maybe & OKSE_MAYBE_NAMED) != 0 &&
+        first_match(scan, scan->scanner->patterns[OKSE_PATTERN_NAMED], scan->line, &match)) {
         g_free(scan->named);
         scan->named = g_match_info_fetch(match, 2);
         scan->indent = indent;
@@ -308,89 +329,11 @@ static void follow_named(Scan *scan, size_t indent, const char *own)
     }
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static const char *skip_blanks(const char *at, const char *end)
-{
-    while (at < end && is_blank(*at))
-        at++;
-    return at;
-}
-
-static bool is_comment(const char *at, const char *end)
-{
-    return at < end && (*at == '#' || *at == ';' ||
-                        (at + 1 < end && ((*at == '/' && at[1] == '/') || (*at == '!' && at[1] == ' '))));
-}
-
-/* "- export NAME = …", "\"name\": …": the name, and where it stands; "http://" is none. */
-static bool key_of(const char *at, const char *end, Key *key)
-{
-    const char *start = at, *more;
-
-    at = skip_blanks(at, end);
-    while (at + 1 < end && *at == '-' && is_blank(at[1]))
-        at = skip_blanks(at + 1, end);
-    key->indent = (size_t)(at - start);
-    more = end - at > 7 && strncmp(at, "export", 6) == 0 && is_blank(at[6]) ? skip_blanks(at + 6, end) : at;
-    if (more < end && (g_ascii_isalpha(*more) || *more == '_' || *more == '"' || *more == '\''))
-        at = more;
-    at += at < end && (*at == '"' || *at == '\'');
-    key->name = at;
-    if (at >= end || !(g_ascii_isalpha(*at) || *at == '_'))
-        return false;
-    while (at < end && (g_ascii_isalnum(*at) || *at == '_' || *at == '.' || *at == '/' || *at == '-'))
-        at++;
-    key->length = (size_t)(at - key->name);
-    at += at < end && (*at == '"' || *at == '\'');
-    at = skip_blanks(at, end);
-    return at < end && (*at == ':' || *at == '=') && !(at + 2 < end && at[1] == '/' && at[2] == '/');
-}
-
-/* Indentation closes what is not above this line any more. A line without a key stands under the key at its own
- * indentation only as an item of its list. False when the line has no part in this. */
-static bool follow_keys(Scan *scan, const char *begin, const char *end, Key *key)
-{
-    const char *first = skip_blanks(begin, end);
-    bool item = first + 1 < end && first[0] == '-' && first[1] == ' ';
-
-    scan->has_own = false;
-    if (first == end || scan->commented || is_comment(first, end))
-        return false;
-    scan->has_own = key_of(begin, end, key);
-    if (!scan->has_own)
-        key->indent = (size_t)(first - begin);
-    while (scan->depth > 0 && scan->parents[scan->depth - 1].indent >= key->indent + (item && !scan->has_own ? 1 : 0))
-        scan->depth--;
-    if (scan->has_own && scan->depth < DEPTH) {
-        scan->parents[scan->depth].indent = key->indent;
-        scan->parents[scan->depth].name = key->name;
-        scan->parents[scan->depth++].length = key->length;
-    }
-    return true;
-}
-
-/* The line's own path of keys. */
-static void set_key(Scan *scan)
-{
-    g_autoptr(GString) path = g_string_new(NULL);
-
-    for (unsigned i = 0; i < scan->depth; i++) {
-        if (i > 0)
-            g_string_append_c(path, '.');
-        g_string_append_len(path, scan->parents[i].name, (gssize)scan->parents[i].length);
-    }
-    g_free(scan->key);
-    scan->key = path->len > 0 ? g_strdup(path->str) : NULL;
-}
-
 static void report_settings(Scan *scan)
 {
     g_autoptr(GMatchInfo) match = NULL;
-    bool more = first_match(scan, scan->scanner->patterns[OKSE_PATTERN_VARIABLE], scan->line, &match);
+    bool more = (scan->maybe & OKSE_MAYBE_VARIABLE) != 0 &&
+                first_match(scan, scan->scanner->patterns[OKSE_PATTERN_VARIABLE], scan->line, &match);
 
     if (scan->named != NULL && scan->named_number == scan->number) {
         const char *value = strchr(scan->line, ':');
@@ -415,8 +358,7 @@ static size_t comment_of(const Scan *scan)
     char quote = '\0', before = ' ';
     size_t at = 0;
 
-    if (scan->scanner->literal_hash_files != NULL &&
-        g_regex_match(scan->scanner->literal_hash_files, scan->file, 0, NULL))
+    if (scan->literal_hashes)
         return strlen(scan->line);
     for (; scan->line[at] != '\0'; before = scan->line[at++]) {
         char byte = scan->line[at];
@@ -431,49 +373,62 @@ static size_t comment_of(const Scan *scan)
     return quote == '\0' ? at : strlen(scan->line);
 }
 
-/* What holds none of what is looked for may still be above something that does. */
-static void pass_line(Scan *scan, const char *begin, const char *end)
+static bool names(const GRegex *files, const char *file)
 {
-    Key key;
-
-    if (follow_keys(scan, begin, end, &key) && scan->has_own && scan->named != NULL && key.indent <= scan->indent)
-        g_clear_pointer(&scan->named, g_free);
+    return files != NULL && g_regex_match(files, file, 0, NULL);
 }
 
-/* How comments that go over lines begin and end in the file, if it has such. */
-static void know_comments(Scan *scan)
+/* How comments that go over lines begin and end in the file, if it has such, and what else its name decides. */
+static void know_file(Scan *scan)
 {
-    const GRegex *slashes = scan->scanner->block_comment_files;
-
     if (g_str_has_suffix(scan->file, ".xml")) {
         scan->opens = "<!--";
         scan->closes = "-->";
-    } else if (slashes != NULL && g_regex_match(slashes, scan->file, 0, NULL)) {
+    } else if (names(scan->scanner->block_comment_files, scan->file)) {
         scan->opens = "/*";
         scan->closes = "*/";
     }
+    scan->literal_hashes = names(scan->scanner->literal_hash_files, scan->file);
+    scan->has_lists = names(scan->scanner->list_files, scan->file);
+    scan->has_host_lines = names(scan->scanner->host_line_files, scan->file);
 }
 
 /* Whether the line is part of one. What stands behind its end in a line is looked at. */
 static void follow_comment(Scan *scan, const char *begin, const char *end)
 {
-    const char *first = skip_blanks(begin, end), *close;
+    const char *first, *close;
     bool inside = scan->inside;
 
     scan->commented = false;
     if (scan->opens == NULL)
         return;
+    first = okse_scan_blanks(begin, end);
     inside = inside ||
              ((size_t)(end - first) >= strlen(scan->opens) && strncmp(first, scan->opens, strlen(scan->opens)) == 0);
     close = inside ? g_strstr_len(first, end - first, scan->closes) : NULL;
     scan->inside = inside && close == NULL;
-    scan->commented = scan->inside || (close != NULL && skip_blanks(close + strlen(scan->closes), end) == end);
+    scan->commented = scan->inside || (close != NULL && okse_scan_blanks(close + strlen(scan->closes), end) == end);
+}
+
+static void follow_keys(Scan *scan, const char *begin, const char *end)
+{
+    OkseScanKeyed line = {0};
+
+    if (!scan->commented)
+        line = okse_scan_key(begin, end);
+    okse_scan_keys_follow(&scan->keys, &line);
+    scan->has_own = line.own;
+    set_key(scan, NULL);
+    if (line.part) {
+        g_autofree char *own = line.own ? g_strndup(line.key.name, line.key.length) : NULL;
+
+        follow_named(scan, line.key.indent, own);
+    }
 }
 
 static void scan_line(Scan *scan, const char *begin, const char *end)
 {
     const char *start = scan->line + strspn(scan->line, " \t");
-    Key key;
 
     scan->noise = scan->commented || *start == '#' || *start == ';' || g_str_has_prefix(start, "! ") ||
                           g_str_has_prefix(start, "//")
@@ -481,14 +436,7 @@ static void scan_line(Scan *scan, const char *begin, const char *end)
                       : NULL;
     scan->comment = comment_of(scan);
     scan->span_count = 0;
-    if (follow_keys(scan, begin, end, &key)) {
-        g_autofree char *own = scan->has_own ? g_strndup(key.name, key.length) : NULL;
-
-        set_key(scan);
-        follow_named(scan, key.indent, own);
-    } else {
-        set_key(scan); /* a comment stands under the keys above it */
-    }
+    follow_keys(scan, begin, end); /* a comment stands under the keys above it */
     if (scan->noise == NULL) {
         report_settings(scan);
         report_list(scan);
@@ -497,8 +445,7 @@ static void scan_line(Scan *scan, const char *begin, const char *end)
         g_autoptr(GMatchInfo) match = NULL;
         bool more;
 
-        if (shape == OKSE_SHAPE_HOST_LINE && (scan->scanner->host_line_files == NULL ||
-                                              !g_regex_match(scan->scanner->host_line_files, scan->file, 0, NULL)))
+        if (!may_hold(scan, shape) || (shape == OKSE_SHAPE_HOST_LINE && !scan->has_host_lines))
             continue;
         more = first_match(scan, scan->scanner->shapes[shape], scan->line, &match);
         for (; more && !(scan->cut && scan->span_count == SPANS); more = next_match(scan, match))
@@ -509,40 +456,94 @@ static void scan_line(Scan *scan, const char *begin, const char *end)
 /* The line from `begin`, made a valid text. */
 static void look_at(Scan *scan, const char *begin, size_t size)
 {
-    g_autofree char *raw = g_strndup(begin, MIN(size, LINE_LIMIT));
-    g_autofree char *line = g_utf8_make_valid(raw, -1);
+    size_t length = strnlen(begin, MIN(size, OKSE_SCAN_LINE));
+    g_autofree char *mended =
+        g_utf8_validate_len(begin, length, NULL) ? NULL : g_utf8_make_valid(begin, (gssize)length);
 
-    if (g_str_has_suffix(line, "\r"))
-        line[strlen(line) - 1] = '\0';
-    scan->line = line;
+    if (mended != NULL)
+        length = strlen(mended);
+    else
+        memcpy(scan->buffer, begin, length);
+    scan->line = mended != NULL ? mended : scan->buffer;
+    if (length > 0 && scan->line[length - 1] == '\r')
+        length--;
+    (mended != NULL ? mended : scan->buffer)[length] = '\0';
     scan->cut = false;
-    scan_line(scan, begin, begin + MIN(size, LINE_LIMIT));
+    scan_line(scan, begin, begin + MIN(size, OKSE_SCAN_LINE));
+}
+
+/* What holds none of what is looked for may still be above something that does: the lines up to `to`. */
+static void pass_lines(Scan *scan, size_t to)
+{
+    const char *begin = scan->text + scan->start, *last = scan->text + to;
+    size_t smallest = SIZE_MAX;
+
+    scan->number += okse_text_count_lines(begin, (size_t)(last - begin));
+    if (scan->opens == NULL)
+        smallest = okse_scan_keys_pass(&scan->keys, begin, last, scan->named != NULL);
+    while (scan->opens != NULL && begin < last) {
+        const char *end = memchr(begin, '\n', (size_t)(last - begin));
+        OkseScanKeyed line = {0};
+
+        follow_comment(scan, begin, begin + MIN((size_t)(end - begin), OKSE_SCAN_LINE));
+        if (!scan->commented)
+            line = okse_scan_key(begin, begin + MIN((size_t)(end - begin), OKSE_SCAN_LINE));
+        okse_scan_keys_follow(&scan->keys, &line);
+        smallest = line.own ? MIN(smallest, line.key.indent) : smallest;
+        begin = end + 1;
+    }
+    if (scan->named != NULL && smallest <= scan->indent)
+        g_clear_pointer(&scan->named, g_free);
+    scan->start = to;
+}
+
+/* Whether no line is longer than what is looked at; from where a line starts. */
+static bool all_short(const char *text, size_t length)
+{
+    while (length > OKSE_SCAN_LINE) {
+        const char *newline = memrchr(text, '\n', OKSE_SCAN_LINE + 1);
+
+        if (newline == NULL)
+            return false;
+        length -= (size_t)(newline + 1 - text);
+        text = newline + 1;
+    }
+    return true;
+}
+
+/* The next place at which a line may hold something: in the plain way, every line. */
+static size_t next_place(const Scan *scan, size_t from, unsigned *maybe)
+{
+    *maybe = OKSE_MAYBE_ANY;
+    return scan->scanner->plain ? MIN(from, scan->length)
+                                : okse_scan_filter_next(scan->text, scan->length, from, maybe);
 }
 
 bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *text, size_t length,
                     const OkseScanSink *sink)
 {
-    Scan scan = {.scanner = scanner, .sink = sink, .file = file, .text = text, .length = length};
-    g_autoptr(GArray) ends = g_array_new(FALSE, FALSE, sizeof(guint64));
-    bool filtered = okse_scan_filter_find(scanner->filter, text, length, ends), whole = true;
-    guint next = 0;
+    Scan scan = {.scanner = scanner, .sink = sink, .file = file, .text = text, .length = length, .number = 1};
+    bool whole = all_short(text, length);
+    unsigned maybe = 0;
+    size_t place = next_place(&scan, 0, &maybe);
 
-    know_comments(&scan);
-    while (scan.start < length) {
-        const char *begin = text + scan.start, *end = memchr(begin, '\n', length - scan.start);
-        size_t size = end != NULL ? (size_t)(end - begin) : length - scan.start;
+    know_file(&scan);
+    while (place < length) {
+        const char *newline = memrchr(text + scan.start, '\n', place - scan.start), *begin, *end;
+        size_t size;
 
-        scan.number++;
-        follow_comment(&scan, begin, begin + MIN(size, LINE_LIMIT));
-        if (!filtered || (next < ends->len && g_array_index(ends, guint64, next) <= scan.start + size)) {
-            look_at(&scan, begin, size);
-            next++;
-            whole = whole && !scan.cut;
-        } else if (next < ends->len) {
-            pass_line(&scan, begin, begin + MIN(size, LINE_LIMIT));
-        }
-        whole = whole && size <= LINE_LIMIT;
+        pass_lines(&scan, newline != NULL ? (size_t)(newline - text) + 1 : scan.start);
+        begin = text + scan.start;
+        end = memchr(text + place, '\n', length - place);
+        size = (size_t)((end != NULL ? end : text + length) - begin);
+        scan.maybe = 0;
+        for (; place <= scan.start + size && place < length; place = next_place(&scan, place + 1, &maybe))
+            scan.maybe |= maybe;
+        follow_comment(&scan, begin, begin + MIN(size, OKSE_SCAN_LINE));
+        look_at(&scan, begin, size);
+        whole = whole && !scan.cut;
         scan.start += size + 1;
+        scan.number++;
     }
     g_free(scan.key);
     g_free(scan.named);

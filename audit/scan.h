@@ -10,7 +10,7 @@
  * as cut. */
 typedef struct OkseScanner OkseScanner;
 
-/* plain: without Hyperscan, which only decides how fast the same is found. */
+/* plain: every expression on every line, which is slow and finds the same. */
 OkseScanner *okse_scanner_new(const OkseResources *resources, bool plain, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_scanner_free(OkseScanner *scanner);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseScanner, okse_scanner_free)
@@ -20,10 +20,10 @@ const json_t *okse_scanner_rules(const OkseScanner *scanner);
 
 typedef struct {
     const char *host;
-    unsigned port;      /* 0: none */
-    const char *scheme; /* lower case, or NULL */
-    const char *key;    /* path of keys it stands under, or NULL */
-    const char *role;
+    unsigned port;                /* 0: none */
+    const char *scheme;           /* lower case, or NULL */
+    const char *key;              /* path of keys it stands under, or NULL */
+    const char *role;             /* NULL where noise is not */
     const char *direction;        /* "out" or "in" */
     const char *noise;            /* NULL, or why it is none: "comment", "namespace", "version", … */
     const char *line;             /* the whole line, without its end */

@@ -1,20 +1,18 @@
 #pragma once
 
-#include <glib.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
-/* Which bytes of a text may belong to a destination or a setting, found in one pass for everything that the scanner
- * looks for, by Hyperscan where it was built in and the processor can. A superset: what is not named holds none of
- * them, so only the lines of what is named need the expressions. One thread at a time. */
-typedef struct OkseScanFilter OkseScanFilter;
+/* Which bytes of a text may belong to a destination or a setting, and to which: found in one pass, without an
+ * expression. A superset: what is not named holds none of them, so that only the lines of what is named need the
+ * expressions, and of those only the named ones. */
 
-/* plain: without Hyperscan, where every line is named. Never NULL. */
-OkseScanFilter *okse_scan_filter_new(bool plain) G_GNUC_WARN_UNUSED_RESULT;
-void okse_scan_filter_free(OkseScanFilter *filter);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseScanFilter, okse_scan_filter_free)
+/* Bits beside those of the shapes of audit/scan_rules.h (1u << OkseShape). */
+#define OKSE_MAYBE_VARIABLE (1u << 16)
+#define OKSE_MAYBE_LIST (1u << 17)
+#define OKSE_MAYBE_NAMED (1u << 18) /* the name of a variable, or the value that follows it */
+#define OKSE_MAYBE_ANY (~0u)
 
-/* Append to `ends` (guint64) the offsets of the last bytes of such places, ascending, at most one a line. Returns false
- * when every line has to be looked at: in the first texts, too, for compiling what
- * Hyperscan looks for costs more than they do. */
-bool okse_scan_filter_find(OkseScanFilter *filter, const char *text, size_t length, GArray *ends);
+/* The offset, from `from` on, of the first byte by which something is named, and what in *maybe; `length` when there is
+ * none. Looks at the bytes of the same line on both sides. All of a text takes time in proportion to its length. */
+size_t okse_scan_filter_next(const char *text, size_t length, size_t from, unsigned *maybe);

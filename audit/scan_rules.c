@@ -60,7 +60,6 @@ void okse_scanner_free(OkseScanner *scanner)
 {
     if (scanner == NULL)
         return;
-    okse_scan_filter_free(scanner->filter);
     for (unsigned i = 0; i < OKSE_SHAPES; i++)
         unref_regex(scanner->shapes[i]);
     for (unsigned i = 0; i < OKSE_PATTERNS; i++)
@@ -139,8 +138,7 @@ OkseScanner *okse_scanner_new(const OkseResources *resources, bool plain, GError
 {
     g_autoptr(OkseScanner) scanner = g_new0(OkseScanner, 1);
 
-    scanner->filter = okse_scan_filter_new(plain);
-
+    scanner->plain = plain;
     for (unsigned i = 0; i < OKSE_SHAPES; i++) {
         scanner->shapes[i] = g_regex_new(shapes[i], G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, NULL);
         g_assert(scanner->shapes[i] != NULL);

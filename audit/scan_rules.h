@@ -1,7 +1,6 @@
 #pragma once
 
 #include "audit/scan.h"
-#include "audit/scan_filter.h"
 
 /* What the scanner looks for, compiled once: shapes of text, and the tables of manifests/scan.yaml and
  * manifests/endpoint-roles.yaml. */
@@ -32,7 +31,7 @@ typedef enum {
 } OksePattern;
 
 struct OkseScanner {
-    OkseScanFilter *filter;
+    bool plain; /* every expression on every line */
     GRegex *shapes[OKSE_SHAPES], *patterns[OKSE_PATTERNS];
     GRegex *version_keys, *list_files, *host_line_files, *literal_hash_files, *host_keys;
     GRegex *block_comment_files;

@@ -25,6 +25,7 @@ struct OkseSecretScan {
     uint64_t limit;     /* and in this pass, those up to here are */
     unsigned base_line; /* of the window's first byte, from 1 */
     bool text, begun;   /* begun: `text` is decided */
+    bool masking;       /* only places are asked for */
     uint64_t *done;     /* of each kind: where its last match ended */
     bool *active;       /* of each kind: looked for in files of this name */
     GArray *found;      /* OkseSecret */
@@ -134,23 +135,6 @@ void okse_secret_scan_begin(OkseSecretScan *scan, const char *path)
     g_array_set_size(scan->found, 0);
 }
 
-static unsigned count_lines(const uint8_t *data, size_t length)
-{
-    unsigned lines = 0;
-    size_t i = 0;
-
-    for (; i + 128 <= length; i += 128) { /* a fixed count is what compilers turn into vectors */
-        uint8_t part = 0;
-
-        for (size_t k = 0; k < 128; k++)
-            part = (uint8_t)(part + (data[i + k] == '\n'));
-        lines += part;
-    }
-    for (; i < length; i++)
-        lines += data[i] == '\n';
-    return lines;
-}
-
 /* Source: RFC 8018, PBKDF2 with HMAC-SHA256. Six bytes tell secrets of one package apart and say little of the value.
  */
 static void fingerprint(const OkseSecretScan *scan, const uint8_t *value, size_t length, char text[])
@@ -202,8 +186,9 @@ static void keep(OkseSecretScan *scan, const OkseSecretKind *kind, bool critical
         return;
     }
     if (scan->text)
-        secret.line = scan->base_line + count_lines(scan->window, (size_t)start);
-    fingerprint(scan, scan->window + start, (size_t)(end - start), secret.fingerprint);
+        secret.line = scan->base_line + okse_text_count_lines((const char *)scan->window, (size_t)start);
+    if (!scan->masking)
+        fingerprint(scan, scan->window + start, (size_t)(end - start), secret.fingerprint);
     g_array_append_val(scan->found, secret);
 }
 
@@ -265,7 +250,7 @@ static void pass(OkseSecretScan *scan, bool last)
     okse_literals_find(scan->rules->finder, scan->window, scan->length, on_literal, scan);
     scan->handled = scan->limit;
     keep_from = last ? scan->length : scan->length - 2 * (size_t)OKSE_SECRET_REACH;
-    scan->base_line += scan->text ? count_lines(scan->window, keep_from) : 0;
+    scan->base_line += scan->text ? okse_text_count_lines((const char *)scan->window, keep_from) : 0;
     memmove(scan->window, scan->window + keep_from, scan->length - keep_from);
     scan->base += keep_from;
     scan->length -= keep_from;
@@ -345,9 +330,11 @@ char *okse_secret_scan_mask(OkseSecretScan *scan, const char *line)
     size_t length = strlen(line), at = 0;
     const GArray *found;
 
+    scan->masking = true;
     okse_secret_scan_begin(scan, NULL);
     okse_secret_scan_feed(scan, (const uint8_t *)line, length);
     found = okse_secret_scan_end(scan, NULL);
+    scan->masking = false;
     for (guint i = 0; i < found->len; i++) {
         const OkseSecret *secret = &g_array_index(found, OkseSecret, i);
 

@@ -11,6 +11,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#define RESERVE (16u << 20) /* bytes set aside for a file because of what it says of its size */
+#define PIECE_LEAST 4096u
+#define PIECE_MOST (1u << 20)
+#define PIECE_UNKNOWN 65536u /* of a pipe, or of /proc */
+
 static bool keep_access_times; /* set once, before any thread */
 
 void okse_keep_access_times(void)
@@ -202,10 +207,17 @@ bool okse_pwrite_all(int fd, const void *data, size_t length, uint64_t offset, c
     return true;
 }
 
+/* How much to ask for at once: the rest of a file and a byte, so that its end shows. */
+static guint piece_of(const struct stat *info, guint used)
+{
+    uint64_t size = S_ISREG(info->st_mode) ? (uint64_t)info->st_size : 0;
+
+    return size == 0 ? PIECE_UNKNOWN : (guint)CLAMP(size > used ? size - used + 1 : 0, PIECE_LEAST, PIECE_MOST);
+}
+
 GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    guint8 chunk[65536];
+    g_autoptr(GByteArray) bytes = NULL;
     bool asked_again = false;
     struct stat info;
 
@@ -218,9 +230,14 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
                   S_ISDIR(info.st_mode) ? "is a directory where a file belongs" : "is not a regular file");
         return NULL;
     }
+    bytes = g_byte_array_sized_new((guint)MIN((uint64_t)MAX(info.st_size, 0), MIN(limit, RESERVE)) + PIECE_LEAST);
     for (;;) {
-        ssize_t got = read(fd, chunk, sizeof chunk);
+        guint used = bytes->len, piece = piece_of(&info, used);
+        ssize_t got;
 
+        g_byte_array_set_size(bytes, used + piece);
+        got = read(fd, bytes->data + used, piece);
+        g_byte_array_set_size(bytes, used + (guint)MAX(got, 0));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
@@ -230,12 +247,11 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
         if (got == 0 && (bytes->len >= (uint64_t)info.st_size || asked_again))
             return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
         asked_again = got == 0; /* shorter than it said: cut off meanwhile, or of a file system that rounds sizes up */
-        if (bytes->len + (uint64_t)got > limit) {
+        if (bytes->len > limit) {
             okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %" G_GUINT64_FORMAT " bytes", name,
                       limit);
             return NULL;
         }
-        g_byte_array_append(bytes, chunk, (guint)got);
     }
 }
 

@@ -2,6 +2,8 @@
  * compile-time constant far above ours. */
 #include "core/json.h"
 
+#include "core/json_append.h"
+
 #include "core/limits.h"
 
 #include <string.h>
@@ -57,10 +59,12 @@ json_t *okse_json_read(GBytes *bytes, uint64_t limit, const char *origin, GError
 
 GBytes *okse_json_write(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    GString *text = g_string_new(NULL);
+    gsize length;
 
-    g_assert(text != NULL);
-    return g_bytes_new_with_free_func(text, strlen(text), free, text);
+    okse_json_append(text, value);
+    length = text->len;
+    return g_bytes_new_take(g_string_free(text, FALSE), length);
 }
 
 char *okse_json_write_pretty(const json_t *value)

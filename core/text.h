@@ -11,6 +11,9 @@ char *okse_text_show(const char *text, gssize length, bool lines) G_GNUC_WARN_UN
 /* Bytes as a string, up to the first NUL; "" for none. Returns a string that the caller owns. */
 char *okse_text_of_bytes(GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
 
+/* How many line ends there are. */
+unsigned okse_text_count_lines(const char *text, size_t length);
+
 /* The entry of `known` (NULL-terminated) that `word` most likely meant, or NULL when none is near (Damerau-Levenshtein
  * distance at most a third of the word, at most 3). Borrowed. */
 const char *okse_text_nearest(const char *word, const char *const *known);
