@@ -134,7 +134,7 @@ static void read_sectors(OkseTarget *target, const json_t *compliance, const Oks
     if (g_hash_table_size(sectors) == 0)
         return;
     for (guint i = 0; i < classes->private_unless->len; i++)
-        public = public || g_hash_table_contains(sectors, g_ptr_array_index(classes->private_unless, i));
+    public = public || g_hash_table_contains(sectors, g_ptr_array_index(classes->private_unless, i));
     if (!public)
         g_hash_table_add(sectors, g_strdup("private"));
     for (guint i = 0; weights && i < classes->weights_sectors->len; i++)

@@ -29,14 +29,14 @@ json_t *okse_audit_facts(const OkseAuditSource *source, const OkseResources *res
 json_t *okse_audit_evidence(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The findings under a law that is loaded (once, for however many pieces of evidence). Errors: those of its parts. */
-json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at, const OkseResources *resources,
-                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
+                            const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Several pieces of evidence, each judged by itself. */
 typedef struct {
-    char **evidence; /* --evidence, ends with NULL */
+    char **evidence;    /* --evidence, ends with NULL */
     const OkseLaw *law; /* borrowed */
-    char **reports;  /* --report, or NULL */
+    char **reports;     /* --report, or NULL */
     gint64 at;
     bool json;
 } OkseAuditSeveral;

@@ -3,10 +3,12 @@
 #include "core/resource.h"
 
 /* Closed lists of words that people write in stack.yaml and site.yaml, kept as data: manifests/countries.yaml (ISO
- * 3166-1 alpha-2 code → English name), manifests/data-classes.yaml and manifests/sectors.yaml (word → what it means). */
+ * 3166-1 alpha-2 code → English name), manifests/data-classes.yaml and manifests/sectors.yaml (word → what it means).
+ */
 typedef struct OkseVocabulary OkseVocabulary;
 
-/* list: "countries", "data-classes" or "sectors". Errors: those of reading the file; INVALID when it is no map of texts. */
+/* list: "countries", "data-classes" or "sectors". Errors: those of reading the file; INVALID when it is no map of
+ * texts. */
 OkseVocabulary *okse_vocabulary_read(const OkseResources *resources, const char *list,
                                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_vocabulary_free(OkseVocabulary *vocabulary);
