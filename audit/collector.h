@@ -176,7 +176,11 @@ void okse_collect_export(OkseCollection *collection);
 /* The table; a new value. Errors: those of reading the data; INVALID. */
 json_t *okse_embargoes_read(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
+/* Open a path beneath the sysroot: links are followed inside it, and never onto a network file system, whose server may
+ * not answer. -1 on error. Errors: those of okse_open_in_root(); SYSTEM when the way leads onto such a file system. */
+int okse_collect_open(const OkseCollection *collection, const char *path, int flags, GError **error);
+
+/* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_collect_open() and okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
 
 /* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
