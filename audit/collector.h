@@ -31,6 +31,7 @@ typedef struct {
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
+    struct OkseNetworks *networks;  /* the other network namespaces, or NULL: they were not entered */
     int sysroot_fd;                 /* of --sysroot */
     int proc_fd;                    /* of /proc when the sysroot is that of the running system, or -1 */
     int root_fd;                    /* of the install root, or -1 */
@@ -76,6 +77,8 @@ void okse_collect_routes(OkseCollection *collection);
 void okse_collect_firewall(OkseCollection *collection);
 /* egress: where packets can go, from what okse_collect_firewall() left in the collection, and routes. */
 void okse_collect_egress(OkseCollection *collection);
+/* egress of every other network namespace: after okse_collect_firewall(). */
+void okse_collect_namespaces(OkseCollection *collection);
 void okse_collect_resolvers(OkseCollection *collection);
 void okse_collect_time(OkseCollection *collection);
 void okse_collect_tunnels(OkseCollection *collection);

@@ -110,7 +110,7 @@ static bool is_opaque(const json_t *rule)
 }
 
 /* Give the rules their text, and those that are opaque what the text says. */
-static void complete_rules(const json_t *document, GHashTable *texts)
+static void complete_rules(const json_t *document, GHashTable *texts, const char *origin)
 {
     const json_t *entry;
     size_t i;
@@ -127,7 +127,7 @@ static void complete_rules(const json_t *document, GHashTable *texts)
 
         if (text == NULL)
             continue;
-        json_object_set_new(rule, "okse", json_pack("{s:s,s:s}", "path", "nftables", "text", shown));
+        json_object_set_new(rule, "okse", json_pack("{s:s,s:s}", "path", origin, "text", shown));
         if (is_opaque(rule) && g_utf8_validate(text, -1, NULL))
             json_object_set_new(rule, "expr", okse_nft_rule_read(text));
     }
@@ -152,7 +152,7 @@ static void note_legacy(OkseFirewall *firewall, const char *path)
                                   : "tables of the old iptables (iptables-legacy), which nothing tells");
 }
 
-bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why)
+bool okse_firewall_read_kernel(OkseFirewall *firewall, const char *origin, char **why)
 {
     g_autofree char *listing = list_rules(NFT_CTX_OUTPUT_JSON, why), *text = NULL;
     g_autoptr(GBytes) bytes = listing == NULL ? NULL : g_bytes_new_static(listing, strlen(listing));
@@ -168,10 +168,10 @@ bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why)
         return false;
     }
     texts = listed_rules(text);
-    complete_rules(document, texts);
+    complete_rules(document, texts, origin);
     note_legacy(firewall, "/proc/thread-self/net/ip_tables_names");
     note_legacy(firewall, "/proc/thread-self/net/ip6_tables_names");
-    if (okse_firewall_add(firewall, document, "nftables", &error))
+    if (okse_firewall_add(firewall, document, origin, &error))
         return true;
     *why = g_strdup(error->message);
     return false;

@@ -3,8 +3,9 @@
 #include "audit/firewall.h"
 
 /* The rules that the kernel has in the network namespace of the calling thread, by libnftables; changes nothing and
- * starts nothing. False, with *why (owned), when they cannot be read at all. */
-bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why);
+ * starts nothing. origin: how the source of its rules is called, "nftables" with whatever behind it. False, with *why
+ * (owned), when they cannot be read at all. */
+bool okse_firewall_read_kernel(OkseFirewall *firewall, const char *origin, char **why);
 
 /* The rules that files of a system would load: /etc/nftables.conf and what it includes, what iptables-persistent and
  * its like keep; firewalld and ufw are seen and not modelled. Returns how many files there were. */
