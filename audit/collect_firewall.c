@@ -3,6 +3,7 @@
 #include "audit/collector.h"
 #include "audit/egress_facts.h"
 #include "audit/firewall_source.h"
+#include "audit/networks.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -48,6 +49,7 @@ static void add_chains(OkseCollection *collection)
 
 void okse_collect_firewall(OkseCollection *collection)
 {
+    const GPtrArray *legacy = collection->networks != NULL ? okse_networks_legacy(collection->networks, 0) : NULL;
     g_autofree char *why = NULL;
 
     collection->firewall = okse_firewall_new();
@@ -59,7 +61,7 @@ void okse_collect_firewall(OkseCollection *collection)
                             some ? NULL : "no file of a packet filter that is known here");
         if (!some)
             g_clear_pointer(&collection->firewall, okse_firewall_free);
-    } else if (okse_firewall_read_kernel(collection->firewall, "nftables", &why)) {
+    } else if (okse_firewall_read_kernel(collection->firewall, "nftables", legacy, &why)) {
         add_chains(collection);
         okse_facts_coverage(collection->facts, "firewall", OKSE_COMPLETE, NULL);
     } else {

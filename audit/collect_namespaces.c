@@ -14,10 +14,11 @@
 
 /* What is asked inside. */
 typedef struct {
-    char *name;             /* "net:[4026532271]" */
-    OkseFirewall *firewall; /* NULL: not told */
-    OkseRoutes *routes;     /* NULL: not told */
-    char *why;              /* for which the filter was not told, or NULL */
+    const GPtrArray *legacy; /* OkseLegacyTable, or NULL */
+    char *name;              /* "net:[4026532271]" */
+    OkseFirewall *firewall;  /* NULL: not told */
+    OkseRoutes *routes;      /* NULL: not told */
+    char *why;               /* for which the filter was not told, or NULL */
 } Space;
 
 static void space_clear(Space *space)
@@ -36,7 +37,7 @@ static void look(void *data)
     g_autofree char *origin = g_strdup_printf("nftables %s", space->name);
 
     space->firewall = okse_firewall_new();
-    if (!okse_firewall_read_kernel(space->firewall, origin, &space->why))
+    if (!okse_firewall_read_kernel(space->firewall, origin, space->legacy, &space->why))
         g_clear_pointer(&space->firewall, okse_firewall_free);
     space->routes = okse_routes_read();
 }
@@ -170,8 +171,11 @@ static bool add_envelope(OkseCollection *collection, const Space *space, guint64
 static void look_into(OkseCollection *collection, guint64 netns, const OkseForwarder *host)
 {
     g_auto(Space) space = {.name = g_strdup_printf("net:[%" G_GUINT64_FORMAT "]", netns)};
-    int error = collection->networks == NULL ? EPERM : okse_networks_do(collection->networks, netns, look, &space);
+    int error;
     g_autofree char *reason = NULL;
+
+    space.legacy = collection->networks == NULL ? NULL : okse_networks_legacy(collection->networks, netns);
+    error = collection->networks == NULL ? EPERM : okse_networks_do(collection->networks, netns, look, &space);
 
     if (add_envelope(collection, &space, netns, host, error))
         return;

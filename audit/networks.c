@@ -2,6 +2,7 @@
  * sockets when they like, which must then be there. */
 #include "audit/networks.h"
 
+#include "audit/firewall_legacy.h"
 #include "core/fd.h"
 
 #include <dirent.h>
@@ -20,11 +21,13 @@ typedef struct {
     GCond changed;
     void (*task)(void *data); /* what is to be done; NULL: nothing */
     void *data;
+    GPtrArray *legacy; /* OkseLegacyTable: needs a socket that nobody has later */
     bool ready, ended;
 } Network;
 
 struct OkseNetworks {
-    GPtrArray *all; /* Network, in the order in which processes were seen */
+    GPtrArray *all;    /* Network, in the order in which processes were seen */
+    GPtrArray *legacy; /* of our own */
     bool more;
 };
 
@@ -34,6 +37,8 @@ static void *live_there(void *data)
 
     g_mutex_lock(&network->lock);
     network->error = setns(network->fd, CLONE_NEWNET) == 0 ? 0 : errno;
+    if (network->error == 0)
+        network->legacy = okse_legacy_fetch();
     network->ready = true;
     g_cond_broadcast(&network->changed);
     while (!network->ended) {
@@ -73,6 +78,7 @@ static void network_free(gpointer data)
         g_mutex_unlock(&network->lock);
         pthread_join(network->thread, NULL);
     }
+    g_clear_pointer(&network->legacy, g_ptr_array_unref);
     g_mutex_clear(&network->lock);
     g_cond_clear(&network->changed);
     g_free(network);
@@ -116,6 +122,7 @@ OkseNetworks *okse_networks_enter(void)
     struct stat own, other;
 
     networks->all = g_ptr_array_new_with_free_func(network_free);
+    networks->legacy = okse_legacy_fetch();
     while (directory != NULL && stat("/proc/self/ns/net", &own) == 0 &&
            okse_directory_next(directory, &entry, "/proc", NULL) && entry != NULL) {
         g_autofree char *path = g_strconcat(entry->d_name, "/ns/net", NULL);
@@ -134,7 +141,15 @@ void okse_networks_leave(OkseNetworks *networks)
     if (networks == NULL)
         return;
     g_ptr_array_unref(networks->all);
+    g_ptr_array_unref(networks->legacy);
     g_free(networks);
+}
+
+const GPtrArray *okse_networks_legacy(const OkseNetworks *networks, guint64 netns)
+{
+    const Network *network = netns == 0 ? NULL : find(networks, netns);
+
+    return netns == 0 ? networks->legacy : network != NULL ? network->legacy : NULL;
 }
 
 bool okse_networks_more(const OkseNetworks *networks)

@@ -19,6 +19,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseNetworks, okse_networks_leave)
 /* There are more than OKSE_LIMIT_NETWORKS. */
 bool okse_networks_more(const OkseNetworks *networks);
 
+/* Tables of the old iptables there, or, for 0, where this process lives: fetched on entering, OkseLegacyTable,
+ * borrowed; NULL: nobody was there. */
+const GPtrArray *okse_networks_legacy(const OkseNetworks *networks, guint64 netns);
+
 /* Do something in the namespace with this number and wait for it. 0, or the error for which it could not be entered;
  * ENOENT: it was not there. */
 int okse_networks_do(OkseNetworks *networks, guint64 netns, void (*task)(void *data), void *data);

@@ -173,3 +173,22 @@ def test_without_the_right_to_enter_nothing_is_claimed(okse, lab, tmp_path):
     assert envelope["unmodelled"][0]["text"] == envelope["netns"] and "not permitted" in envelope["unmodelled"][0]["why"]
     coverage, = [one for one in facts["collectors"] if one["collector"] == "namespaces"]
     assert coverage["status"] == "partial" and "could not be entered" in coverage["reason"]
+
+
+def test_rules_of_the_old_iptables_inside(okse, lab, tmp_path):
+    if not shutil.which("iptables-legacy-restore"):
+        pytest.skip("needs iptables-legacy")
+    lab.load(""), lab.load_inside("")
+    with egress_lab.inside(lab.client):
+        done = subprocess.run(["iptables-legacy-restore"], input="*filter\n-A OUTPUT -s 10.9.8.3 -d 8.0.0.0/7 -j ACCEPT\n-A OUTPUT -d 1.2.0.0/16 -j ACCEPT\n-A OUTPUT -j DROP\nCOMMIT\n", text=True)
+        if done.returncode != 0:
+            pytest.skip("this kernel has no old iptables")
+    try:
+        answers = lab.answering(EDGES)
+        envelope, facts = look(okse, lab, tmp_path)
+    finally:
+        with egress_lab.inside(lab.client):
+            subprocess.run(["iptables-legacy", "-F"], check=True)
+    check(envelope, EDGES, answers, (answers, envelope))
+    assert envelope["complete"] and "8.8.8.8" in answers and "12.0.0.0" not in answers
+    assert [one for one in envelope["reachable"]["prefixes"] if ":" not in one] == ["1.2.0.0/16", "8.0.0.0-9.255.255.255"]
