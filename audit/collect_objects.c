@@ -8,6 +8,7 @@
 #include "audit/redact.h"
 #include "audit/workload.h"
 #include "core/fd.h"
+#include "core/text.h"
 
 #include <string.h>
 
@@ -245,7 +246,7 @@ void okse_object_config(const OkseObjectFile *file, const OkseObjectPlace *place
 
 static void read_config(const OkseObjectFile *file)
 {
-    g_autofree char *text = g_strndup(g_bytes_get_data(file->file->bytes, NULL), g_bytes_get_size(file->file->bytes));
+    g_autofree char *text = okse_text_of_bytes(file->file->bytes);
 
     okse_object_config(file, &(OkseObjectPlace){.line = 1}, file->file->path, text);
 }
