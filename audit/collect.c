@@ -11,6 +11,7 @@
 #include "audit/fact_kinds.h"
 #include "audit/fetches.h"
 #include "audit/firewall.h"
+#include "audit/networks.h"
 #include "audit/object_store.h"
 #include "audit/tools.h"
 #include "core/confine.h"
@@ -31,6 +32,7 @@ const OkseCollector okse_host_collectors[] = {
     {"time", false, okse_collect_time},
     {"firewall", false, okse_collect_firewall},
     {"egress", false, okse_collect_egress},
+    {"namespaces", true, okse_collect_namespaces},
     {"tunnels", false, okse_collect_tunnels},
     {"accounts", false, okse_collect_accounts},
     {"schedules", false, okse_collect_schedules},
@@ -128,10 +130,13 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     }
     collection->install = install;
     collection->processes = processes;
+    collection->networks = request->aside != NULL ? request->aside->networks : NULL;
     set_head(collection, request, site);
     okse_facts_set(collection->facts, "scope", scope_json(false, installed, host));
     okse_collect_host(collection); /* in every scope: a verdict names its target */
     collect_host_scope(collection, host);
+    if (request->aside != NULL)
+        g_clear_pointer(&request->aside->networks, okse_networks_leave);
     if (collection->processes != NULL)
         okse_collect_residue_running(collection);
     collection->host = host;

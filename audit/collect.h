@@ -12,7 +12,9 @@ typedef struct {
     GBytes *environment;  /* of an image: NAME=VALUE lines, or NULL */
     GBytes *excerpt_key;  /* of keyed hashes; NULL: take no excerpts */
     json_t *excerpts;     /* becomes okse_excerpts_take(); a new reference */
-    bool landlock;        /* becomes true when the kernel took the right to change files */
+    struct OkseNetworks
+        *networks; /* entered before the right to was given up; ended when they were looked at; or NULL */
+    bool landlock; /* becomes true when the kernel took the right to change files */
 } OkseCollectAside;
 
 /* How the kernel keeps time. */

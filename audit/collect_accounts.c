@@ -171,7 +171,7 @@ static void read_sudoers(OkseCollection *collection, OkseHostLook *look)
     static const char *const patterns[] = {"/etc/sudoers", "/etc/sudoers.d/*"};
 
     for (unsigned k = 0; k < G_N_ELEMENTS(patterns); k++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[k], &look->readable);
+        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[k], &look->readable, NULL);
 
         for (guint n = 0; n < paths->len; n++) {
             g_autofree char *shown = g_utf8_make_valid(g_ptr_array_index(paths, n), -1);
@@ -225,7 +225,7 @@ static void read_sshd(OkseCollection *collection, OkseHostLook *look)
     static const char *const patterns[] = {"/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf"};
 
     for (unsigned k = 0; k < G_N_ELEMENTS(patterns); k++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[k], &look->readable);
+        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[k], &look->readable, NULL);
 
         for (guint n = 0; n < paths->len; n++) {
             g_autofree char *shown = g_utf8_make_valid(g_ptr_array_index(paths, n), -1);

@@ -4,6 +4,7 @@
 
 #include "audit/collector.h"
 #include "audit/facts_read.h"
+#include "audit/networks.h"
 #include "core/confine.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -76,9 +77,11 @@ static void name_the_reason(const json_t *facts)
     }
 }
 
-static json_t *answer_of(const OkseCollectRequest *asked, const OkseResources *resources, const OkseCollectApart *apart)
+/* Takes the networks. */
+static json_t *answer_of(const OkseCollectRequest *asked, const OkseResources *resources, const OkseCollectApart *apart,
+                         OkseNetworks *networks)
 {
-    OkseCollectAside aside = {.target = apart->target, .environment = apart->environment};
+    OkseCollectAside aside = {.target = apart->target, .environment = apart->environment, .networks = networks};
     g_autoptr(GBytes) key = key_make(apart);
     g_autoptr(GError) error = NULL;
     OkseCollectRequest request = *asked;
@@ -89,11 +92,17 @@ static json_t *answer_of(const OkseCollectRequest *asked, const OkseResources *r
     facts = okse_collect(&request, resources, &geo, &error);
     if (key != NULL && apart->excerpt_key == NULL)
         OPENSSL_cleanse((void *)(uintptr_t)g_bytes_get_data(key, NULL), g_bytes_get_size(key));
+    g_clear_pointer(&aside.networks, okse_networks_leave);
     if (facts == NULL)
         return json_pack("{s:i,s:s}", "code", error->code, "error", error->message);
     name_the_reason(facts);
     return json_pack("{s:o,s:o?,s:o?,s:b}", "facts", facts, "geo", geo, "excerpts", aside.excerpts, "landlock",
                      (int)aside.landlock);
+}
+
+static bool looks_at_namespaces(const OkseCollectRequest *request)
+{
+    return g_strcmp0(request->sysroot, "/") == 0 && g_strcmp0(request->scope, "install") != 0;
 }
 
 /* Between fork and _exit. Descriptor 1 is the pipe: no other is written to. */
@@ -104,17 +113,21 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     g_autoptr(json_t) answer = NULL;
     g_autoptr(GBytes) text = NULL;
     OkseCollectRequest own = *request;
+    OkseNetworks *networks = NULL;
     bool confined;
 
     own.clock = okse_collect_clock(); /* a call that could also set it, so it is given up */
     signal(SIGXFSZ, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     okse_keep_access_times();
-    confined = dup2(pipe_fd, STDOUT_FILENO) >= 0 &&
-               okse_confine_resources(OKSE_LIMIT_COLLECT_MEMORY, apart->gentle, &error) && okse_confine_calls(&error);
+    confined =
+        dup2(pipe_fd, STDOUT_FILENO) >= 0 && okse_confine_resources(OKSE_LIMIT_COLLECT_MEMORY, apart->gentle, &error);
+    if (confined && looks_at_namespaces(request)) /* the threads that live there are confined with this one */
+        networks = okse_networks_enter();
+    confined = confined && okse_confine_calls(&error);
     set_alarm(apart->seconds);
     if (confined)
-        answer = answer_of(&own, resources, apart);
+        answer = answer_of(&own, resources, apart, networks);
     else
         answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
                            error != NULL ? error->message : "the collection has no pipe");

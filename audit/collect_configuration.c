@@ -1,7 +1,6 @@
 /* Walking the installed components, and the host's configuration. What cannot be read makes the collector partial and
  * is named: never silence. */
-#include "audit/collector.h"
-#include "audit/glob.h"
+#include "audit/collect_host_files.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -17,6 +16,8 @@ typedef struct {
     OkseCollectFiles files; /* without component: links are the system's own and are followed inside the sysroot */
     GPtrArray *links;       /* char *: paths, looked at after everything that is no link */
     GHashTable *seen;       /* "device:inode" of what was looked at */
+    char *real;             /* where this part of the walk really is, when there are network file systems; or NULL */
+    gsize under;            /* the length of the path that stands for it */
 } Walk;
 
 static void partial(const Walk *walk, const char *path, const char *why)
@@ -92,6 +93,15 @@ static void visit_link(Walk *walk, int dir_fd, const char *path, const char *nam
         partial(walk, path, "is a link that leaves the component; what it names was not read");
 }
 
+static bool on_network(const Walk *walk, const char *path)
+{
+    g_autofree char *full = walk->real == NULL ? NULL
+                            : walk->under == 0 ? g_strconcat(walk->real, "/", path, NULL)
+                                               : g_strconcat(walk->real, path + walk->under, NULL);
+
+    return full != NULL && okse_collect_on_network(walk->files.collection, full);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by OKSE_LIMIT_DEPTH */
 static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, unsigned depth)
 {
@@ -101,6 +111,10 @@ static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, 
 
     if (okse_interrupted()) {
         partial(walk, path, OKSE_OUT_OF_TIME);
+        return;
+    }
+    if (on_network(walk, path)) {
+        partial(walk, path, "is a network file system, which is not touched");
         return;
     }
     if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -159,24 +173,28 @@ static void follow_link(Walk *walk, const char *path)
 {
     g_autofree char *full = g_strconcat(walk->files.shown, "/", path, NULL), *name = g_path_get_basename(path);
     g_autoptr(GError) error = NULL;
-    okse_autofd looked = okse_open_in_root(walk->files.collection->sysroot_fd, full + 1, O_PATH, &error);
+    okse_autofd looked = okse_collect_open(walk->files.collection, full, O_PATH, &error);
     okse_autofd fd = -1;
+    g_autofree char *real = okse_collect_real(walk->files.collection, full);
+    Walk there = *walk;
     struct stat info;
 
+    there.real = real;
+    there.under = strlen(path);
     if (looked < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
         return;
     if (looked < 0 || fstat(looked, &info) < 0) {
-        partial(walk, path, "the link could not be followed");
+        partial(walk, path, error != NULL ? error->message : "the link could not be followed");
         return;
     }
     if ((S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) || !first_sight(walk, &info))
         return;
     if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
-        fd = okse_open_in_root(walk->files.collection->sysroot_fd, full + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+        fd = okse_collect_open(walk->files.collection, full, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
     if (fd < 0)
         partial(walk, path, "what the link names could not be read");
     else if (S_ISDIR(info.st_mode))
-        walk_directory(walk, fd, path, 0);
+        walk_directory(&there, fd, path, 0);
     else
         use_file(walk, fd, path, name);
 }
@@ -232,20 +250,19 @@ static void partial_of(const HostWalk *host, const Walk *walk, const char *why)
 }
 
 /* A file or directory of the host with configuration. */
-static void walk_path(void *context, const char *path)
+static void walk_path(const HostWalk *host, const char *path)
 {
-    const HostWalk *host = context;
     g_autoptr(GError) error = NULL;
-    okse_autofd fd =
-        okse_open_in_root(host->collection->sysroot_fd, path + 1, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
-    Walk walk = {.files = {.collection = host->collection, .shown = path}, .seen = host->seen};
+    okse_autofd fd = okse_collect_open(host->collection, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+    g_autofree char *real = okse_collect_real(host->collection, path);
+    Walk walk = {.files = {.collection = host->collection, .shown = path}, .seen = host->seen, .real = real};
     g_autoptr(GBytes) bytes = NULL;
     struct stat info;
 
     if (fd < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
         return;
     if (fd < 0 || fstat(fd, &info) < 0) {
-        partial_of(host, &walk, "could not be read");
+        partial_of(host, &walk, error != NULL ? error->message : "could not be read");
     } else if (S_ISDIR(info.st_mode)) {
         walk_all(&walk, fd);
     } else if (S_ISREG(info.st_mode) && first_sight(&walk, &info)) {
@@ -257,13 +274,17 @@ static void walk_path(void *context, const char *path)
     }
 }
 
-static void walk_pattern(HostWalk *host, const char *pattern)
+static void walk_pattern(const HostWalk *host, const char *pattern)
 {
-    if (!okse_glob(host->collection->sysroot_fd, pattern, walk_path, host)) {
-        const Walk walk = {.files = {.collection = host->collection, .shown = pattern}};
+    const Walk walk = {.files = {.collection = host->collection, .shown = pattern}};
+    g_autofree char *missed = NULL;
+    bool whole = true;
+    g_autoptr(GPtrArray) paths = okse_collect_matches(host->collection, pattern, &whole, &missed);
 
-        partial_of(host, &walk, "not all that is there could be looked at, or it is too much");
-    }
+    for (guint i = 0; i < paths->len; i++)
+        walk_path(host, g_ptr_array_index(paths, i));
+    if (!whole)
+        partial_of(host, &walk, missed);
 }
 
 static void walk_host(OkseCollection *collection)

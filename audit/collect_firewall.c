@@ -3,6 +3,7 @@
 #include "audit/collector.h"
 #include "audit/egress_facts.h"
 #include "audit/firewall_source.h"
+#include "audit/networks.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -18,12 +19,13 @@ static json_t *source_of(const OkseFirewallRule *rule, const char *collector)
 {
     g_autofree char *handle = rule->handle > 0 ? g_strdup_printf("handle %" G_GINT64_FORMAT, rule->handle) : NULL;
 
-    return okse_facts_source(&(OkseSourceFact){.collector = collector,
-                                               .path = rule->path,
-                                               .line = rule->line,
-                                               .key = handle,
-                                               .excerpt = rule->text,
-                                               .via = strcmp(rule->path, "nftables") == 0 ? "netlink" : "structured"});
+    return okse_facts_source(
+        &(OkseSourceFact){.collector = collector,
+                          .path = rule->path,
+                          .line = rule->line,
+                          .key = handle,
+                          .excerpt = rule->text,
+                          .via = g_str_has_prefix(rule->path, "nftables") ? "netlink" : "structured"});
 }
 
 static void add_chains(OkseCollection *collection)
@@ -47,6 +49,7 @@ static void add_chains(OkseCollection *collection)
 
 void okse_collect_firewall(OkseCollection *collection)
 {
+    const GPtrArray *legacy = collection->networks != NULL ? okse_networks_legacy(collection->networks, 0) : NULL;
     g_autofree char *why = NULL;
 
     collection->firewall = okse_firewall_new();
@@ -58,7 +61,7 @@ void okse_collect_firewall(OkseCollection *collection)
                             some ? NULL : "no file of a packet filter that is known here");
         if (!some)
             g_clear_pointer(&collection->firewall, okse_firewall_free);
-    } else if (okse_firewall_read_kernel(collection->firewall, &why)) {
+    } else if (okse_firewall_read_kernel(collection->firewall, "nftables", legacy, &why)) {
         add_chains(collection);
         okse_facts_coverage(collection->facts, "firewall", OKSE_COMPLETE, NULL);
     } else {
@@ -112,7 +115,7 @@ static void add_reach(OkseCollection *collection, const OkseEgressSubject *subje
                   reach->country, "surely", (int)reach->surely, "packet", reach->packet, "location",
                   okse_atlas_locate(collection->atlas, to != NULL ? to : ""), "source",
                   reach->rule != NULL
-                      ? source_of(reach->rule, strcmp(subject->kind, "host") == 0 ? "firewall" : "network-policies")
+                      ? source_of(reach->rule, strcmp(subject->kind, "pods") == 0 ? "network-policies" : "firewall")
                       : json_incref(subject->source),
                   "state", subject->state));
 }
@@ -122,13 +125,15 @@ void okse_egress_add(OkseCollection *collection, const OkseEgressSubject *subjec
 {
     g_autoptr(GPtrArray) countries = okse_envelope_countries(envelope, collection->atlas);
     g_autofree char *key = g_strdup_printf("%s|%s", subject->kind, subject->name);
+    json_t *processes = subject->processes != NULL ? json_incref(subject->processes) : json_array();
 
     for (guint i = 0; i < countries->len; i++)
         add_reach(collection, subject, g_ptr_array_index(countries, i));
     okse_facts_add(collection->facts, "egress", key,
-                   json_pack("{s:s,s:s,s:b,s:s,s:s,s:o,s:o,s:o,s:O,s:s}", "kind", subject->kind, "subject",
-                             subject->name, "complete", (int)subject->complete, "ipv4", subject->defaults[0], "ipv6",
-                             subject->defaults[1], "reachable", okse_envelope_ranges(envelope->reachable), "surely",
+                   json_pack("{s:s,s:s,s:s?,s:o,s:b,s:s,s:s,s:o,s:o,s:o,s:O,s:s}", "kind", subject->kind, "subject",
+                             subject->name, "netns", subject->netns, "processes", processes, "complete",
+                             (int)subject->complete, "ipv4", subject->defaults[0], "ipv6", subject->defaults[1],
+                             "reachable", okse_envelope_ranges(envelope->reachable), "surely",
                              okse_envelope_ranges(envelope->surely), "unmodelled", unmodelled, "source",
                              subject->source, "state", subject->state));
 }
@@ -145,8 +150,8 @@ static void add_envelope(OkseCollection *collection, const OkseEnvelope *envelop
                                  .name = "this host",
                                  .state = collection->running ? "observed" : "configured",
                                  .complete = complete,
-                                 .defaults = {okse_envelope_default(envelope, collection->firewall, true),
-                                              okse_envelope_default(envelope, collection->firewall, false)},
+                                 .defaults = {okse_envelope_default(envelope, collection->firewall, "output", true),
+                                              okse_envelope_default(envelope, collection->firewall, "output", false)},
                                  .source = source};
 
     okse_egress_add(collection, &subject, envelope, unmodelled);
@@ -156,7 +161,7 @@ static void add_envelope(OkseCollection *collection, const OkseEnvelope *envelop
 void okse_collect_egress(OkseCollection *collection)
 {
     g_autoptr(OkseRoutes) routes = collection->running ? okse_routes_read() : NULL;
-    g_autoptr(OkseEnvelope) envelope = okse_envelope_new(collection->firewall, routes);
+    g_autoptr(OkseEnvelope) envelope = okse_envelope_new(collection->firewall, routes, false);
 
     add_envelope(collection, envelope, routes != NULL);
 }

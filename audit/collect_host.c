@@ -12,8 +12,7 @@
 
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error)
 {
-    okse_autofd fd =
-        okse_open_in_root(collection->sysroot_fd, path + (*path == '/'), O_RDONLY | O_NOCTTY | O_NONBLOCK, error);
+    okse_autofd fd = okse_collect_open(collection, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, error);
 
     return fd < 0 ? NULL : okse_read_fd(fd, limit, path, error);
 }

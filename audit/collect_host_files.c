@@ -324,7 +324,7 @@ static bool replaced(const OkseCollection *collection, const OkseCompiledIn *one
     bool readable = true;
 
     for (char **file = one->files; one->unless != NULL && *file != NULL; file++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, *file, &readable);
+        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, *file, &readable, NULL);
 
         for (guint i = 0; i < paths->len; i++) {
             g_autoptr(GBytes) bytes = okse_collect_read(collection, g_ptr_array_index(paths, i), FILE_LIMIT, NULL);
@@ -358,7 +358,7 @@ void okse_collect_host_files(OkseCollection *collection, const char *collector, 
         const OkseHostFile *row = g_ptr_array_index(collection->host_files->files, i);
 
         for (char **pattern = row->files; strcmp(row->collector, collector) == 0 && *pattern != NULL; pattern++) {
-            g_autoptr(GPtrArray) paths = okse_collect_matches(collection, *pattern, &look->readable);
+            g_autoptr(GPtrArray) paths = okse_collect_matches(collection, *pattern, &look->readable, NULL);
 
             for (guint k = 0; k < paths->len; k++)
                 if (g_hash_table_add(seen, g_strdup(g_ptr_array_index(paths, k))))

@@ -15,14 +15,17 @@ void okse_collect_host_files(OkseCollection *collection, const char *collector, 
 void okse_collect_host_coverage(OkseCollection *collection, const char *collector, const OkseHostLook *look,
                                 const char *unreadable, const char *none);
 
-/* Paths below the sysroot that match a pattern (* and ? inside one element), sorted by bytes; owned strings. A
- * directory that cannot be listed makes *readable false. */
+/* Paths below the sysroot that match a pattern (fnmatch inside one element) and are there, sorted by bytes; owned
+ * strings. What could not be looked at, a network file system included, makes *readable false; *missed: why, the first
+ * time (owned), when it is not NULL. */
 #define OKSE_LIMIT_MATCHES 20000u
-GPtrArray *okse_collect_matches(const OkseCollection *collection, const char *pattern,
-                                bool *readable) G_GNUC_WARN_UNUSED_RESULT;
+GPtrArray *okse_collect_matches(const OkseCollection *collection, const char *pattern, bool *readable,
+                                char **missed) G_GNUC_WARN_UNUSED_RESULT;
 /* Whether a path lies on a file system whose server may not answer: it is not touched then. */
 bool okse_collect_on_network(const OkseCollection *collection, const char *path);
-/* False also on such a file system. */
+/* The path without links (owned); NULL where the way leads onto such a file system, or where there is none. */
+char *okse_collect_real(const OkseCollection *collection, const char *path) G_GNUC_WARN_UNUSED_RESULT;
+/* False also where the way there leads onto such a file system. */
 bool okse_collect_exists(const OkseCollection *collection, const char *path);
 
 /* Read bytes as the file `like` of the table would be, shown as `shown`; false when the table has no such file. */

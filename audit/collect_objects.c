@@ -8,6 +8,7 @@
 #include "audit/redact.h"
 #include "audit/workload.h"
 #include "core/fd.h"
+#include "core/text.h"
 
 #include <string.h>
 
@@ -249,7 +250,7 @@ static void read_config(const OkseObjectFile *file)
 
     if (!is_known_config(file->collection->objects, file->file->path))
         return;
-    text = g_strndup(g_bytes_get_data(file->file->bytes, NULL), g_bytes_get_size(file->file->bytes));
+    text = okse_text_of_bytes(file->file->bytes);
     okse_object_config(file, &(OkseObjectPlace){.line = 1}, file->file->path, text);
 }
 

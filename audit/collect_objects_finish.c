@@ -89,14 +89,19 @@ static void join_container(const Join *join)
     json_array_foreach(json_object_get(join->container, "env"), i, row) fill_variable(join, row);
 }
 
-/* A quadlet's network that leads nowhere ([Network] Internal=true). */
+/* A quadlet all of whose networks lead nowhere ([Network] Internal=true). */
 static void join_network(const OkseObjects *objects, json_t *workload)
 {
-    const char *network = okse_json_peek_text(workload, "network");
+    const json_t *networks = json_object_get(workload, "networks"),
+                 *internal = json_object_get(objects->maps, "internal");
+    bool all = json_array_size(networks) > 0;
+    const json_t *name;
+    size_t i;
 
-    if (network != NULL && json_is_true(json_object_get(json_object_get(objects->maps, "internal"), network)))
+    json_array_foreach(networks, i, name) all = all && json_is_true(json_object_get(internal, json_string_value(name)));
+    if (all)
         json_object_set_new(workload, "egress", json_string("deny"));
-    json_object_del(workload, "network");
+    json_object_del(workload, "networks");
 }
 
 static void add_workload(OkseCollection *collection, json_t *workload)

@@ -54,14 +54,13 @@ void okse_collect_host_objects(OkseCollection *collection)
 
     json_array_foreach(patterns, i, pattern)
     {
-        bool whole = true;
-        g_auto(GStrv) found = okse_collect_glob(collection, json_string_value(pattern), &whole);
+        g_autofree char *missed = NULL;
+        g_auto(GStrv) found = okse_collect_glob(collection, json_string_value(pattern), &missed);
 
         for (char **path = found; *path != NULL; path++)
             use_path(collection, *path);
-        if (!whole) {
-            g_autofree char *reason =
-                g_strdup_printf("%s: not all that is there could be looked at", json_string_value(pattern));
+        if (missed != NULL) {
+            g_autofree char *reason = g_strdup_printf("%s: %s", json_string_value(pattern), missed);
 
             okse_facts_coverage(collection->facts, "workloads", OKSE_PARTIAL, reason);
         }

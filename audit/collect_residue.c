@@ -212,7 +212,8 @@ static char *coredump_storage(const Residue *residue)
     char *storage = g_strdup("external");
 
     for (unsigned i = 0; i < G_N_ELEMENTS(patterns); i++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(residue->collection, patterns[i], &residue->look->readable);
+        g_autoptr(GPtrArray) paths =
+            okse_collect_matches(residue->collection, patterns[i], &residue->look->readable, NULL);
 
         for (guint k = 0; k < paths->len; k++) {
             g_autofree char *text = text_of(residue, g_ptr_array_index(paths, k));
@@ -309,11 +310,11 @@ static void known_paths(const Residue *residue)
     json_array_foreach(rows, i, row)
     {
         g_autoptr(GPtrArray) paths =
-            okse_collect_matches(residue->collection, okse_json_peek_text(row, "path"), &residue->look->readable);
+            okse_collect_matches(residue->collection, okse_json_peek_text(row, "path"), &residue->look->readable, NULL);
 
         for (guint k = 0; k < paths->len; k++) {
             const char *path = g_ptr_array_index(paths, k);
-            okse_autofd fd = okse_open_in_root(residue->collection->sysroot_fd, path + 1, O_PATH, NULL);
+            okse_autofd fd = okse_collect_open(residue->collection, path, O_PATH, NULL);
             struct stat info = {0};
             bool file = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
             g_autofree char *from = g_utf8_make_valid(path, -1);

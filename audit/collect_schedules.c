@@ -280,7 +280,7 @@ void okse_collect_schedules(OkseCollection *collection)
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, places[i].pattern, &look.readable);
+        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, places[i].pattern, &look.readable, NULL);
 
         for (guint k = 0; k < paths->len; k++) {
             const char *path = g_ptr_array_index(paths, k);

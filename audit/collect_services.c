@@ -37,7 +37,7 @@ static int compare_names(gconstpointer a, gconstpointer b)
 static void scan_drop_ins(Service *service, const char *path)
 {
     g_autoptr(GError) error = NULL;
-    okse_autofd fd = okse_open_in_root(service->collection->sysroot_fd, path + 1, O_RDONLY | O_DIRECTORY, &error);
+    okse_autofd fd = okse_collect_open(service->collection, path, O_RDONLY | O_DIRECTORY, &error);
     DIR *directory = fd < 0 ? NULL : fdopendir(okse_fd_steal(&fd));
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     const struct dirent *entry = NULL;

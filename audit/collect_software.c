@@ -534,7 +534,7 @@ static const char *installed_as(const OkseCollection *collection, const OkseProg
 {
     for (char **path = program->installed; *path != NULL; path++) {
         g_autoptr(GError) error = NULL;
-        okse_autofd fd = okse_open_in_root(collection->sysroot_fd, *path + (**path == '/'), O_PATH, &error);
+        okse_autofd fd = okse_collect_open(collection, *path, O_PATH, &error);
 
         if (fd >= 0)
             return *path;

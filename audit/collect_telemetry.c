@@ -228,7 +228,11 @@ static void look_at_traces(const Sight *sight)
 
     json_array_foreach(traces, i, pattern)
     {
-        g_auto(GStrv) found = okse_collect_glob(sight->collection, json_string_value(pattern), NULL);
+        g_autofree char *missed = NULL;
+        g_auto(GStrv) found = okse_collect_glob(sight->collection, json_string_value(pattern), &missed);
+
+        if (missed != NULL)
+            okse_facts_coverage(sight->collection->facts, "telemetry", OKSE_PARTIAL, missed);
 
         for (char **path = found; *path != NULL; path++) {
             json_t *source =

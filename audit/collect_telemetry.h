@@ -16,5 +16,5 @@ void okse_collect_telemetry(OkseCollection *collection);
 json_t *okse_collect_beside(const OkseCollection *collection, const json_t *command) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Paths below the sysroot that fit a pattern ("*" inside one element, "~" every home directory), sorted. Never NULL.
- * whole: becomes false when more may be there (audit/glob.h); or NULL. */
-GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern, bool *whole) G_GNUC_WARN_UNUSED_RESULT;
+ * missed: becomes why more may be there, the first time (owned); or NULL. */
+GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern, char **missed) G_GNUC_WARN_UNUSED_RESULT;

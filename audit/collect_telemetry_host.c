@@ -1,8 +1,8 @@
 /* What only a host shows: processes with their environment, packages beside an interpreter, files in home directories.
  */
+#include "audit/collect_host_files.h"
 #include "audit/collect_objects.h"
 #include "audit/collect_telemetry.h"
-#include "audit/glob.h"
 #include "audit/workload.h"
 #include "core/fd.h"
 
@@ -13,27 +13,25 @@
 #define PROC (1u << 20) /* bytes of a process's command line or environment */
 #define PACKAGES 4096u  /* beside one interpreter */
 
-static void keep_path(void *context, const char *path)
+static gpointer copy_path(gconstpointer path, gpointer unused)
 {
-    g_ptr_array_add(context, g_strdup(path));
+    (void)unused;
+    return g_strdup(path);
 }
 
-GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern, bool *whole)
+GStrv okse_collect_glob(const OkseCollection *collection, const char *pattern, char **missed)
 {
+    static const char *const homes[] = {"/root", "/home/*", NULL}, *const nowhere[] = {"", NULL};
     GPtrArray *all = g_ptr_array_new();
-    bool good = true;
+    bool readable = true;
 
-    if (*pattern == '~') {
-        g_autofree char *root = g_strconcat("/root", pattern + 1, NULL);
-        g_autofree char *homes = g_strconcat("/home/*", pattern + 1, NULL);
+    for (const char *const *home = *pattern == '~' ? homes : nowhere; *home != NULL; home++) {
+        g_autofree char *path = g_strconcat(*home, pattern + (*pattern == '~'), NULL);
+        g_autoptr(GPtrArray) found =
+            *path == '/' ? okse_collect_matches(collection, path, &readable, missed) : g_ptr_array_new();
 
-        good = okse_glob(collection->sysroot_fd, root, keep_path, all);
-        good = okse_glob(collection->sysroot_fd, homes, keep_path, all) && good;
-    } else if (*pattern == '/') {
-        good = okse_glob(collection->sysroot_fd, pattern, keep_path, all);
+        g_ptr_array_extend(all, found, copy_path, NULL);
     }
-    if (whole != NULL)
-        *whole = *whole && good;
     g_ptr_array_add(all, NULL);
     return (GStrv)g_ptr_array_free(all, FALSE);
 }

@@ -167,7 +167,7 @@ static void look_at_units(OkseCollection *collection, OkseHostLook *look)
                                            "/usr/local/lib/systemd/system/*.service"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(patterns); i++) {
-        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[i], &look->readable);
+        g_autoptr(GPtrArray) paths = okse_collect_matches(collection, patterns[i], &look->readable, NULL);
 
         for (guint k = 0; k < paths->len; k++) {
             const char *path = g_ptr_array_index(paths, k), *why = NULL;

@@ -32,6 +32,7 @@ typedef struct {
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
+    struct OkseNetworks *networks;  /* the other network namespaces, or NULL: they were not entered */
     int sysroot_fd;                 /* of --sysroot */
     int proc_fd;                    /* of /proc when the sysroot is that of the running system, or -1 */
     int root_fd;                    /* of the install root, or -1 */
@@ -83,6 +84,8 @@ void okse_collect_routes(OkseCollection *collection);
 void okse_collect_firewall(OkseCollection *collection);
 /* egress: where packets can go, from what okse_collect_firewall() left in the collection, and routes. */
 void okse_collect_egress(OkseCollection *collection);
+/* egress of every other network namespace: after okse_collect_firewall(). */
+void okse_collect_namespaces(OkseCollection *collection);
 void okse_collect_resolvers(OkseCollection *collection);
 void okse_collect_time(OkseCollection *collection);
 void okse_collect_tunnels(OkseCollection *collection);
@@ -183,7 +186,11 @@ void okse_collect_export(OkseCollection *collection);
 /* The table; a new value. Errors: those of reading the data; INVALID. */
 json_t *okse_embargoes_read(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
+/* Open a path beneath the sysroot: links are followed inside it, and never onto a network file system, whose server may
+ * not answer. -1 on error. Errors: those of okse_open_in_root(); SYSTEM when the way leads onto such a file system. */
+int okse_collect_open(const OkseCollection *collection, const char *path, int flags, GError **error);
+
+/* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_collect_open() and okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
 
 /* "sha256:…" of a file that is being looked at, computed when a fact first asks for it; borrowed until another is asked

@@ -1,5 +1,5 @@
 /* Routes say by which devices a packet leaves and with which address; the filters are walked once for each of them. */
-#include "audit/envelope.h"
+#include "audit/envelope_parts.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ void okse_envelope_free(OkseEnvelope *envelope)
     g_free(envelope);
 }
 
-static OkseEnvelope *new_envelope(void)
+OkseEnvelope *okse_envelope_begin(void)
 {
     OkseEnvelope *envelope = g_new0(OkseEnvelope, 1);
 
@@ -50,7 +50,7 @@ static void public_packets(OksePacketSet *packets)
     okse_packet_set_split(&all, OKSE_PACKET_DESTINATION, ranges, packets, NULL);
 }
 
-static void tidy(OkseEnvelope *envelope)
+void okse_envelope_end(OkseEnvelope *envelope)
 {
     envelope->reachable = okse_intervals_new();
     envelope->surely = okse_intervals_new();
@@ -66,8 +66,8 @@ static void tidy(OkseEnvelope *envelope)
     okse_intervals_tidy(envelope->surely);
 }
 
-static OkseEnvelopePart *add_part(OkseEnvelope *envelope, const char *device, const OkseWide *source,
-                                  const OksePacketSet *packets)
+OkseEnvelopePart *okse_envelope_add(OkseEnvelope *envelope, const char *device, const OkseWide *source,
+                                    const OksePacketSet *packets)
 {
     OkseEnvelopePart *part = g_new0(OkseEnvelopePart, 1);
 
@@ -82,7 +82,7 @@ static OkseEnvelopePart *add_part(OkseEnvelope *envelope, const char *device, co
 
 static void filter(OkseEnvelope *envelope, const OkseFirewall *firewall, OkseEnvelopePart *part)
 {
-    OkseFirewallPath path = {part->device, part->has_source, part->source};
+    OkseFirewallPath path = {OKSE_LEG_OUT, NULL, part->device, part->has_source, part->source};
 
     if (firewall == NULL)
         okse_packet_set_unsure(&part->packets);
@@ -90,7 +90,7 @@ static void filter(OkseEnvelope *envelope, const OkseFirewall *firewall, OkseEnv
         okse_firewall_walk(firewall, &path, &part->packets, envelope->rules);
 }
 
-static void note(OkseEnvelope *envelope, const char *text)
+void okse_envelope_note(OkseEnvelope *envelope, const char *text)
 {
     if (!g_ptr_array_find_with_equal_func(envelope->routes, text, g_str_equal, NULL))
         g_ptr_array_add(envelope->routes, g_strdup(text));
@@ -169,11 +169,15 @@ static void leave(OkseEnvelope *envelope, const OkseFirewall *firewall, const Ok
             continue;
         envelope->routed[family] = true;
         if (bound != NULL || default_source(routes, exit, family == 0, &source)) {
-            filter(envelope, firewall, add_part(envelope, exit->device, &source, &mine));
+            OkseEnvelopePart *part = okse_envelope_add(envelope, exit->device, &source, &mine);
+
+            part->has_gateway = exit->has_gateway;
+            part->gateway = exit->gateway;
+            filter(envelope, firewall, part);
         } else if (family == 0) { /* without an address IPv6 sends nothing; IPv4 sends from 0.0.0.0 */
-            note(envelope, "this host has no IPv4 address");
+            okse_envelope_note(envelope, "this host has no IPv4 address");
             okse_packet_set_unsure(&mine);
-            filter(envelope, firewall, add_part(envelope, exit->device, NULL, &mine));
+            filter(envelope, firewall, okse_envelope_add(envelope, exit->device, NULL, &mine));
         }
     }
 }
@@ -184,16 +188,16 @@ static void go(OkseEnvelope *envelope, const OkseFirewall *firewall, const OkseR
     g_autoptr(GPtrArray) met = g_ptr_array_new(), exits = NULL;
 
     public_packets(&packets);
-    exits = okse_routes_walk(routes, source, &packets, met);
+    exits = okse_routes_walk(routes, source, NULL, &packets, met);
     for (guint i = 0; i < met->len; i++)
-        note(envelope, g_ptr_array_index(met, i));
+        okse_envelope_note(envelope, g_ptr_array_index(met, i));
     for (guint i = 0; i < exits->len; i++)
         leave(envelope, firewall, routes, g_ptr_array_index(exits, i), source);
 }
 
-OkseEnvelope *okse_envelope_new(const OkseFirewall *firewall, const OkseRoutes *routes)
+OkseEnvelope *okse_envelope_new(const OkseFirewall *firewall, const OkseRoutes *routes, bool each_source)
 {
-    OkseEnvelope *envelope = new_envelope();
+    OkseEnvelope *envelope = okse_envelope_begin();
 
     if (routes == NULL) {
         g_auto(OksePacketSet) packets = {0};
@@ -201,32 +205,32 @@ OkseEnvelope *okse_envelope_new(const OkseFirewall *firewall, const OkseRoutes *
         public_packets(&packets);
         okse_packet_set_unsure(&packets);
         envelope->routed[0] = envelope->routed[1] = true;
-        filter(envelope, firewall, add_part(envelope, NULL, NULL, &packets));
+        filter(envelope, firewall, okse_envelope_add(envelope, NULL, NULL, &packets));
     } else {
-        bool each = uses_source(firewall, routes);
+        bool each = each_source || uses_source(firewall, routes);
 
         go(envelope, firewall, routes, NULL);
         if (each && routes->addresses->len > LIMIT_SOURCES)
-            note(envelope, "more addresses of this host than are tried one by one");
+            okse_envelope_note(envelope, "more addresses of this host than are tried one by one");
         for (guint i = 0; each && i < MIN(routes->addresses->len, LIMIT_SOURCES); i++)
             go(envelope, firewall, routes,
                &((const OkseLocalAddress *)g_ptr_array_index(routes->addresses, i))->address);
     }
-    tidy(envelope);
+    okse_envelope_end(envelope);
     return envelope;
 }
 
 OkseEnvelope *okse_envelope_of(OksePacketSet *packets)
 {
-    OkseEnvelope *envelope = new_envelope();
+    OkseEnvelope *envelope = okse_envelope_begin();
     g_autoptr(GArray) ranges = okse_atlas_public();
     g_auto(OksePacketSet) reachable = {0};
 
     okse_packet_set_init(&reachable);
     okse_packet_set_split(packets, OKSE_PACKET_DESTINATION, ranges, &reachable, NULL);
     envelope->routed[0] = envelope->routed[1] = true;
-    add_part(envelope, NULL, NULL, &reachable);
-    tidy(envelope);
+    okse_envelope_add(envelope, NULL, NULL, &reachable);
+    okse_envelope_end(envelope);
     return envelope;
 }
 
@@ -387,7 +391,8 @@ static bool denies(const OkseFirewallChain *chain)
            ((const OkseBranch *)g_ptr_array_index(last->branches, 0))->conditions->len == 0;
 }
 
-const char *okse_envelope_default(const OkseEnvelope *envelope, const OkseFirewall *firewall, bool four)
+const char *okse_envelope_default(const OkseEnvelope *envelope, const OkseFirewall *firewall, const char *hook,
+                                  bool four)
 {
     if (!envelope->routed[four ? 0 : 1])
         return "no-route";
@@ -397,8 +402,7 @@ const char *okse_envelope_default(const OkseEnvelope *envelope, const OkseFirewa
         const OkseFirewallChain *chain = g_ptr_array_index(firewall->chains, i);
         bool seen = strcmp(chain->family, "inet") == 0 || strcmp(chain->family, four ? "ip" : "ip6") == 0;
 
-        if (seen && (g_strcmp0(chain->hook, "output") == 0 || g_strcmp0(chain->hook, "postrouting") == 0) &&
-            denies(chain))
+        if (seen && (g_strcmp0(chain->hook, hook) == 0 || g_strcmp0(chain->hook, "postrouting") == 0) && denies(chain))
             return "deny";
     }
     return firewall->notes->len > 0 ? "unknown" : "allow";

@@ -55,6 +55,7 @@ const OkseCollectorKind okse_collector_kinds[] = {
     {"resolvers", OKSE_SCOPE_HOST},
     {"firewall", OKSE_SCOPE_HOST},
     {"egress", OKSE_SCOPE_HOST},
+    {"namespaces", OKSE_SCOPE_HOST},
     {"time", OKSE_SCOPE_HOST},
     /* programs on the host, by what they do (manifests/software/) */
     {"logging", OKSE_SCOPE_HOST},

@@ -392,6 +392,15 @@ static void add_disagreement(void *context, const char *key, json_t *fact)
     okse_facts_add(context, "disagreements", key, fact);
 }
 
+void okse_facts_compare_again(json_t *document)
+{
+    g_autoptr(OkseFacts) again = okse_facts_new();
+
+    okse_declared_compare(document, add_disagreement, again);
+    json_object_set_new(document, "disagreements",
+                        sorted(json_object_get(again->document, "disagreements"), compare_facts));
+}
+
 json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site)
 {
     json_t *endpoints = json_object_get(facts->document, "endpoints");

@@ -24,6 +24,9 @@ const char *okse_facts_coverage_now(const OkseFacts *facts, const char *collecto
  * on: ids are unique. */
 void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key, json_t *item);
 
+/* Compare again what is declared with what was seen: places became known after the document was finished. */
+void okse_facts_compare_again(json_t *document);
+
 /* How many items a list has by now. */
 unsigned okse_facts_count(const OkseFacts *facts, const char *list);
 

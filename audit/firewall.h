@@ -11,6 +11,7 @@ typedef enum {
     OKSE_CONDITION_SIDE,   /* a side is in intervals */
     OKSE_CONDITION_BOXES,  /* the packet is in one of the boxes */
     OKSE_CONDITION_DEVICE, /* it leaves by one of the named devices ("eth*" too) */
+    OKSE_CONDITION_INPUT,  /* it came in by one of the named devices; what this host made came by none */
     OKSE_CONDITION_SOURCE, /* its source address is in intervals */
     OKSE_CONDITION_NEVER,
 } OkseRuleConditionKind;
@@ -19,7 +20,7 @@ typedef struct {
     OkseRuleConditionKind kind;
     OksePacketSide side;
     bool negated;
-    GArray *values; /* OkseInterval, tidy; OksePacketBox of BOXES; NULL for DEVICE and NEVER */
+    GArray *values; /* OkseInterval, tidy; OksePacketBox of BOXES; NULL for devices and NEVER */
     GPtrArray *names;
 } OkseRuleCondition;
 
@@ -80,14 +81,23 @@ const OkseFirewallChain *okse_firewall_chain(const OkseFirewall *firewall, const
 /* Remember something that is not modelled. Everything is copied. */
 void okse_firewall_note(OkseFirewall *firewall, const char *path, unsigned line, const char *text, const char *why);
 
+/* Which hooks a packet passes. */
+typedef enum {
+    OKSE_LEG_OUT,       /* made here: output, postrouting */
+    OKSE_LEG_ARRIVING,  /* came in by a device: prerouting */
+    OKSE_LEG_FORWARDED, /* and leaves by one: forward, postrouting */
+} OkseFirewallLeg;
+
 /* Through which device, and with which source address, a packet leaves. */
 typedef struct {
+    OkseFirewallLeg leg;
+    const char *input;  /* by which it came; NULL: it was made here */
     const char *device; /* NULL: not known */
     bool has_source;
     OkseWide source;
 } OkseFirewallPath;
 
-/* Send packets through the hooks output and postrouting; those that come out are left in `packets`, with the rule or
+/* Send packets through the hooks of the leg; those that come out are left in `packets`, with the rule or
  * policy that let them out as their way. Rules that were met and are not modelled are added to `unmodelled`
  * (OkseFirewallRule, borrowed, each once). */
 void okse_firewall_walk(const OkseFirewall *firewall, const OkseFirewallPath *path, OksePacketSet *packets,

@@ -357,11 +357,20 @@ static void read_chain(const Saved *saved, const char *line)
         const char *table, *chain, *hook;
         int priority;
     } hooks[] = {
-        {"raw", "OUTPUT", "output", -300},          {"mangle", "OUTPUT", "output", -150},
-        {"nat", "OUTPUT", "output", -100},          {"filter", "OUTPUT", "output", 0},
-        {"security", "OUTPUT", "output", 50},       {"mangle", "POSTROUTING", "postrouting", -150},
-        {"nat", "POSTROUTING", "postrouting", 100}, {"filter", "INPUT", "input", 0},
+        {"raw", "OUTPUT", "output", -300},
+        {"mangle", "OUTPUT", "output", -150},
+        {"nat", "OUTPUT", "output", -100},
+        {"filter", "OUTPUT", "output", 0},
+        {"security", "OUTPUT", "output", 50},
+        {"mangle", "POSTROUTING", "postrouting", -150},
+        {"nat", "POSTROUTING", "postrouting", 100},
+        {"filter", "INPUT", "input", 0},
         {"filter", "FORWARD", "forward", 0},
+        {"raw", "PREROUTING", "prerouting", -300},
+        {"mangle", "PREROUTING", "prerouting", -150},
+        {"nat", "PREROUTING", "prerouting", -100},
+        {"mangle", "FORWARD", "forward", -150},
+        {"security", "FORWARD", "forward", 50},
     };
     g_auto(GStrv) words = g_strsplit(line + 1, " ", 3);
     json_t *chain;

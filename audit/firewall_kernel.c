@@ -110,7 +110,7 @@ static bool is_opaque(const json_t *rule)
 }
 
 /* Give the rules their text, and those that are opaque what the text says. */
-static void complete_rules(const json_t *document, GHashTable *texts)
+static void complete_rules(const json_t *document, GHashTable *texts, const char *origin)
 {
     const json_t *entry;
     size_t i;
@@ -127,32 +127,53 @@ static void complete_rules(const json_t *document, GHashTable *texts)
 
         if (text == NULL)
             continue;
-        json_object_set_new(rule, "okse", json_pack("{s:s,s:s}", "path", "nftables", "text", shown));
+        json_object_set_new(rule, "okse", json_pack("{s:s,s:s}", "path", origin, "text", shown));
         if (is_opaque(rule) && g_utf8_validate(text, -1, NULL))
             json_object_set_new(rule, "expr", okse_nft_rule_read(text));
     }
 }
 
-/* Tables of the old iptables are not nftables' to tell. */
-static void note_legacy(OkseFirewall *firewall, const char *path)
+static const OkseLegacyTable *fetched(const GPtrArray *legacy, bool four, const char *name)
 {
+    for (guint i = 0; legacy != NULL && i < legacy->len; i++) {
+        const OkseLegacyTable *table = g_ptr_array_index(legacy, i);
+
+        if (table->four == four && strcmp(table->name, name) == 0)
+            return table;
+    }
+    return NULL;
+}
+
+/* Tables of the old iptables are not nftables' to tell. */
+static void add_legacy(OkseFirewall *firewall, const char *path, const GPtrArray *legacy, const char *origin)
+{
+    bool four = strstr(path, "ip6_") == NULL;
     char text[LIMIT_NAMES];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     bool missing = fd < 0 && errno == ENOENT;
+    g_autofree char *shown = g_strconcat("iptables-legacy", origin + strlen("nftables"), NULL);
+    g_auto(GStrv) names = NULL;
 
     if (fd >= 0)
         close(fd);
     if (missing || length == 0)
         return;
     text[MAX(length, 0)] = '\0';
-    g_strdelimit(g_strchomp(text), "\n", ' ');
-    okse_firewall_note(firewall, path, 0, text,
-                       length < 0 ? "whether there are rules of the old iptables cannot be read"
-                                  : "tables of the old iptables (iptables-legacy), which nothing tells");
+    if (length < 0)
+        okse_firewall_note(firewall, path, 0, text, "whether there are rules of the old iptables cannot be read");
+    names = g_strsplit(g_strchomp(text), "\n", -1);
+    for (char **name = names; *name != NULL; name++) {
+        const OkseLegacyTable *table = fetched(legacy, four, *name);
+        g_autoptr(json_t) document = table == NULL ? NULL : okse_legacy_read(table, shown);
+
+        if (document == NULL || !okse_firewall_add(firewall, document, shown, NULL))
+            okse_firewall_note(firewall, path, 0, *name,
+                               "a table of the old iptables (iptables-legacy) that could not be read");
+    }
 }
 
-bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why)
+bool okse_firewall_read_kernel(OkseFirewall *firewall, const char *origin, const GPtrArray *legacy, char **why)
 {
     g_autofree char *listing = list_rules(NFT_CTX_OUTPUT_JSON, why), *text = NULL;
     g_autoptr(GBytes) bytes = listing == NULL ? NULL : g_bytes_new_static(listing, strlen(listing));
@@ -168,10 +189,10 @@ bool okse_firewall_read_kernel(OkseFirewall *firewall, char **why)
         return false;
     }
     texts = listed_rules(text);
-    complete_rules(document, texts);
-    note_legacy(firewall, "/proc/thread-self/net/ip_tables_names");
-    note_legacy(firewall, "/proc/thread-self/net/ip6_tables_names");
-    if (okse_firewall_add(firewall, document, "nftables", &error))
+    complete_rules(document, texts, origin);
+    add_legacy(firewall, "/proc/thread-self/net/ip_tables_names", legacy, origin);
+    add_legacy(firewall, "/proc/thread-self/net/ip6_tables_names", legacy, origin);
+    if (okse_firewall_add(firewall, document, origin, &error))
         return true;
     *why = g_strdup(error->message);
     return false;

@@ -67,8 +67,8 @@ static const Payload metas[] = {
     {"meta", "protocol", {.kind = OKSE_KEY_SIDE, .side = OKSE_PACKET_DESTINATION, .names = OKSE_NAMES_FAMILY}},
     {"meta", "oif", {.kind = OKSE_KEY_DEVICE}},
     {"meta", "oifname", {.kind = OKSE_KEY_DEVICE}},
-    {"meta", "iif", {.kind = OKSE_KEY_NEVER}},
-    {"meta", "iifname", {.kind = OKSE_KEY_NEVER}},
+    {"meta", "iif", {.kind = OKSE_KEY_INPUT}},
+    {"meta", "iifname", {.kind = OKSE_KEY_INPUT}},
     {"ct", "state", {.kind = OKSE_KEY_CONSTANT, .names = OKSE_NAMES_STATE, .constant = STATE_NEW, .bits = true}},
     {"ct", "direction", {.kind = OKSE_KEY_CONSTANT, .names = OKSE_NAMES_STATE, .constant = 0}},
 };

@@ -9,7 +9,7 @@ typedef enum {
     OKSE_KEY_SIDE,
     OKSE_KEY_SOURCE,
     OKSE_KEY_DEVICE,
-    OKSE_KEY_NEVER,    /* a packet of this host never has it */
+    OKSE_KEY_INPUT,    /* the device by which it came in */
     OKSE_KEY_CONSTANT, /* it is `constant` */
 } OkseMatchKeyKind;
 

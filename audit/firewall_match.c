@@ -147,9 +147,10 @@ static const char *set_of(const json_t *right, GHashTable *sets, const char *sco
     return json_array_size(*elements) <= LIMIT_ELEMENTS ? NULL : "a set with too many elements";
 }
 
-static const char *device_condition(const json_t *right, const json_t *elements, bool negated, GPtrArray *conditions)
+static const char *device_condition(OkseRuleConditionKind kind, const json_t *right, const json_t *elements,
+                                    bool negated, GPtrArray *conditions)
 {
-    OkseRuleCondition *condition = condition_new(OKSE_CONDITION_DEVICE);
+    OkseRuleCondition *condition = condition_new(kind);
     const json_t *one;
     size_t i;
 
@@ -296,12 +297,13 @@ static const char *compare(const json_t *left, const json_t *right, const json_t
     if (key.kind == OKSE_KEY_UNKNOWN)
         return "it looks at something that is not modelled";
     add_implied(&key, conditions);
-    if (key.kind == OKSE_KEY_DEVICE)
-        return device_condition(right, elements, negated, conditions);
+    if (key.kind == OKSE_KEY_DEVICE || key.kind == OKSE_KEY_INPUT)
+        return device_condition(key.kind == OKSE_KEY_INPUT ? OKSE_CONDITION_INPUT : OKSE_CONDITION_DEVICE, right,
+                                elements, negated, conditions);
     if (key.kind == OKSE_KEY_SIDE || key.kind == OKSE_KEY_SOURCE)
         return single_condition(&key, right, elements, negated, conditions);
-    why = key.kind == OKSE_KEY_NEVER ? NULL : constant_fits(&key, right, elements, strcmp(operation, "in") == 0, &fits);
-    if (why == NULL && (key.kind == OKSE_KEY_NEVER || fits == negated))
+    why = constant_fits(&key, right, elements, strcmp(operation, "in") == 0, &fits);
+    if (why == NULL && fits == negated)
         g_ptr_array_add(conditions, condition_new(OKSE_CONDITION_NEVER));
     return why;
 }

@@ -13,6 +13,7 @@ typedef struct {
     OksePacketSet *accepted; /* by the base chain that is walked */
     GPtrArray *unmodelled;
     unsigned steps;
+    bool translating; /* in a chain of type nat: it says how a packet goes, not that it may */
 } Walk;
 
 static void name(const Walk *walk, const OkseFirewallRule *rule)
@@ -42,7 +43,9 @@ static Answer path_answer(const OkseRuleCondition *condition, const OkseFirewall
 
     if (condition->kind == OKSE_CONDITION_NEVER)
         return NO;
-    if (condition->kind == OKSE_CONDITION_DEVICE) {
+    if (condition->kind == OKSE_CONDITION_INPUT) { /* its name is empty where there is none (Linux 5.5) */
+        fits = device_fits(condition, path->input != NULL ? path->input : "");
+    } else if (condition->kind == OKSE_CONDITION_DEVICE) {
         if (path->device == NULL) /* it is not known which, but it is none that stays inside */
             return condition->names->len == 1 && strcmp(g_ptr_array_index(condition->names, 0), "lo") == 0
                        ? (condition->negated ? YES : NO)
@@ -99,8 +102,12 @@ static void walk_chain(Walk *walk, const OkseFirewallChain *chain, OksePacketSet
 
 static void accept(const Walk *walk, const OkseFirewallRule *rule, OksePacketSet *packets)
 {
-    for (guint i = 0; i < packets->boxes->len; i++)
-        g_array_index(packets->boxes, OksePacketBox, i).way = rule;
+    for (guint i = 0; i < packets->boxes->len; i++) {
+        OksePacketBox *box = &g_array_index(packets->boxes, OksePacketBox, i);
+
+        if (!walk->translating || box->way == NULL)
+            box->way = rule;
+    }
     move_all(packets, walk->accepted);
 }
 
@@ -155,6 +162,44 @@ static void decide(Walk *walk, const Step *step, const OkseBranch *branch, OkseP
     }
 }
 
+static bool is_whole(const OksePacketBox *box, OksePacketSide side)
+{
+    OkseInterval whole = okse_packet_side_whole(side);
+
+    return box->sides[side].low == whole.low && box->sides[side].high == whole.high;
+}
+
+static bool condition_asks_for_user(const OkseRuleCondition *condition)
+{
+    if (condition->kind == OKSE_CONDITION_SIDE)
+        return condition->side == OKSE_PACKET_UID || condition->side == OKSE_PACKET_GID;
+    for (guint i = 0; condition->kind == OKSE_CONDITION_BOXES && i < condition->values->len; i++) {
+        const OksePacketBox *box = &g_array_index(condition->values, OksePacketBox, i);
+
+        if (!is_whole(box, OKSE_PACKET_UID) || !is_whole(box, OKSE_PACKET_GID))
+            return true;
+    }
+    return false;
+}
+
+static bool conditions_ask_for_user(const GPtrArray *conditions)
+{
+    for (guint i = 0; i < conditions->len; i++)
+        if (condition_asks_for_user(g_ptr_array_index(conditions, i)))
+            return true;
+    return false;
+}
+
+/* Of a packet that came in nobody knows the user: to nftables and iptables that is not the same. */
+static bool asks_for_user(const OkseFirewallRule *rule)
+{
+    bool asks = conditions_ask_for_user(rule->conditions);
+
+    for (guint i = 0; i < rule->branches->len && !asks; i++)
+        asks = conditions_ask_for_user(((const OkseBranch *)g_ptr_array_index(rule->branches, i))->conditions);
+    return asks;
+}
+
 /* Leave in `packets` what goes on behind the rule. */
 static void walk_rule(Walk *walk, Step *step, OksePacketSet *packets)
 {
@@ -165,6 +210,11 @@ static void walk_rule(Walk *walk, Step *step, OksePacketSet *packets)
         return; /* it only counts or logs, or its verdict map has nothing for such packets */
     okse_packet_set_init(&on);
     step->on = &on;
+    if (walk->path->input != NULL && asks_for_user(rule)) {
+        name(walk, rule);
+        okse_packet_set_unsure(packets);
+        okse_packet_set_join(&on, packets);
+    }
     apply_conditions(rule->conditions, walk->path, packets, &on);
     if (packets->boxes->len > 0 && rule->unmodelled != NULL) {
         name(walk, rule);
@@ -230,6 +280,7 @@ static void walk_base(Walk *walk, const OkseFirewallChain *chain, OksePacketSet 
     okse_packet_set_init(&fallen);
     okse_packet_set_split(packets, OKSE_PACKET_DESTINATION, destinations, &mine, &accepted);
     walk->accepted = &accepted;
+    walk->translating = g_strcmp0(chain->type, "nat") == 0;
     walk_chain(walk, chain, &mine, &fallen, 0);
     for (guint i = 0; !chain->drops && i < fallen.boxes->len; i++) {
         OksePacketBox *box = &g_array_index(fallen.boxes, OksePacketBox, i);
@@ -253,20 +304,24 @@ static int compare_priorities(gconstpointer a, gconstpointer b)
 void okse_firewall_walk(const OkseFirewall *firewall, const OkseFirewallPath *path, OksePacketSet *packets,
                         GPtrArray *unmodelled)
 {
-    static const char *const hooks[] = {"output", "postrouting"};
-    Walk walk = {firewall, path, NULL, unmodelled, 0};
+    static const char *const hooks[][2] = {
+        [OKSE_LEG_OUT] = {"output", "postrouting"},
+        [OKSE_LEG_ARRIVING] = {"prerouting", NULL},
+        [OKSE_LEG_FORWARDED] = {"forward", "postrouting"},
+    };
+    Walk walk = {firewall, path, NULL, unmodelled, 0, false};
 
     for (guint i = 0; i < firewall->notes->len && packets->boxes->len > 0; i++) {
         name(&walk, g_ptr_array_index(firewall->notes, i));
         okse_packet_set_unsure(packets);
     }
-    for (unsigned hook = 0; hook < G_N_ELEMENTS(hooks); hook++) {
+    for (unsigned hook = 0; hook < 2 && hooks[path->leg][hook] != NULL; hook++) {
         g_autoptr(GPtrArray) chains = g_ptr_array_new();
 
         for (guint i = 0; i < firewall->chains->len; i++) {
             OkseFirewallChain *chain = g_ptr_array_index(firewall->chains, i);
 
-            if (g_strcmp0(chain->hook, hooks[hook]) == 0)
+            if (g_strcmp0(chain->hook, hooks[path->leg][hook]) == 0)
                 g_ptr_array_add(chains, chain);
         }
         g_ptr_array_sort(chains, compare_priorities);

@@ -80,6 +80,54 @@ static bool is_open(const json_t *endpoint)
            okse_json_peek_text(json_object_get(endpoint, "location"), "country") == NULL;
 }
 
+/* Those of a name, asked once; NULL: too many were asked. Borrowed. */
+static const GPtrArray *ask(GHashTable *known, const char *host)
+{
+    GPtrArray *addresses = g_hash_table_lookup(known, host);
+
+    if (addresses == NULL && g_hash_table_size(known) < OKSE_RESOLVE_HOSTS) {
+        addresses = addresses_of(host);
+        g_hash_table_insert(known, g_strdup(host), addresses);
+    }
+    return addresses;
+}
+
+static bool saw_connections(const json_t *facts)
+{
+    const json_t *endpoint;
+    size_t i;
+
+    json_array_foreach(json_object_get(facts, "endpoints"), i, endpoint)
+    {
+        if (json_is_true(json_object_get(endpoint, "observed")))
+            return true;
+    }
+    return false;
+}
+
+/* Where programs report to, so that it is known whose addresses those are that somebody was connected to. */
+static void ask_for_reports(const json_t *facts, GHashTable *known)
+{
+    json_t *report;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(facts, "telemetry"), i, report)
+    {
+        const json_t *hosts = json_object_get(report, "hosts"), *host;
+        json_t *resolved = json_object();
+
+        json_array_foreach(hosts, k, host)
+        {
+            const char *name = json_string_value(host);
+            const GPtrArray *addresses = name == NULL || strchr(name, '*') != NULL ? NULL : ask(known, name);
+
+            if (addresses != NULL)
+                json_object_set_new(resolved, name, list_of(addresses));
+        }
+        json_object_set_new(report, "resolved", resolved);
+    }
+}
+
 unsigned okse_facts_resolve(json_t *facts, const OkseAtlas *atlas)
 {
     g_autoptr(GHashTable) known =
@@ -90,21 +138,17 @@ unsigned okse_facts_resolve(json_t *facts, const OkseAtlas *atlas)
     json_array_foreach(json_object_get(facts, "endpoints"), i, endpoint)
     {
         const char *host = okse_json_peek_text(endpoint, "host");
-        GPtrArray *addresses = host == NULL || !is_open(endpoint) ? NULL : g_hash_table_lookup(known, host);
+        const GPtrArray *addresses = host == NULL || !is_open(endpoint) ? NULL : ask(known, host);
         json_t *place;
 
-        if (host == NULL || !is_open(endpoint))
+        if (addresses == NULL)
             continue;
-        if (addresses == NULL && g_hash_table_size(known) >= OKSE_RESOLVE_HOSTS)
-            continue;
-        if (addresses == NULL) {
-            addresses = addresses_of(host);
-            g_hash_table_insert(known, g_strdup(host), addresses);
-        }
         json_object_set_new(endpoint, "resolved", list_of(addresses));
         place = place_of(addresses, atlas);
         if (place != NULL)
             json_object_set_new(endpoint, "location", place);
     }
+    if (saw_connections(facts))
+        ask_for_reports(facts, known);
     return g_hash_table_size(known);
 }

@@ -5,9 +5,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIMIT_ROUTES 1000000u
 #define TRIES 5u /* a dump during which something changed is taken again */
@@ -19,7 +22,6 @@ typedef struct {
 
 typedef struct {
     OkseRoutes *routes;
-    GHashTable *links; /* index → name of those that are up */
 } Reading;
 
 static int on_attribute(const struct nlattr *attribute, void *data)
@@ -68,23 +70,46 @@ static int on_link(const struct nlmsghdr *header, void *data)
 {
     const Reading *reading = data;
     const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
-    Attributes found = {0};
+    Attributes found = {0}, inner = {0};
+    OkseLink *one;
 
     if (mnl_nlmsg_get_payload_len(header) < sizeof *link)
         return MNL_CB_OK;
     mnl_attr_parse(header, sizeof *link, on_attribute, &found);
-    if (has(&found, IFLA_IFNAME, 2) && mnl_attr_validate(found.all[IFLA_IFNAME], MNL_TYPE_NUL_STRING) >= 0)
-        g_hash_table_insert(reading->links, GINT_TO_POINTER(link->ifi_index),
-                            g_strdup(mnl_attr_get_str(found.all[IFLA_IFNAME])));
+    if (!has(&found, IFLA_IFNAME, 2) || mnl_attr_validate(found.all[IFLA_IFNAME], MNL_TYPE_NUL_STRING) < 0)
+        return MNL_CB_OK;
+    if (found.all[IFLA_LINKINFO] != NULL)
+        mnl_attr_parse_nested(found.all[IFLA_LINKINFO], on_attribute, &inner);
+    one = g_new0(OkseLink, 1);
+    one->name = g_strdup(mnl_attr_get_str(found.all[IFLA_IFNAME]));
+    if (has(&inner, IFLA_INFO_KIND, 2) && mnl_attr_validate(inner.all[IFLA_INFO_KIND], MNL_TYPE_NUL_STRING) >= 0)
+        one->kind = g_strdup(mnl_attr_get_str(inner.all[IFLA_INFO_KIND]));
+    one->index = (uint32_t)link->ifi_index;
+    one->peer = number(&found, IFLA_LINK, 0);
+    one->elsewhere = (int)number(&found, IFLA_LINK_NETNSID, (uint32_t)-1);
+    one->master = number(&found, IFLA_MASTER, 0);
+    one->up = (link->ifi_flags & IFF_UP) != 0;
+    g_ptr_array_add(reading->routes->links, one);
     return MNL_CB_OK;
 }
 
 static const char *link_name(const Reading *reading, uint32_t index)
 {
-    return g_hash_table_lookup(reading->links, GINT_TO_POINTER((gint)index));
+    const OkseLink *link = okse_routes_link_at(reading->routes, index);
+
+    return link != NULL ? link->name : NULL;
 }
 
-/* An address that a packet to elsewhere can have. */
+static void add_address(const Reading *reading, GPtrArray *list, uint32_t device, OkseWide value)
+{
+    OkseLocalAddress *local = g_new0(OkseLocalAddress, 1);
+
+    local->device = g_strdup(link_name(reading, device));
+    local->address = value;
+    g_ptr_array_add(list, local);
+}
+
+/* An address of this host; with those that a packet to elsewhere can have. */
 static int on_address(const struct nlmsghdr *header, void *data)
 {
     const Reading *reading = data;
@@ -92,19 +117,17 @@ static int on_address(const struct nlmsghdr *header, void *data)
     bool four = mnl_nlmsg_get_payload_len(header) >= sizeof *message && message->ifa_family == AF_INET;
     Attributes found = {0};
     OkseWide value;
-    OkseLocalAddress *local;
 
     if (mnl_nlmsg_get_payload_len(header) < sizeof *message || (!four && message->ifa_family != AF_INET6))
         return MNL_CB_OK;
     mnl_attr_parse(header, sizeof *message, on_attribute, &found);
-    if ((!address(&found, IFA_LOCAL, four, &value) && !address(&found, IFA_ADDRESS, four, &value)) ||
-        message->ifa_scope == RT_SCOPE_HOST || (!four && message->ifa_scope == RT_SCOPE_LINK) ||
+    if (!address(&found, IFA_LOCAL, four, &value) && !address(&found, IFA_ADDRESS, four, &value))
+        return MNL_CB_OK;
+    add_address(reading, reading->routes->owned, message->ifa_index, value);
+    if (message->ifa_scope == RT_SCOPE_HOST || (!four && message->ifa_scope == RT_SCOPE_LINK) ||
         (number(&found, IFA_FLAGS, message->ifa_flags) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0)
         return MNL_CB_OK;
-    local = g_new0(OkseLocalAddress, 1);
-    local->device = g_strdup(link_name(reading, message->ifa_index));
-    local->address = value;
-    g_ptr_array_add(reading->routes->addresses, local);
+    add_address(reading, reading->routes->addresses, message->ifa_index, value);
     return MNL_CB_OK;
 }
 
@@ -155,9 +178,10 @@ static void rule_action(const struct fib_rule_hdr *message, const Attributes *fo
         rule->kind = OKSE_ROUTE_THROWS;
         rule->unmodelled = "it goes on at another rule";
     }
-    /* what comes in by a device, or is bound to one, is no packet of an ordinary socket */
-    rule->never = (input != NULL && strcmp(mnl_attr_get_str(input), "lo") != 0) || found->all[FRA_OIFNAME] != NULL ||
-                  (has(found, FRA_L3MDEV, 1) && mnl_attr_get_u8(found->all[FRA_L3MDEV]) != 0);
+    rule->input = input != NULL ? g_strdup(mnl_attr_get_str(input)) : NULL;
+    /* what is bound to a device is no packet of an ordinary socket */
+    rule->never =
+        found->all[FRA_OIFNAME] != NULL || (has(found, FRA_L3MDEV, 1) && mnl_attr_get_u8(found->all[FRA_L3MDEV]) != 0);
     if (has(found, FRA_FWMARK, 4) || has(found, FRA_FWMASK, 4))
         rule->unmodelled = "it asks for a mark of the packet";
     else if (message->tos != 0)
@@ -286,6 +310,7 @@ static int on_route(const struct nlmsghdr *header, void *data)
     route.metric = number(&found, RTA_PRIORITY, 0);
     route.kind = kind_of(message->rtm_type);
     route.has_source = address(&found, RTA_PREFSRC, four, &route.source);
+    route.has_gateway = address(&found, RTA_GATEWAY, four, &route.gateway);
     if (found.all[RTA_MULTIPATH] != NULL && route.kind == OKSE_ROUTE_DEVICE)
         add_hops(reading, &route, found.all[RTA_MULTIPATH]);
     else
@@ -319,15 +344,16 @@ static int dump_once(struct mnl_socket *netlink, uint16_t type, mnl_cb_t callbac
     return errno == EINTR ? 0 : -1;
 }
 
-static bool dump(Reading *reading, uint16_t type, mnl_cb_t callback, GPtrArray *list)
+static bool dump(Reading *reading, uint16_t type, mnl_cb_t callback, GPtrArray *list, GPtrArray *other)
 {
     int told = 0;
 
     for (unsigned i = 0; i < TRIES && told == 0; i++) {
         struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 
-        if (list != NULL)
-            g_ptr_array_set_size(list, 0);
+        g_ptr_array_set_size(list, 0);
+        if (other != NULL)
+            g_ptr_array_set_size(other, 0);
         told = netlink != NULL && mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) == 0
                    ? dump_once(netlink, type, callback, reading)
                    : -1;
@@ -335,6 +361,40 @@ static bool dump(Reading *reading, uint16_t type, mnl_cb_t callback, GPtrArray *
             mnl_socket_close(netlink);
     }
     return told == 1;
+}
+
+static int on_home(const struct nlmsghdr *header, void *data)
+{
+    OkseRoutes *routes = data;
+    Attributes found = {0};
+
+    mnl_attr_parse(header, sizeof(struct rtgenmsg), on_attribute, &found);
+    routes->home = (int)number(&found, NETNSA_NSID, (uint32_t)-1);
+    return MNL_CB_STOP;
+}
+
+/* By which number the devices here tell that their other end is where this process lives. */
+static void ask_home(OkseRoutes *routes)
+{
+    char buffer[8192];
+    struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+    struct rtgenmsg *request;
+    struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    ssize_t got = -1;
+
+    header->nlmsg_type = RTM_GETNSID;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    header->nlmsg_seq = 1;
+    request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+    request->rtgen_family = AF_UNSPEC;
+    mnl_attr_put_u32(header, NETNSA_PID, (uint32_t)getpid());
+    if (netlink != NULL && mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) == 0 &&
+        mnl_socket_sendto(netlink, header, header->nlmsg_len) >= 0)
+        got = mnl_socket_recvfrom(netlink, buffer, sizeof buffer);
+    if (got > 0)
+        mnl_cb_run(buffer, (size_t)got, 1, mnl_socket_get_portid(netlink), on_home, routes);
+    if (netlink != NULL)
+        mnl_socket_close(netlink);
 }
 
 static int compare_rules(gconstpointer a, gconstpointer b)
@@ -347,12 +407,14 @@ static int compare_rules(gconstpointer a, gconstpointer b)
 OkseRoutes *okse_routes_read(void)
 {
     g_autoptr(OkseRoutes) routes = okse_routes_new();
-    g_autoptr(GHashTable) links = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    Reading reading = {routes, links};
+    Reading reading = {routes};
 
-    if (!dump(&reading, RTM_GETLINK, on_link, NULL) || !dump(&reading, RTM_GETADDR, on_address, routes->addresses) ||
-        !dump(&reading, RTM_GETRULE, on_rule, routes->rules) || !dump(&reading, RTM_GETROUTE, on_route, routes->routes))
+    if (!dump(&reading, RTM_GETLINK, on_link, routes->links, NULL) ||
+        !dump(&reading, RTM_GETADDR, on_address, routes->addresses, routes->owned) ||
+        !dump(&reading, RTM_GETRULE, on_rule, routes->rules, NULL) ||
+        !dump(&reading, RTM_GETROUTE, on_route, routes->routes, NULL))
         return NULL;
+    ask_home(routes);
     g_ptr_array_sort(routes->rules, compare_rules);
     return g_steal_pointer(&routes);
 }

@@ -17,6 +17,7 @@ static void rule_free(gpointer data)
 {
     OkseRouteRule *rule = data;
 
+    g_free(rule->input);
     g_free(rule->text);
     g_free(rule);
 }
@@ -29,6 +30,15 @@ static void address_free(gpointer data)
     g_free(address);
 }
 
+static void link_free(gpointer data)
+{
+    OkseLink *link = data;
+
+    g_free(link->name);
+    g_free(link->kind);
+    g_free(link);
+}
+
 OkseRoutes *okse_routes_new(void)
 {
     OkseRoutes *routes = g_new0(OkseRoutes, 1);
@@ -36,6 +46,9 @@ OkseRoutes *okse_routes_new(void)
     routes->routes = g_ptr_array_new_with_free_func(route_free);
     routes->rules = g_ptr_array_new_with_free_func(rule_free);
     routes->addresses = g_ptr_array_new_with_free_func(address_free);
+    routes->owned = g_ptr_array_new_with_free_func(address_free);
+    routes->links = g_ptr_array_new_with_free_func(link_free);
+    routes->home = -1;
     routes->notes = g_ptr_array_new_with_free_func(g_free);
     return routes;
 }
@@ -47,6 +60,8 @@ void okse_routes_free(OkseRoutes *routes)
     g_ptr_array_unref(routes->routes);
     g_ptr_array_unref(routes->rules);
     g_ptr_array_unref(routes->addresses);
+    g_ptr_array_unref(routes->owned);
+    g_ptr_array_unref(routes->links);
     g_ptr_array_unref(routes->notes);
     g_free(routes);
 }
@@ -67,9 +82,34 @@ bool okse_routes_use_source(const OkseRoutes *routes)
     return false;
 }
 
+const OkseLink *okse_routes_link(const OkseRoutes *routes, const char *name)
+{
+    for (guint i = 0; name != NULL && i < routes->links->len; i++)
+        if (strcmp(((const OkseLink *)g_ptr_array_index(routes->links, i))->name, name) == 0)
+            return g_ptr_array_index(routes->links, i);
+    return NULL;
+}
+
+const OkseLink *okse_routes_link_at(const OkseRoutes *routes, uint32_t index)
+{
+    for (guint i = 0; i < routes->links->len; i++)
+        if (((const OkseLink *)g_ptr_array_index(routes->links, i))->index == index)
+            return g_ptr_array_index(routes->links, i);
+    return NULL;
+}
+
+bool okse_routes_own(const OkseRoutes *routes, OkseWide address)
+{
+    for (guint i = 0; i < routes->owned->len; i++)
+        if (((const OkseLocalAddress *)g_ptr_array_index(routes->owned, i))->address == address)
+            return true;
+    return false;
+}
+
 typedef struct {
     const OkseRoutes *routes;
     const OkseWide *source;
+    const char *input;
     GPtrArray *unmodelled, *exits;
 } Walk;
 
@@ -170,13 +210,15 @@ static OkseRouteExit *exit_of(const Walk *walk, const OkseRoute *route)
     for (guint i = 0; i < walk->exits->len; i++) {
         one = g_ptr_array_index(walk->exits, i);
         if (strcmp(one->device, route->device) == 0 && one->has_source == route->has_source &&
-            one->source == route->source)
+            one->source == route->source && one->has_gateway == route->has_gateway && one->gateway == route->gateway)
             return one;
     }
     one = g_new0(OkseRouteExit, 1);
     one->device = route->device;
     one->has_source = route->has_source;
     one->source = route->source;
+    one->has_gateway = route->has_gateway;
+    one->gateway = route->gateway;
     okse_packet_set_init(&one->packets);
     g_ptr_array_add(walk->exits, one);
     return one;
@@ -201,9 +243,11 @@ static bool alike(const Group *group, const OkseRoute *route, bool next)
 {
     const OkseRoute *other = group->route;
 
-    return group->next == next && (next || (other->kind == route->kind && other->unmodelled == route->unmodelled &&
-                                            g_strcmp0(other->device, route->device) == 0 &&
-                                            other->has_source == route->has_source && other->source == route->source));
+    return group->next == next &&
+           (next || (other->kind == route->kind && other->unmodelled == route->unmodelled &&
+                     g_strcmp0(other->device, route->device) == 0 && other->has_source == route->has_source &&
+                     other->source == route->source && other->has_gateway == route->has_gateway &&
+                     other->gateway == route->gateway));
 }
 
 static GPtrArray *groups_of(const GArray *pieces, int suppressed)
@@ -282,6 +326,11 @@ static void walk_table(const Walk *walk, const OkseRouteRule *rule, OksePacketSe
     okse_packet_set_join(packets, &next);
 }
 
+static bool comes_by(const OkseRouteRule *rule, const char *input)
+{
+    return rule->input == NULL || strcmp(rule->input, input != NULL ? input : "lo") == 0;
+}
+
 /* Leave in `packets` what the rule is about; the rest goes to `rest`. */
 static void select_packets(const Walk *walk, const OkseRouteRule *rule, OksePacketSet *packets, OksePacketSet *rest)
 {
@@ -295,7 +344,11 @@ static void select_packets(const Walk *walk, const OkseRouteRule *rule, OksePack
     okse_packet_set_init(&out);
     memcpy(box.sides, rule->sides, sizeof box.sides);
     box.sides[OKSE_PACKET_DESTINATION] = rule->to;
-    if (from && !rule->never)
+    if (walk->input != NULL) { /* what came in counts as root's (sock_net_uid() of no socket) */
+        from = from && rule->sides[OKSE_PACKET_UID].low == 0;
+        box.sides[OKSE_PACKET_UID] = okse_packet_side_whole(OKSE_PACKET_UID);
+    }
+    if (from && !rule->never && comes_by(rule, walk->input))
         g_array_append_val(boxes, box);
     okse_packet_set_split_boxes(packets, boxes, &in, &out);
     okse_packet_set_join(rest, rule->inverted ? &in : &out);
@@ -331,11 +384,11 @@ static void walk_rules(const Walk *walk, bool four, OksePacketSet *packets)
     }
 }
 
-GPtrArray *okse_routes_walk(const OkseRoutes *routes, const OkseWide *source, OksePacketSet *packets,
+GPtrArray *okse_routes_walk(const OkseRoutes *routes, const OkseWide *source, const char *input, OksePacketSet *packets,
                             GPtrArray *unmodelled)
 {
     GPtrArray *exits = g_ptr_array_new_with_free_func(okse_route_exit_free);
-    Walk walk = {routes, source, unmodelled, exits};
+    Walk walk = {routes, source, input, unmodelled, exits};
     g_autoptr(GArray) four = okse_intervals_new();
     g_auto(OksePacketSet) fours = {0}, sixes = {0};
 

@@ -268,8 +268,7 @@ void okse_storage_remote_disks(OkseCollection *collection)
     each_of(collection, "/sys/bus/rbd/devices", rbd_disk);
 }
 
-const char *okse_storage_of_path(const OkseCollection *collection, const char *path, const char **host,
-                                 const char **type)
+const json_t *okse_storage_mount_of(const OkseCollection *collection, const char *path)
 {
     const json_t *mounts = okse_facts_peek(collection->facts, "mounts"), *mount, *best = NULL;
     size_t i, longest = 0;
@@ -287,6 +286,14 @@ const char *okse_storage_of_path(const OkseCollection *collection, const char *p
         best = mount; /* of two at one place the later one covers the earlier */
         longest = length;
     }
+    return best;
+}
+
+const char *okse_storage_of_path(const OkseCollection *collection, const char *path, const char **host,
+                                 const char **type)
+{
+    const json_t *best = okse_storage_mount_of(collection, path);
+
     *host = best == NULL ? NULL : okse_json_peek_text(best, "source_host");
     *type = best == NULL ? NULL : okse_json_peek_text(best, "fstype");
     return best == NULL ? "unknown" : okse_json_peek_text(best, "encrypted");

@@ -23,6 +23,10 @@ void okse_storage_chain_named(const OkseCollection *collection, const char *name
 /* Disks that lie on the network: NVMe over fabrics, iSCSI, RBD; each as an endpoint, role block-remote. */
 void okse_storage_remote_disks(OkseCollection *collection);
 
+/* The mount that a path lies on, by its text and the mounts that were collected of the running system; NULL: not known.
+ * Borrowed from the facts. */
+const json_t *okse_storage_mount_of(const OkseCollection *collection, const char *path);
+
 /* What encrypts the file system that a path lies on, by the mounts that were collected: "yes", "no" or "unknown";
  * *host: the server of a remote one, or NULL; *type: of the file system, or NULL. Borrowed from the facts. */
 const char *okse_storage_of_path(const OkseCollection *collection, const char *path, const char **host,

@@ -29,7 +29,7 @@ bool okse_unit_read(const char *text, gsize length, OkseUnitLine tell, void *con
 {
     g_autoptr(GString) section = g_string_new(NULL), whole = g_string_new(NULL);
     Reader reader = {tell, context, section, whole, 1};
-    const char *at = text, *end = text + length;
+    const char *at = text != NULL ? text : "", *end = at + length; /* an empty file has no bytes to point to */
     bool good = true, goes_on = false;
 
     for (unsigned number = 1; at < end; number++) {

@@ -1,6 +1,8 @@
 /* okse collect: what is on a target that decides where data goes, as one document or one archive. */
 #include "audit/collect_apart.h"
+#include "audit/facts.h"
 #include "audit/resolve.h"
+#include "audit/telemetry_flows.h"
 #include "cli/collect_image.h"
 #include "cli/collect_output.h"
 #include "cli/commands.h"
@@ -119,6 +121,8 @@ static bool resolve(const OkseResources *resources, const CollectOptions *given,
     if (atlas == NULL)
         return false;
     okse_note("note: the resolver was asked for %u names", okse_facts_resolve(facts, atlas));
+    okse_telemetry_flows(facts);
+    okse_facts_compare_again(facts);
     return true;
 }
 

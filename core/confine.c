@@ -158,8 +158,10 @@ static int add_rules(scmp_filter_ctx filter)
 bool okse_confine_calls(GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    int status = filter != NULL ? add_rules(filter) : -ENOMEM;
+    int status = filter != NULL ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) : -ENOMEM;
 
+    if (status == 0)
+        status = add_rules(filter);
     if (status == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         status = -errno;
     if (status == 0)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* For a process that looks at a system and must not change it: docs/decisions/0031-collecting-apart.md. All of it is
- * for good, for this thread and those it starts afterwards. */
+ * for good, for this thread and those it starts afterwards; okse_confine_calls() is for all threads that there are. */
 
 /* Bounds that need no filter: data memory in bytes (0: none), no core dump, no byte into any file; gentle: the lowest
  * priority for processor and disk. Errors: SYSTEM. */

@@ -232,21 +232,34 @@ def test_iptables_rules_live_and_saved(okse, lab, tmp_path, saved):
     assert {one for one in EDGES if one in Ranges(filed["reachable"])} == answers
 
 
-def test_rules_of_the_old_iptables_are_named(okse, fresh, tmp_path):
-    """Only the kernel knows them: nothing is sure, and nobody is told that nothing can be reached."""
+@pytest.mark.parametrize("saved", SAVED, ids=["filter", "nat", "chains"])
+def test_rules_of_the_old_iptables_are_read(okse, fresh, tmp_path, saved):
+    """nftables does not tell them: they come from the kernel's x_tables, and packets agree."""
     if not shutil.which("iptables-legacy-restore"):
         pytest.skip("needs iptables-legacy")
     try:
-        fresh.load(SAVED[0], command=("iptables-legacy-restore",))
+        fresh.load(saved, command=("iptables-legacy-restore",))
     except OSError:
         pytest.skip("this kernel has no old iptables")
     answers = fresh.answering(EDGES)
     envelope, collectors = look(okse, fresh, tmp_path)
-    assert collectors["firewall"]["status"] == collectors["egress"]["status"] == "partial"
-    assert "ip_tables_names" in collectors["firewall"]["reason"] and not envelope["complete"]
-    assert envelope["surely"]["count"] == 0 and all(one in Ranges(envelope["reachable"]) for one in answers)
-    filed, _ = look(okse, fresh, tmp_path, "--sysroot", sysroot(tmp_path, {"etc/iptables/rules.v4": SAVED[0]}))
+    check(envelope, EDGES, answers, (saved, sorted(answers), envelope))
+    assert envelope["complete"] and collectors["firewall"]["status"] == "complete" and 0 < len(answers) < len(EDGES)
+    filed, _ = look(okse, fresh, tmp_path, "--sysroot", sysroot(tmp_path, {"etc/iptables/rules.v4": saved}))
     assert {one for one in EDGES if one in Ranges(filed["reachable"])} == answers
+
+
+def test_what_the_old_iptables_ask_beside_is_named(okse, fresh, tmp_path):
+    if not shutil.which("iptables-legacy-restore"):
+        pytest.skip("needs iptables-legacy")
+    try:
+        fresh.load("*filter\n-A OUTPUT -d 8.0.0.0/7 -m limit --limit 5/second -j ACCEPT\n-A OUTPUT -j DROP\nCOMMIT\n", command=("iptables-legacy-restore",))
+    except OSError:
+        pytest.skip("this kernel has no old iptables")
+    envelope, _ = look(okse, fresh, tmp_path)
+    assert not envelope["complete"] and "8.8.8.8" in Ranges(envelope["reachable"]) and envelope["surely"]["count"] < 6
+    assert envelope["unmodelled"] == [{"path": "iptables-legacy", "line": None, "handle": None, "text": "-A OUTPUT -d 8.0.0.0/7 -m limit --okse-unread -j ACCEPT",
+                                       "why": "it looks at something that is not modelled"}]
 
 
 SITE = """okse: site/v1
@@ -283,7 +296,7 @@ def test_a_packet_that_leaves_is_the_evidence(okse, lab, tmp_path):
     assert finding["status"] == "fail", finding
     evidence, = [one for one in finding["evidence"] if one["verdict"] == "violation"]
     assert evidence["file"] == "nftables" and evidence["excerpt"] == "ip daddr 8.8.0.0/16 tcp dport 443 accept"
-    reach, = facts["reach"]
+    reach, = [one for one in facts["reach"] if one["kind"] == "host"]
     assert reach["country"] == "US" and reach["surely"]
     packet = reach["packet"]
     assert packet["protocol"] == 6 and packet["port"] == 443 and packet["device"] == "eth0" and packet["source"] == "10.9.0.2"
@@ -293,7 +306,7 @@ def test_a_packet_that_leaves_is_the_evidence(okse, lab, tmp_path):
 def test_nothing_is_reachable_without_a_route_or_behind_drop(okse, lab, tmp_path):
     for rules, routes, default in ((table(), egress_lab.ROUTES, "deny"), ("", [], "no-route")):
         finding, facts = verdict(okse, lab, tmp_path, rules, routes=routes)
-        assert finding["status"] == "pass" and facts["reach"] == [], finding
+        assert finding["status"] == "pass" and not [one for one in facts["reach"] if one["kind"] == "host"], finding
         assert facts["egress"][0]["ipv4"] == facts["egress"][0]["ipv6"] == default
 
 
@@ -304,6 +317,16 @@ def test_a_rule_that_is_not_modelled_is_named(okse, lab, tmp_path):
     assert any("limit rate 5/second" in one["message"] for one in finding["evidence"])
     finding, _ = verdict(okse, lab, tmp_path, table("ip daddr 8.8.0.0/16 accept", "ip daddr 1.2.3.4 limit rate 5/second accept"))
     assert finding["status"] == "fail"  # whatever that rule does
+
+
+def test_what_is_made_here_came_by_no_device(okse, lab, tmp_path):
+    """Its name is empty: it is not lo, and it is not another one either."""
+    for rule, out in (('iifname != "eth7" ip daddr 8.8.0.0/16 accept', True), ('iifname "lo" ip daddr 8.8.0.0/16 accept', False)):
+        lab.load(table(rule))
+        envelope, _ = look(okse, lab, tmp_path)
+        answers = lab.answering(["8.8.8.8", "9.9.9.9"])
+        check(envelope, ["8.8.8.8", "9.9.9.9"], answers, (rule, answers, envelope))
+        assert envelope["complete"] and ("8.8.8.8" in answers) == out
 
 
 def test_default_deny_asks_both_families(okse, lab, tmp_path):

@@ -233,6 +233,34 @@ def test_a_file_system_from_abroad_in_another_namespace_is_found_and_not_touched
     assert (found["role"], found["state"], found["process"]["pid"]) == ("remote-fs", "observed", holder.pid)
 
 
+def test_no_pattern_touches_a_file_system_that_does_not_answer(okse, lab):
+    """On it directly, below what is walked, through a link of a file, and through a link into a directory beside it."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("no kernel support for FUSE here; this kernel's own NFS client would need a server")
+    aside = lab.directory / "aside"
+    (aside / "far").mkdir(parents=True)
+    (aside / "near.conf").write_text(f"*.* @@{ABROAD}:601\n")
+    places = [pathlib.Path(path) for path in ("/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/rsyslog.d")]
+    if not all(map(os.path.isdir, places)):
+        pytest.skip("needs the directories of apt and rsyslog")
+    for path in places[1:]:
+        assert run("nsenter", f"--mount=/proc/{lab.holder.pid}/ns/mnt", "mount", "-t", "tmpfs", "none", path).returncode == 0
+    inside = pathlib.Path(f"/proc/{lab.holder.pid}/root")
+    for path in places:
+        assert (inside / str(path)[1:]).is_dir()
+    (inside / "etc/rsyslog.d/below").mkdir()
+    (inside / "etc/rsyslog.d/elsewhere").symlink_to(aside)
+    (inside / "etc/apt/apt.conf.d/60far").symlink_to("../sources.list.d/60far")
+    for path in (places[0], "/etc/rsyslog.d/below", aside / "far"):
+        if not says(lab.inside(sys.executable, "-c", MOUNT, path), "up"):
+            pytest.skip("this kernel mounts nothing by FUSE")
+    facts = lab.collect(okse)
+    told = status(facts)
+    assert told["configuration"] == ("partial", "/etc/rsyslog.d/below: is a network file system, which is not touched")
+    assert told["mirrors"][0] == "partial" and "/etc/apt/sources.list.d is a network file system, which is not touched" in told["mirrors"][1]
+    assert endpoints(facts, ABROAD, 601), "what lies beside it is read, through the link"
+
+
 def test_a_tunnel_that_a_process_holds_is_found_by_its_words(okse, lab):
     held = lab.start("bash", "-c", f"exec -a autossh {sys.executable} -c \"print('up', flush=True); import sys; sys.stdin.read()\" -N -R 2222:localhost:22 -p 2200 vendor@203.0.113.7")
     assert says(held, "up")

@@ -43,12 +43,14 @@ def test_only_the_output_is_written_and_nobody_is_reached(okse, tmp_path):
     assert len(changed) == 1 and changed[0].startswith("renameat(") and '"e.tar"' in changed[0]
     sockets = [call for call in told if call.startswith("socket(")]
     assert sockets and all("AF_NETLINK" in call for call in sockets)
-    assert not [call for call in told if re.match(r"connect\(|listen\(|accept|ptrace\(|mount\(|setns\(|kill\(", call)]
+    assert not [call for call in told if re.match(r"connect\(|listen\(|accept|ptrace\(|mount\(|kill\(", call)]
+    entered = [call for call in told if call.startswith("setns(")]
+    assert all(re.match(r"setns\(\d+, CLONE_NEWNET\) += 0", call) for call in entered), entered
     assert all("AF_NETLINK" in call for call in told if call.startswith("bind("))
     assert not [call for call in told if call.startswith("execve(") and okse.binary not in call]
 
 
-FILTER = "SECCOMP_SET_MODE_FILTER, 0, {len="  # the one that is loaded; libseccomp asks for features by empty ones
+FILTER = "SECCOMP_FILTER_FLAG_TSYNC_ESRCH, {len="  # the one that is loaded; libseccomp asks for features by empty ones
 
 
 def test_confined_before_the_first_byte_of_the_target(okse, tmp_path):
@@ -71,6 +73,30 @@ def test_confined_before_the_first_byte_of_the_target(okse, tmp_path):
     if not landlock:
         pytest.skip("this kernel has no Landlock")
     assert landlock[0] < min(i for i, call in enumerate(rows) if "rsyslog" in call)
+
+
+@ROOT_ONLY
+def test_network_namespaces_are_entered_before_and_nothing_else_is(okse, tmp_path):
+    """A thread each, all of them under the filter that the first one loads, before any of them asks anything."""
+    held = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+    try:
+        while os.stat(f"/proc/{held.pid}/ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino:
+            assert held.poll() is None, "no network namespace can be made here"
+        calls = trace(okse, tmp_path, "--scope", "host", "-o", "e.tar")
+    finally:
+        held.kill(), held.wait()
+    looker, = [rows for rows in calls.values() if any(FILTER in call for call in rows)]
+    assert any(FILTER in call and call.endswith("= 0") for call in looker)
+    dwellers = [rows for rows in calls.values() if any(call.startswith("setns(") for call in rows)]
+    assert dwellers
+    for rows in dwellers:
+        entered = next(i for i, call in enumerate(rows) if call.startswith("setns("))
+        asked = [i for i, call in enumerate(rows) if call.startswith("socket(")]
+        assert entered < min(asked) and not [call for call in rows[:entered] if re.match("open|read|socket", call)]
+    order = [line.split(maxsplit=1)[1] for line in (tmp_path / "calls").read_text(errors="replace").splitlines()]
+    filtered = next(i for i, call in enumerate(order) if FILTER in call)
+    assert max(i for i, call in enumerate(order) if call.startswith("setns(")) < filtered
+    assert min(i for i, call in enumerate(order) if call.startswith("socket(") and "NETLINK" in call) > filtered
 
 
 def snapshot(paths):

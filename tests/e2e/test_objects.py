@@ -6,6 +6,7 @@ import re
 
 import pytest
 import yaml
+from test_collect_host import tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAB = ROOT / "tests/lab"
@@ -312,3 +313,39 @@ def test_the_facts_are_what_the_schema_says(okse, tmp_path):
         facts = collect(okse, LAB / name / "root")
         jsonschema.Draft202012Validator(schema).validate(facts)
         assert facts["workloads"] or facts["resources"] or facts["telemetry"]
+
+
+UNIT = "[Service]\nExecStart=/usr/bin/vllm serve /models/a\nEnvironment=A=1 B=2\nEnvironmentFile=/etc/vllm.env\n"
+
+
+@pytest.mark.parametrize("dropin, command, variables", [
+    ("[Service]\nExecStart=\nExecStart=/usr/bin/vllm serve /models/b --port 9\n", ["/usr/bin/vllm", "serve", "/models/b", "--port", "9"], {"A": "1", "B": "2"}),
+    ("[Service]\nEnvironment=\nEnvironment=C=3\nEnvironmentFile=\n", ["/usr/bin/vllm", "serve", "/models/a"], {"C": "3"}),
+    ("[Service]\nEnvironment=B=4\n", ["/usr/bin/vllm", "serve", "/models/a"], {"A": "1", "B": "4"})])
+def test_an_empty_assignment_takes_back_those_before_it(okse, tmp_path, dropin, command, variables):
+    """systemd.service(5): 'If the empty string is assigned to this option, the list of commands to start is reset'."""
+    root = tree(tmp_path / "root", {"etc/systemd/system/vllm.service": UNIT, "etc/systemd/system/vllm.service.d/site.conf": dropin})
+    facts = okse("collect", "--scope", "host", "--sysroot", root, "--json", status=0).json
+    (unit,) = [one for one in facts["workloads"] if one["name"] == "vllm.service"]
+    (container,) = unit["containers"]
+    assert container["command"] == command and "resets" not in container
+    assert {one["name"]: one["value"] for one in container["env"]} == variables
+    assert container["env_whole"] == ("EnvironmentFile=" in dropin)
+
+
+QUADLET = "[Container]\nImage=quay.io/example/qdrant/qdrant:v1\n"
+
+
+@pytest.mark.parametrize("networks, files, egress", [
+    (["inside.network"], {"inside.network": "[Network]\nInternal=true\n"}, "deny"),
+    (["inside.network:ip=10.89.0.5", "other.network"], {"inside.network": "[Network]\nInternal=yes\n", "other.network": "[Network]\nInternal=true\n"}, "deny"),
+    (["inside.network", "outside.network"], {"inside.network": "[Network]\nInternal=true\n", "outside.network": "[Network]\nSubnet=10.8.0.0/16\n"}, "none"),
+    (["inside.network", "podman"], {"inside.network": "[Network]\nInternal=true\n"}, "none"),
+    (["inside.network"], {"inside.network": "[Network]\nInternal=true\nInternal=false\n"}, "none"),
+    (["inside.network"], {}, "none"),
+    (["inside.network"], {"inside.network": "[Network]\nSubnet=10.8.0.0/16\n", "inside.network.d/a.conf": "[Network]\nInternal=1\n"}, "deny")])
+def test_a_quadlet_whose_networks_lead_nowhere(okse, tmp_path, networks, files, egress):
+    unit = QUADLET + "".join(f"Network={one}\n" for one in networks)
+    root = tree(tmp_path / "root", {"etc/containers/systemd/q.container": unit, **{"etc/containers/systemd/" + name: text for name, text in files.items()}})
+    facts = okse("collect", "--scope", "host", "--sysroot", root, "--json", status=0).json
+    assert [(one["name"], one["egress"]) for one in facts["workloads"]] == [("q.container", egress)]

@@ -101,6 +101,7 @@ class Lab:
             self.marks.append([mark_socket(name.replace("eth", "peer")) for name in LINKS])
         with inside(self.here):
             self.marks.insert(0, [mark_socket(name) for name in LINKS])
+        self.client, self.sources = self.here, SOURCES
 
     def close(self):
         for every in (self.answerers, self.listeners, *self.marks, self.handles, [self.echoes]):
@@ -128,9 +129,7 @@ class Lab:
     def settle(self, side):
         """Wait until all that was sent from one side so far has been received."""
         for sender, receiver in zip(self.marks[side], self.marks[1 - side]):
-            sender.send(b"\xff" * 6 + b"\x02" * 6 + struct.pack("!H", MARK) + bytes(46))
-            while receiver.recvfrom(2048)[1][2] == socket.PACKET_OUTGOING:
-                pass
+            mark(sender, receiver)
 
     def answering(self, addresses):
         """Those that answer to any protocol, port, source and user that is tried."""
@@ -138,7 +137,7 @@ class Lab:
         for probe in (self.udp, self.tcp, self.icmp):
             for user in USERS:
                 for family in (4, 6):
-                    for source in SOURCES[family]:
+                    for source in self.sources[family]:
                         mine = [one for one in left if (":" in one) == (family == 6)]
                         if mine:
                             seen = probe(family, source, user, mine)
@@ -147,7 +146,7 @@ class Lab:
         return found
 
     def udp(self, family, source, user, addresses):
-        with inside(self.here), acting_as(user):
+        with inside(self.client), acting_as(user):
             client = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
         with client:
             client.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
@@ -171,7 +170,7 @@ class Lab:
         kind = socket.AF_INET if family == 4 else socket.AF_INET6
         for at in range(0, len(addresses), 100):
             clients = []
-            with inside(self.here):
+            with inside(self.client):
                 with acting_as(user):
                     for address in addresses[at:at + 100]:
                         for port in PORTS:
@@ -202,7 +201,7 @@ class Lab:
         return came
 
     def icmp(self, family, source, user, addresses):
-        with inside(self.here), acting_as(user):
+        with inside(self.client), acting_as(user):
             kind = (socket.AF_INET, socket.IPPROTO_ICMP) if family == 4 else (socket.AF_INET6, socket.IPPROTO_ICMPV6)
             client = socket.socket(kind[0], socket.SOCK_RAW, kind[1])
         with client:
@@ -222,6 +221,87 @@ class Lab:
                     return seen & came & set(addresses)
                 if packet[20 if family == 4 else 0] == (0 if family == 4 else 129):
                     seen.add(sender[0].split("%")[0])
+
+
+BOX = """
+link add eth0 address 02:00:00:00:08:02 type veth peer name box0 netns {here}
+link set lo up
+addr add 10.9.8.2/24 dev eth0
+addr add 10.9.8.3/24 dev eth0
+addr add fd09:8::2/64 dev eth0 nodad
+link set eth0 up
+route add default via 10.9.8.1
+-6 route add default via fd09:8::1
+neigh add 10.9.8.1 lladdr 02:00:00:00:08:01 dev eth0 nud permanent
+-6 neigh add fd09:8::1 lladdr 02:00:00:00:08:01 dev eth0 nud permanent
+"""
+BRIDGE = """
+link add br0 address 02:00:00:00:08:01 type bridge
+link set box0 master br0
+link set box0 up
+addr add 10.9.8.1/24 dev br0
+addr add fd09:8::1/64 dev br0 nodad
+link set br0 up
+neigh add 10.9.8.2 lladdr 02:00:00:00:08:02 dev br0 nud permanent
+neigh add 10.9.8.3 lladdr 02:00:00:00:08:02 dev br0 nud permanent
+-6 neigh add fd09:8::2 lladdr 02:00:00:00:08:02 dev br0 nud permanent
+"""
+
+
+class BridgedLab(Lab):
+    """A third namespace, as an engine makes one for a container: behind a bridge of the first, which forwards for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.names.append(self.names[0][:-1] + "b")
+        ip([f"netns add {self.names[2]}"])
+        self.handles.append(open(f"/run/netns/{self.names[2]}", "rb"))
+        self.client, self.sources = self.handles[2], {4: ("10.9.8.2", "10.9.8.3"), 6: ("fd09:8::2",)}
+        with inside(self.client):
+            for place in ("all", "default"):
+                write(f"net/ipv6/conf/{place}/accept_dad", "0")
+            ip(BOX.format(here=self.names[0]).strip().splitlines())
+            box = mark_socket("eth0")
+        with inside(self.here):
+            ip(BRIDGE.strip().splitlines())
+            self.box_marks = (box, mark_socket("br0"))
+        with inside(self.there):
+            ip(["route add 10.9.8.0/24 via 10.9.0.2 dev peer0", "-6 route add fd09:8::/64 via fd09:0::2 dev peer0"])
+        self.forward("1")
+        self.resident = subprocess.Popen(["ip", "netns", "exec", self.names[2], "sleep", "86400"])
+        self.number = os.stat(f"/run/netns/{self.names[2]}").st_ino
+
+    def forward(self, word):
+        with inside(self.here):
+            write("net/ipv4/ip_forward", word), write("net/ipv6/conf/all/forwarding", word)
+
+    def load_inside(self, rules):
+        """Rules of the container's own."""
+        with inside(self.client):
+            subprocess.run(["nft", "flush", "ruleset"], check=True)
+            done = subprocess.run(["nft", "-f", "-"], input=rules, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise OSError(done.stderr)
+            forget_connections()
+
+    def settle(self, side):
+        if side == 0:
+            mark(*self.box_marks)
+        super().settle(side)
+        if side == 1:
+            mark(*reversed(self.box_marks))
+
+    def close(self):
+        self.resident.kill(), self.resident.wait()
+        for one in self.box_marks:
+            one.close()
+        super().close()
+
+
+def mark(sender, receiver):
+    sender.send(b"\xff" * 6 + b"\x02" * 6 + struct.pack("!H", MARK) + bytes(46))
+    while receiver.recvfrom(2048)[1][2] == socket.PACKET_OUTGOING:
+        pass
 
 
 @contextlib.contextmanager

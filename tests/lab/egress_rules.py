@@ -170,6 +170,24 @@ class Maker:
             tables.append(self.translation())
         return "\n".join(tables) + "\n"
 
+    def forwarded(self, rules):
+        """The same for what is forwarded: what comes back is let through, devices are asked for on either side."""
+        back = 'iifname { "eth0", "eth1" } accept\nct state established,related accept\n'
+        lines = []
+        for line in rules.splitlines():
+            line = line.replace("type nat hook output", "type nat hook prerouting").replace("hook output", "hook forward")
+            line = line.replace("10.9.0.2", "10.9.8.2").replace("10.9.1.2", "10.9.8.3").replace("fd09:0::2", "fd09:8::2")
+            if "oifname" in line and self.chance(0.5):
+                line = line.replace("oifname", "iifname").replace("eth0", "br0")
+            lines.append(line)
+            if line.startswith("type filter hook forward"):
+                lines.append(back)
+            elif line.startswith("type filter hook postrouting"):
+                lines.append('oifname "br0" accept')
+        if "skuid" in rules:  # nobody knows the user of what comes in
+            self.modelled = False
+        return "\n".join(lines) + "\n"
+
     def routes(self, unmodelled=False):
         lines = []
         for family, word, gates in ((4, "", ("10.9.0.1", "10.9.1.1")), (6, "-6 ", ("fd09:0::1", "fd09:1::1"))):
