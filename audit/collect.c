@@ -156,6 +156,8 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     for (char **path = request->exports; path != NULL && *path != NULL; path++)
         if (!okse_collect_export_of_cluster(collection, *path, error))
             return NULL;
+    if (request->cluster != NULL)
+        okse_collect_cluster(collection);
     okse_collect_software_finish(collection, host);
     if (host && collection->no_host == NULL)
         okse_collect_residue(collection);
@@ -247,6 +249,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .proc_fd = -1,
                                  .root_fd = -1,
                                  .root = request->root,
+                                 .cluster = request->cluster,
                                  .running = g_strcmp0(request->sysroot, "/") == 0,
                                  .threads = request->threads,
                                  .trust = request->trust,
