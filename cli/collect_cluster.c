@@ -38,6 +38,16 @@ static char *token_read(const char *path, GError **error)
     return token;
 }
 
+static bool authorities_check(const OkseKubeconfig *config, const char *origin, GError **error)
+{
+    gsize length = 0;
+    const char *text = config->ca_pem == NULL ? NULL : g_bytes_get_data(config->ca_pem, &length);
+
+    return config->ca_pem == NULL ||
+           (length > 0 && g_strstr_len(text, (gssize)length, "-----BEGIN CERTIFICATE-----") != NULL) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: the authority of the cluster is no certificate in PEM", origin);
+}
+
 /* Files that are named beside the address are as if a kubeconfig named them. */
 static bool config_read(const OkseCollectClusterOptions *options, OkseKubeconfig *config, GError **error)
 {
@@ -59,7 +69,8 @@ static bool config_read(const OkseCollectClusterOptions *options, OkseKubeconfig
         return false;
     if (config->ca_file != NULL)
         config->ca_pem = okse_read_path(config->ca_file, OKSE_LIMIT_METADATA, error);
-    return config->ca_file == NULL || config->ca_pem != NULL;
+    return (config->ca_file == NULL || config->ca_pem != NULL) &&
+           authorities_check(config, config->ca_file != NULL ? config->ca_file : options->kubeconfig, error);
 }
 
 bool okse_collect_cluster_ask(const OkseCollectClusterOptions *options, const OkseResources *resources,

@@ -250,6 +250,13 @@ def test_what_is_no_api_server(okse, tmp_path, authority, twist, code, why):
     assert why in done.err and "/api/v1" in done.err and not (tmp_path / "out.json").exists()
 
 
+def test_an_authority_that_is_none(okse, tmp_path, authority):
+    (tmp_path / "ca").write_text("no certificate\n")
+    with server(authority) as api:
+        done = collect(okse, tmp_path, *words(tmp_path, authority, api.url)[:4], "--ca-file", tmp_path / "ca", status=2)
+    assert f"{tmp_path}/ca: the authority of the cluster is no certificate in PEM" in done.err and api.asked == []
+
+
 def test_nobody_is_there(okse, tmp_path, authority):
     port = free_port()
     done = collect(okse, tmp_path, *words(tmp_path, authority, f"https://127.0.0.1:{port}"), status=3)
@@ -291,6 +298,7 @@ def config(cluster=None, user=None, **top):
     (config(cluster={"tls-server-name": "x"}), "'tls-server-name' is not supported"),
     (config(cluster={"server": ""}), "no 'server'"),
     (config(cluster={"certificate-authority-data": "!"}), "is no base64"),
+    (config(cluster={"certificate-authority-data": "eHh4"}), "is no certificate in PEM"),
     (config(user={"exec": {"command": "aws"}}), "'exec' is not used"),
     (config(user={"client-certificate-data": "eA=="}), "'client-certificate-data' is not used"),
     (config(user={"username": "admin", "password": "hunter2"}), "'username' is not used"),
