@@ -145,6 +145,8 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_trials(collection, why_not);
     okse_collect_installed_tools(collection, why_not);
     okse_collect_installed_network_policies(collection, why_not);
+    if (request->cluster != NULL)
+        okse_collect_cluster(collection);
     okse_collect_configuration(collection, installed, host);
     if (request->aside != NULL && request->aside->environment != NULL)
         okse_collect_scan(collection, &(OkseScanFile){.collector = "configuration",
@@ -156,8 +158,6 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     for (char **path = request->exports; path != NULL && *path != NULL; path++)
         if (!okse_collect_export_of_cluster(collection, *path, error))
             return NULL;
-    if (request->cluster != NULL)
-        okse_collect_cluster(collection);
     okse_collect_software_finish(collection, host);
     if (host && collection->no_host == NULL)
         okse_collect_residue(collection);

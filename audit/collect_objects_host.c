@@ -88,6 +88,8 @@ void okse_collect_cluster(OkseCollection *collection)
     const OkseCluster *cluster = collection->cluster;
     OkseCollectFiles all = {.collection = collection, .shown = cluster->url};
 
+    if (cluster->gaps->len > 0) /* of several reasons the first is kept */
+        okse_collect_files_partial(&all, "", cluster->gaps->str);
     for (guint i = 0; i < cluster->files->len && !okse_interrupted(); i++) {
         const OkseClusterFile *file = g_ptr_array_index(cluster->files, i);
         OkseCollectFiles files = {.collection = collection, .shown = file->path};
@@ -96,8 +98,6 @@ void okse_collect_cluster(OkseCollection *collection)
     }
     if (okse_interrupted())
         okse_collect_files_partial(&all, "", OKSE_OUT_OF_TIME);
-    if (cluster->gaps->len > 0)
-        okse_collect_files_partial(&all, "", cluster->gaps->str);
     collection->objects->policies_unknown = !cluster->policies;
 }
 
