@@ -151,6 +151,8 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     okse_collect_installed_trials(collection, why_not);
     okse_collect_installed_tools(collection, why_not);
     okse_collect_installed_network_policies(collection, why_not);
+    if (request->cluster != NULL)
+        okse_collect_cluster(collection);
     okse_collect_configuration(collection, installed, host);
     if (request->aside != NULL && request->aside->environment != NULL)
         okse_collect_scan(collection, &(OkseScanFile){.collector = "configuration",
@@ -261,6 +263,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .proc_fd = -1,
                                  .root_fd = -1,
                                  .root = request->root,
+                                 .cluster = request->cluster,
                                  .running = g_strcmp0(request->sysroot, "/") == 0,
                                  .threads = request->threads,
                                  .trust = request->trust,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/cluster.h"
 #include "core/resource.h"
 #include "packager/approval.h"
 #include "packager/contents.h"
@@ -34,6 +35,7 @@ typedef struct {
     const char *geo;              /* address database (MMDB), or NULL */
     const OkseTrust *trust;       /* who may approve documents, or NULL: then no approval can be judged */
     char **exports;               /* files and directories of exported cluster objects, or NULL */
+    const OkseCluster *cluster;   /* what the API of one answered, or NULL */
     bool papers_only;             /* of contents: nothing is looked into for secrets and programs */
     bool payload;                 /* look into every file of the install for secrets and programs too */
     gint64 now;                   /* seconds since 1970 */

@@ -48,6 +48,16 @@ static void find_pods(Object *object, const OkseNode *node, const OkseNode *labe
             find_pods(object, okse_node_item(node, i), labels);
 }
 
+/* What kubectl apply was given, on one line: a copy of the object, which is read itself. */
+static void pass_copy(const Object *object)
+{
+    const OkseNode *annotations = okse_node_get(okse_node_get(object->object, "metadata"), "annotations");
+    const OkseNode *copy = okse_node_get(annotations, "kubectl.kubernetes.io/last-applied-configuration");
+
+    if (copy != NULL && object->file->lines)
+        okse_object_claim(object->file, okse_node_place(copy).line, OKSE_OBJECT_WHOLE_LINE);
+}
+
 /* ConfigMaps give variables to pods and hold whole configuration files. */
 static void keep_map(const Object *object)
 {
@@ -130,6 +140,7 @@ static void read_object(const OkseObjectFile *file, const OkseNode *node)
     Object object = {file, text_at(node, "kind"), text_at(metadata, "namespace"), text_at(metadata, "name"), node, 0};
 
     file->collection->objects->found = true;
+    pass_copy(&object);
     if (strcmp(object.kind, "CustomResourceDefinition") == 0)
         keep_forms(file, node);
     else if (strcmp(object.kind, "ConfigMap") == 0)

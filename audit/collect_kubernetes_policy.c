@@ -122,4 +122,6 @@ void okse_object_egress(const OkseObjects *objects, json_t *workload)
         if (!host && here && selects(json_object_get(policy, "selector"), labels) && rank_of(egress) > rank_of(now))
             json_object_set_new(workload, "egress", json_string(egress));
     }
+    if (objects->policies_unknown && !host && rank_of(okse_json_peek_text(workload, "egress")) < rank_of("unknown"))
+        json_object_set_new(workload, "egress", json_string("unknown"));
 }

@@ -2,8 +2,10 @@
  * from a cluster. They are read as configuration is: by the structured readers and by the scanner. */
 #include "audit/collect_objects.h"
 #include "audit/collect_telemetry.h"
+#include "audit/object_store.h"
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/worker.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -78,6 +80,24 @@ static void use_export(OkseCollection *collection, const char *path, int fd)
         okse_collect_files_use(&files, "", bytes);
     else
         okse_collect_files_partial(&files, "", error->message);
+}
+
+void okse_collect_cluster(OkseCollection *collection)
+{
+    const OkseCluster *cluster = collection->cluster;
+    OkseCollectFiles all = {.collection = collection, .shown = cluster->url};
+
+    if (cluster->gaps->len > 0) /* of several reasons the first is kept */
+        okse_collect_files_partial(&all, "", cluster->gaps->str);
+    for (guint i = 0; i < cluster->files->len && !okse_interrupted(); i++) {
+        const OkseClusterFile *file = g_ptr_array_index(cluster->files, i);
+        OkseCollectFiles files = {.collection = collection, .shown = file->path};
+
+        okse_collect_files_use(&files, "", file->bytes);
+    }
+    if (okse_interrupted())
+        okse_collect_files_partial(&all, "", OKSE_OUT_OF_TIME);
+    collection->objects->policies_unknown = !cluster->policies;
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

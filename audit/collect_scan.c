@@ -2,11 +2,14 @@
 #include "audit/collect_software.h"
 #include "audit/collector.h"
 #include "audit/object_store.h"
+#include "audit/objects.h"
 #include "audit/redact.h"
 #include "audit/target.h"
 #include "core/digest.h"
 
 #include <string.h>
+
+#define LONG_LINE 8192 /* bytes: the scanner looks at no more of one (audit/scan.h) */
 
 typedef struct {
     OkseCollection *collection;
@@ -144,6 +147,34 @@ static void on_setting(void *context, const OkseScanSetting *found)
                              "judged", 0));
 }
 
+/* The text without lines that are longer than the scanner looks at and that a structured reader read as a whole: a file
+ * inside an object, which JSON has on one line. */
+static GBytes *without_told(const OkseCollection *collection, const OkseScanFile *file)
+{
+    gsize length, from = 0;
+    const char *text = g_bytes_get_data(file->bytes, &length), *line = text;
+    g_autoptr(GString) rest = NULL;
+
+    for (unsigned number = 1; text != NULL && line < text + length; number++) {
+        const char *newline = memchr(line, '\n', (size_t)(text + length - line));
+        const char *end = newline != NULL ? newline : text + length;
+        g_autofree char *claim = end - line <= LONG_LINE || collection->claims == NULL
+                                     ? NULL
+                                     : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
+
+        if (claim != NULL && g_hash_table_contains(collection->claims, claim)) {
+            rest = rest != NULL ? rest : g_string_sized_new(length);
+            g_string_append_len(rest, text + from, line - text - (gssize)from);
+            from = (gsize)(end - text);
+        }
+        line = end + 1;
+    }
+    if (rest == NULL)
+        return g_bytes_ref(file->bytes);
+    g_string_append_len(rest, text + from, (gssize)(length - from));
+    return g_string_free_to_bytes(g_steal_pointer(&rest));
+}
+
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 {
     okse_collect_scan_rest(collection, file, NULL);
@@ -155,7 +186,8 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
     Sink sink = {collection, file, claims, claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
-    const char *text = g_bytes_get_data(file->bytes, &length);
+    g_autoptr(GBytes) rest = without_told(collection, file);
+    const char *text = g_bytes_get_data(rest, &length);
 
     okse_collect_software(collection, file, claims);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {

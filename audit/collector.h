@@ -38,6 +38,7 @@ typedef struct {
     int root_fd;                    /* of the install root, or -1 */
     const char *root;               /* as the user named it, or NULL */
     const json_t *install;          /* okse_install_describe(), or NULL */
+    const OkseCluster *cluster;     /* what the API of one answered, or NULL */
     const char *no_host;            /* why the sysroot has nothing of a host but configuration, or NULL */
     OkseClock clock;                /* of the running system */
     bool running;                   /* the sysroot is that of the running system */
@@ -174,6 +175,8 @@ void okse_collect_configuration(OkseCollection *collection, bool installed, bool
 void okse_collect_host_objects(OkseCollection *collection);
 /* An exported list of a cluster's objects, or a directory of them, as the user named it. Errors: NOT_FOUND, SYSTEM. */
 bool okse_collect_export_of_cluster(OkseCollection *collection, const char *path, GError **error);
+/* What the API of a cluster answered: as exported files are; what it did not say is coverage. */
+void okse_collect_cluster(OkseCollection *collection);
 /* Join what the files hold: policies with workloads, variables with what they come from; then telemetry: every program
  * judged by its own rule. After all files, before okse_facts_finish(). */
 void okse_collect_objects_finish(OkseCollection *collection);

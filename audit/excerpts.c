@@ -86,8 +86,11 @@ static GBytes *read_again(const OkseCollection *collection, const char *path, GE
     const char *generation = okse_json_peek_text(collection->install, "generation");
     g_autofree char *current = g_strconcat(collection->root != NULL ? collection->root : "", "/current/", NULL);
     g_autofree char *inside = NULL;
+    GBytes *answered = okse_cluster_find(collection->cluster, path);
     okse_autofd fd = -1;
 
+    if (answered != NULL)
+        return g_bytes_ref(answered);
     if (collection->root == NULL || generation == NULL || !g_str_has_prefix(path, current))
         return okse_collect_read(collection, path, OKSE_COLLECT_FILE_LIMIT, error);
     inside = g_strconcat("generations/", generation, "/", path + strlen(current), NULL);

@@ -13,6 +13,7 @@ struct OkseObjects {
     json_t *maps;             /* "ConfigMap NAMESPACE/NAME" → {key: {"value","line","path"}} */
     json_t *configs;          /* [{"path","values":{dotted key: {"value","line"}},"source"}] */
     json_t *forms;            /* path → [[first line, last line]]: what describes objects and is none */
+    bool policies_unknown;    /* a cluster has policies that were not told */
     bool found;               /* any file held an object */
     bool resources;           /* any file was Terraform's */
 };

@@ -33,24 +33,58 @@ void okse_object_file_init(OkseObjectFile *file, OkseCollection *collection, con
                              .json = begins_json(scanned->bytes)};
 }
 
+/* JSON may hold characters as they are that YAML has no place for (controls), or takes for the end of a line. */
+static bool is_foreign_to_yaml(gunichar c)
+{
+    return (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff;
+}
+
+/* The same JSON with escapes in their place, line by line; they can stand in strings only. */
+static GBytes *escaped(GBytes *bytes)
+{
+    gsize length;
+    const char *text = g_bytes_get_data(bytes, &length), *plain = text;
+    GString *written = NULL;
+
+    if (!g_utf8_validate_len(text, length, NULL))
+        return g_bytes_ref(bytes);
+    for (const char *at = text; at < text + length; at += g_utf8_skip[(guchar)*at]) {
+        gunichar c = (guchar)*at < 0x7f ? 0 : g_utf8_get_char(at);
+
+        if (!is_foreign_to_yaml(c))
+            continue;
+        if (written == NULL)
+            written = g_string_sized_new(length + 64);
+        g_string_append_len(written, plain, at - plain);
+        g_string_append_printf(written, "\\u%04x", c);
+        plain = at + g_utf8_skip[(guchar)*at];
+    }
+    if (written == NULL)
+        return g_bytes_ref(bytes);
+    g_string_append_len(written, plain, text + length - plain);
+    return g_string_free_to_bytes(written);
+}
+
 OkseYaml *okse_object_read(OkseObjectFile *file, GError **error)
 {
     g_autoptr(GError) first = NULL;
     g_autoptr(json_t) value = NULL;
-    g_autoptr(GBytes) again = NULL;
-    OkseYaml *yaml = okse_yaml_read_foreign(file->file->bytes, file->file->path, &first);
+    g_autoptr(GBytes) given = file->json ? escaped(file->file->bytes) : g_bytes_ref(file->file->bytes);
+    g_autoptr(GBytes) whole = NULL, again = NULL;
+    OkseYaml *yaml = okse_yaml_read_foreign(given, file->file->path, &first);
     char *text;
 
     if (yaml != NULL)
         return yaml;
     if (file->json)
-        value = okse_json_read(file->file->bytes, OKSE_LIMIT_DOCUMENT, file->file->path, NULL);
+        value = okse_json_read(given, OKSE_LIMIT_DOCUMENT, file->file->path, NULL);
     if (value == NULL) {
         g_propagate_error(error, g_steal_pointer(&first));
         return NULL;
     }
-    text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY); /* without \u escapes */
-    again = g_bytes_new_with_free_func(text, strlen(text), free, text);
+    text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY); /* without pairs of surrogates */
+    whole = g_bytes_new_with_free_func(text, strlen(text), free, text);
+    again = escaped(whole);
     file->lines = false;
     return okse_yaml_read_foreign(again, file->file->path, error);
 }
@@ -211,12 +245,15 @@ static void on_setting(void *context, const OkseScanSetting *found)
     (void)found;
 }
 
-static void scan_inner(const OkseObjectFile *file, const Inner *inner, const char *name, const char *text)
+/* False when not all of the text was looked at, and then said so. */
+static bool scan_inner(const OkseObjectFile *file, const Inner *inner, const char *name, const char *text)
 {
     OkseScanSink sink = {on_endpoint, on_setting, (void *)(uintptr_t)inner};
 
-    if (!okse_scan_text(file->collection->scanner, name, text, strlen(text), &sink))
-        okse_object_partial(file, "has a text with lines that hold more than is looked at (8 KiB, 256 places)");
+    if (okse_scan_text(file->collection->scanner, name, text, strlen(text), &sink))
+        return true;
+    okse_object_partial(file, "has a text with lines that hold more than is looked at (8 KiB, 256 places)");
+    return false;
 }
 
 /* A line of the file; owned, "" behind its end. */
@@ -261,7 +298,8 @@ void okse_object_scan_text(const OkseObjectFile *file, const OkseObjectPlace *pl
     for (const char *line = text; !inner.every_line && !file->json && line != NULL; line = strchr(line + 1, '\n'))
         inner.span += 2; /* a quoted text is folded: an empty line for each of its own */
     inner.place = &at;
-    scan_inner(file, &inner, name, text);
+    if (scan_inner(file, &inner, name, text) && file->json)
+        okse_object_claim(file, place->line, OKSE_OBJECT_WHOLE_LINE);
 }
 
 void okse_object_scan(const OkseObjectFile *file, const OkseObjectPlace *place, const char *value)

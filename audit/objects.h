@@ -48,6 +48,8 @@ typedef struct {
     const char *role;
     const char *state; /* NULL: "configured" */
 } OkseObjectEndpoint;
+/* In place of a host: all that stands on the line was read; the scanner leaves it out when it is too long for it. */
+#define OKSE_OBJECT_WHOLE_LINE ""
 void okse_object_claim(const OkseObjectFile *file, unsigned line, const char *host);
 void okse_object_endpoint(const OkseObjectFile *file, const OkseObjectPlace *place, const OkseObjectEndpoint *endpoint);
 

@@ -3,6 +3,7 @@
 #include "audit/facts.h"
 #include "audit/resolve.h"
 #include "audit/telemetry_flows.h"
+#include "cli/collect_cluster.h"
 #include "cli/collect_image.h"
 #include "cli/collect_output.h"
 #include "cli/commands.h"
@@ -15,6 +16,7 @@ typedef struct {
     char *image, *platform, *directory, *time_limit;
     char *previous, *redaction_key, *key, *certificate, *role, *passphrase_fd;
     char **exports;
+    char *api, *token_file, *ca_file, *kubeconfig;
     gboolean resolve, payload;
 } CollectOptions;
 
@@ -33,6 +35,14 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "geo", 0, "MMDB", "address database for countries", offsetof(CollectOptions, geo)},
     {OKSE_OPTION_LIST, "kubernetes-export", 0, "FILE", "objects of a cluster (kubectl get -o json), or a directory",
      offsetof(CollectOptions, exports)},
+    {OKSE_OPTION_TEXT, "kubernetes-api", 0, "URL", "ask the API server of a cluster for its objects, reading only",
+     offsetof(CollectOptions, api)},
+    {OKSE_OPTION_PATH, "token-file", 0, "FILE", "the token of an account of that cluster that may read",
+     offsetof(CollectOptions, token_file)},
+    {OKSE_OPTION_PATH, "ca-file", 0, "PEM", "the authorities of that cluster, in place of the system's",
+     offsetof(CollectOptions, ca_file)},
+    {OKSE_OPTION_PATH, "kubeconfig", 0, "FILE", "address, authority and token from here: its current context",
+     offsetof(CollectOptions, kubeconfig)},
     {OKSE_OPTION_FLAG, "payload", 0, NULL, "look into every file of the install: secrets, programs, hosts in code",
      offsetof(CollectOptions, payload)},
     {OKSE_OPTION_FLAG, "resolve", 0, NULL, "ask the resolver for names that nobody can place",
@@ -126,6 +136,21 @@ static bool resolve(const OkseResources *resources, const CollectOptions *given,
     return true;
 }
 
+/* Before the one that looks is confined, and out of the same time. */
+static bool ask_cluster(const CollectOptions *given, const OkseResources *resources, OkseCollectApart *apart,
+                        OkseCluster **cluster, GError **error)
+{
+    const OkseCollectClusterOptions wanted = {given->api, given->token_file, given->ca_file, given->kubeconfig,
+                                              apart->seconds};
+    gint64 began = g_get_monotonic_time();
+
+    if (!okse_collect_cluster_check(&wanted, error) || !okse_collect_cluster_ask(&wanted, resources, cluster, error))
+        return false;
+    if (apart->seconds != OKSE_COLLECT_UNLIMITED)
+        apart->seconds -= (unsigned)MIN((g_get_monotonic_time() - began) / G_USEC_PER_SEC, (gint64)apart->seconds);
+    return true;
+}
+
 static bool collect(const OkseInvocation *invocation, OkseCollectRequest *request, OkseCollectApart *apart,
                     OkseCollected *collected, GError **error)
 {
@@ -133,9 +158,11 @@ static bool collect(const OkseInvocation *invocation, OkseCollectRequest *reques
     g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
     g_auto(OkseCollectImage) image = {0};
     g_autoptr(json_t) directory = NULL;
+    g_autoptr(OkseCluster) cluster = NULL;
 
-    if (resources == NULL)
+    if (resources == NULL || !ask_cluster(given, resources, apart, &cluster, error))
         return false;
+    request->cluster = cluster;
     if (given->image != NULL) {
         if (!okse_collect_image_open(given->image, given->platform, &image, error))
             return false;
@@ -199,9 +226,10 @@ const OkseCommand okse_command_collect = {
     .maximum = 0,
     .summary = "Collect what decides where data goes, changing nothing.",
     .details =
-        "Opens no connection and asks no name server (but with --resolve); the process that looks can write no file\n"
-        "and reach nobody, runs at the lowest priority and leaves access times as they are. What could not be looked\n"
-        "at is said, collector by collector.\n\n"
+        "Opens no connection and asks no name server (but with --resolve, --kubernetes-api and --kubeconfig); the\n"
+        "process that looks can write no file and reach nobody, runs at the lowest priority and leaves access times\n"
+        "as they are. What could not be looked at is said, collector by collector.\n\n"
+        "--kubernetes-api sends GET alone and never asks for Secrets (docs/collect.md).\n\n"
         "-o FILE.json writes the facts; -o with another name an evidence archive: the facts, the lines that they rest\n"
         "on with secrets masked, digests of everything, the digest of the archive before. -o DIRECTORY gives it a\n"
         "name there and chains it to the newest that lies there. See docs/evidence.md.",

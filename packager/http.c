@@ -22,6 +22,7 @@ struct OkseHttp {
     OkseCurl curl;
     CURL *easy;
     char *ca, *proxy;
+    GBytes *ca_pem;
     unsigned retries;
 };
 
@@ -59,6 +60,7 @@ void okse_http_free(OkseHttp *http)
         http->curl.easy_cleanup(http->easy);
     g_free(http->ca);
     g_free(http->proxy);
+    g_bytes_unref(http->ca_pem);
     g_free(http);
 }
 
@@ -67,6 +69,7 @@ OkseHttp *okse_http_new(const OkseHttpSettings *settings, GError **error)
     g_autoptr(OkseHttp) http = g_new0(OkseHttp, 1);
 
     http->ca = g_strdup(settings->ca);
+    http->ca_pem = settings->ca_pem == NULL ? NULL : g_bytes_ref(settings->ca_pem);
     http->proxy =
         g_strdup(settings->proxy != NULL ? settings->proxy : ""); /* "": none, whatever the environment says */
     http->retries = settings->retries;
@@ -182,6 +185,22 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
     return okse_interrupted() ? 1 : 0;
 }
 
+static void set_authorities(OkseHttp *http)
+{
+    const OkseCurl *curl = &http->curl;
+    struct curl_blob pem = {.flags = CURL_BLOB_COPY};
+
+    if (http->ca_pem == NULL && http->ca == NULL)
+        return;
+    curl->easy_setopt(http->easy, CURLOPT_CAPATH, NULL); /* Debian's default would still count */
+    if (http->ca_pem == NULL) {
+        curl->easy_setopt(http->easy, CURLOPT_CAINFO, http->ca);
+        return;
+    }
+    pem.data = (void *)(uintptr_t)g_bytes_get_data(http->ca_pem, &pem.len);
+    curl->easy_setopt(http->easy, CURLOPT_CAINFO_BLOB, &pem);
+}
+
 static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
 {
     const OkseCurl *curl = &http->curl;
@@ -194,16 +213,13 @@ static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
     curl->easy_setopt(http->easy, CURLOPT_NOPROXY, "localhost,127.0.0.0/8,::1"); /* http is for this machine */
     curl->easy_setopt(http->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl->easy_setopt(http->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (http->ca != NULL) {
-        curl->easy_setopt(http->easy, CURLOPT_CAINFO, http->ca);
-        curl->easy_setopt(http->easy, CURLOPT_CAPATH, NULL); /* Debian's default would still count */
-    }
+    set_authorities(http);
     curl->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     if (request->large) {
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_LIMIT, STILL_BYTES);
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME, STILL_SECONDS);
     } else {
-        curl->easy_setopt(http->easy, CURLOPT_TIMEOUT, SHORT_SECONDS);
+        curl->easy_setopt(http->easy, CURLOPT_TIMEOUT, request->seconds > 0 ? (long)request->seconds : SHORT_SECONDS);
     }
 }
 

@@ -6,11 +6,12 @@
 
 /* One HTTP exchange at a time with a server that nobody vouches for: https with certificates checked (http to this
  * machine only), nothing decompressed, no cookies, no configuration of the user or the environment, every size and time
- * bounded. For registry.c and git_wire.c. */
+ * bounded. For registry.c, git_wire.c and audit/cluster.c. */
 typedef struct OkseHttp OkseHttp;
 
 typedef struct {
     const char *ca;    /* PEM file of the authorities that count, in place of the system's; or NULL */
+    GBytes *ca_pem;    /* the same as bytes, before the file; or NULL */
     const char *proxy; /* URL, or NULL for none */
     unsigned retries;  /* further tries after a failure that may pass */
 } OkseHttpSettings;
@@ -31,6 +32,7 @@ typedef struct {
     const char *body_type;     /* of body */
     uint64_t from;             /* the body from there on, when the server can (status 206) */
     uint64_t limit;            /* of the body's bytes, from `from` on */
+    unsigned seconds;          /* bound on the whole time of what is not large; 0: two minutes */
     bool elsewhere;            /* redirects may lead to other hosts */
     bool large;                /* no bound on the whole time, only on standing still */
     OkseHttpSink sink;         /* sees a body with status 200 or 206 */

@@ -239,6 +239,34 @@ def test_json_with_pairs_of_surrogates_is_read_by_the_other_reader(okse, tmp_pat
     assert ("registry.example", None, "registry", "configured") in endpoints(facts)
 
 
+def printed(*items):
+    """As kubectl prints a list."""
+    return json.dumps({"apiVersion": "v1", "items": items, "kind": "List"}, indent=4, sort_keys=True, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("text", ["\x7f", "\x85", "\x9b[31m", "\u2028", "\u2029", "\ufeff", "\uffff", "\x7f \U0001f600"])
+def test_json_with_characters_that_yaml_has_no_place_for_keeps_its_lines(okse, tmp_path, text):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": {"a": text}}, "spec": {"containers": [{"name": "c", "image": "registry.example/c:1"}]}}
+    export = tmp_path / "a.json"
+    export.write_text(printed(pod))
+    facts = exported(okse, tmp_path, export)
+    assert coverage(facts, "workloads") == ("complete", None)
+    line = next(n for n, one in enumerate(export.read_text().split("\n"), 1) if "registry.example" in one)
+    assert [s["line"] for e in facts["endpoints"] if e["host"] == "registry.example" for s in e["sources"]] == [line]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_long_text_inside_an_object_is_read_line_by_line(okse, tmp_path, whole):
+    text = "".join(f"# line {n} of a long file of configuration\n" for n in range(400)) + "server = last.example.org:6514\n" + ("" if whole else "x" * 9000)
+    given = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a.conf": text}}
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(given)}
+    export = tmp_path / "a.json"
+    export.write_text(printed({**given, "metadata": {"name": "m", "annotations": applied}}))
+    facts = exported(okse, tmp_path, export)
+    assert ("last.example.org", 6514) in {e[:2] for e in endpoints(facts)}
+    assert coverage(facts, "configuration")[0] == ("complete" if whole else "partial")
+
+
 def test_the_schema_of_a_custom_kind_describes_and_is_not_reached(okse, tmp_path):
     export = tmp_path / "a.yaml"
     export.write_text(yaml.safe_dump({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "a"},
