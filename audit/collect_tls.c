@@ -242,7 +242,8 @@ static void find_places(Look *look, GHashTable *paths)
     json_array_foreach(json_object_get(look->collection->certificate_places, "places"), i, pattern)
     {
         bool readable = true;
-        g_autoptr(GPtrArray) matches = okse_collect_matches(look->collection, json_string_value(pattern), &readable);
+        g_autoptr(GPtrArray) matches =
+            okse_collect_matches(look->collection, json_string_value(pattern), &readable, NULL);
 
         if (!readable)
             partial(look, json_string_value(pattern), "not all of it could be looked at (run as root)");
