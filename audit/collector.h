@@ -2,6 +2,7 @@
 
 #include "audit/collect.h"
 #include "audit/facts.h"
+#include "audit/guess.h"
 #include "audit/host_files.h"
 #include "audit/host_processes.h"
 #include "audit/papers.h"
@@ -30,6 +31,8 @@ typedef struct {
     const OkseFetchRules *fetches;
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
+    const OkseGuess *guess;
+    GHashTable *looked; /* paths of files that a collector of the host has read */
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
     int sysroot_fd;                 /* of --sysroot */
     int proc_fd;                    /* of /proc when the sysroot is that of the running system, or -1 */
@@ -178,6 +181,9 @@ json_t *okse_embargoes_read(const OkseResources *resources, GError **error) G_GN
 
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
+
+/* Configuration of programs that no table knows: what nothing else has read (manifests/guess.yaml). */
+void okse_collect_rest(OkseCollection *collection);
 
 /* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
 char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;
