@@ -100,7 +100,7 @@ static void use_text(const Rest *rest, const char *path, GBytes *bytes)
     if (length == 0 || memchr(text, '\0', length) != NULL)
         return;
     okse_sha256_text(&digest, found.digest);
-    if (!okse_guess_text(rest->collection->guess, text, length, on_guessed, &found))
+    if (!okse_guess_text(rest->collection->guess, path, text, length, on_guessed, &found))
         partial(rest, path, "has lines with more than is looked at");
 }
 

@@ -16,6 +16,8 @@ typedef struct {
     unsigned number; /* index of the line */
     OkseGuessSink sink;
     void *context;
+    bool near_address; /* the value at hand is an address or localhost */
+    const char *list; /* the file's name, where it says that each line begins with a host; or NULL */
     bool pattern; /* the line holds an expression or a comparison: names in it are no places */
     gint spans[SPANS][2];
     unsigned span_count;
@@ -76,7 +78,7 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         g_autofree char *sign = g_match_info_fetch(near, 2);
 
         keys->assigned = sign != NULL && !g_ascii_isspace(*sign);
-        if (!keys->assigned && (strcmp(keys->near, "localhost") == 0 || okse_guess_domain(pass->guess, keys->near)))
+        if (!keys->assigned && (strcmp(keys->near, "localhost") == 0 || strchr(keys->near, '.') != NULL))
             g_clear_pointer(&keys->near, g_free); /* one of several hosts */
     }
     if (keys->near == NULL)
@@ -113,6 +115,19 @@ static bool is_hostname(const char *key)
     return g_str_has_suffix(lower, "hostname") || g_str_has_suffix(lower, "host_name") || g_str_has_suffix(lower, "host-name");
 }
 
+/* "[api]" … "host = 127.0.0.1": an address under a bare key in a section about what is served. */
+static bool serves_here(const Pass *pass, const char *key)
+{
+    static const char *const bare[] = {"host", "hosts", "hostname", "address", "addr", "ip", NULL};
+    const OkseGuessLine *above = parent_of(pass, pass->line);
+    g_autofree char *lower = key == NULL ? NULL : g_ascii_strdown(key, -1);
+
+    if (lower == NULL || !g_strv_contains(bare, lower))
+        return false;
+    return (pass->line->section != NULL && okse_guess_any(pass->guess, OKSE_WORD_SERVES, pass->line->section)) ||
+           (above != NULL && above->key != NULL && okse_guess_any(pass->guess, OKSE_WORD_SERVES, above->key));
+}
+
 static OkseSays says_of(const Pass *pass, Keys *keys)
 {
     const OkseGuess *guess = pass->guess;
@@ -132,11 +147,23 @@ static OkseSays says_of(const Pass *pass, Keys *keys)
         keys->strong = strong;
     }
     outer = around(pass);
+    if (pass->near_address && serves_here(pass, keys->near != NULL && keys->assigned ? keys->near : keys->line))
+        return OKSE_SAYS_OWN;
     if (near == OKSE_SAYS_PLACE && outer == OKSE_SAYS_OWN)
         return OKSE_SAYS_OWN;
     if (near == OKSE_SAYS_NOTHING && keys->near != NULL && is_hostname(keys->near))
         return outer == OKSE_SAYS_NOTHING ? OKSE_SAYS_ACCESS : outer;
     return near != OKSE_SAYS_NOTHING ? near : outer;
+}
+
+/* "HiddenServicePort 80 192.0.2.1:80": from a port to a place. */
+static bool leads_from_port(const Pass *pass, gint at)
+{
+    const OkseGuessLine *line = pass->line;
+    g_autofree char *key = line->key == NULL ? g_strdup("") : g_ascii_strdown(line->key, -1);
+    size_t value = line->value + strspn(line->code + line->value, " \t"), digits = strspn(line->code + value, "0123456789");
+
+    return g_str_has_suffix(key, "port") && digits > 0 && g_ascii_isspace(line->code[value + digits]) && value < (size_t)at;
 }
 
 static void find_keys(const Pass *pass, gint at, Keys *keys)
@@ -148,8 +175,12 @@ static void find_keys(const Pass *pass, gint at, Keys *keys)
     keys->line = pass->line->key != NULL && (size_t)at >= pass->line->value && !item ? pass->line->key
                  : above != NULL                                                     ? above->key
                                                                                      : NULL;
+    if (keys->line == NULL && pass->list != NULL && strspn(pass->line->code, " \t") == (size_t)at)
+        keys->line = pass->list;
     find_near(pass, at, keys);
     keys->says = says_of(pass, keys);
+    if (keys->says == OKSE_SAYS_OWN && keys->line == pass->line->key && leads_from_port(pass, at))
+        keys->says = OKSE_SAYS_PLACE;
 }
 
 /* Every word behind the key is a host, a path or a number. */
@@ -185,8 +216,8 @@ static bool is_range(const Pass *pass, const Match *found)
     const char *next = tail + strspn(tail, " \t");
     bool ranged;
 
-    if (*tail == '/' && g_ascii_isdigit(tail[1]))
-        return g_ascii_strtoull(tail + 1, NULL, 10) != (strchr(found->host, ':') != NULL ? 128u : 32u) || tail[2] == '\0';
+    if (*tail == '/' && g_ascii_isdigit(tail[1])) /* one of all bits, too: who is let in is written so */
+        return true;
     while (head > pass->line->code && g_ascii_isspace(head[-1]))
         head--;
     head -= head > pass->line->code && head[-1] == '-' ? 1 : 0;
@@ -209,6 +240,7 @@ static bool is_place_name(const Pass *pass, const Match *found, const Keys *keys
         return true;
     if (found->port > 0 || keys->says == OKSE_SAYS_PLACE || keys->says == OKSE_SAYS_OWN)
         return strlen(dot + 1) >= 2 && g_ascii_isalpha(dot[1]) && !okse_guess_is(pass->guess, OKSE_WORD_FILE_ENDING, dot + 1) &&
+               !okse_guess_is(pass->guess, OKSE_WORD_NO_DOMAIN, dot + 1) &&
                (found->port > 0 || keys->assigned || okse_guess_domain(pass->guess, found->host));
     return okse_guess_domain(pass->guess, found->host) && (keys->says == OKSE_SAYS_ACCESS || only_hosts(pass));
 }
@@ -271,6 +303,7 @@ static void report(Pass *pass, Match *found)
     else
         found->host = g_strdup(found->host);
     raw = found->host;
+    pass->near_address = strcmp(found->host, "localhost") == 0 || g_hostname_is_ip_address(found->host);
     find_keys(pass, found->start, &keys);
     path = path_of(pass, &keys);
     key = keys.near != NULL && keys.assigned ? keys.near : keys.line;
@@ -327,32 +360,37 @@ static void on_match(Pass *pass, OkseGuessShape shape, const GMatchInfo *match)
     report(pass, &found);
 }
 
-/* "host = db1": a name without a dot, where the key leaves no doubt. */
-static void on_label(Pass *pass)
+/* "host = db1": a name without a dot, where the key leaves no doubt. from: where in the line the match began. */
+static void on_label(Pass *pass, const GMatchInfo *match, gint from)
 {
-    g_autoptr(GMatchInfo) match = NULL;
-    g_autofree char *host = NULL, *port = NULL, *lower = NULL;
-    Match found = {.shape = OKSE_GUESS_HOST};
-    gint value = (gint)pass->line->value;
+    g_autofree char *host = g_match_info_fetch(match, 1), *port = g_match_info_fetch(match, 2);
+    g_autofree char *lower = g_ascii_strdown(host, -1);
+    Match found = {.shape = OKSE_GUESS_HOST, .host = host};
     Keys keys;
 
-    if (pass->line->key == NULL || !pass->line->assigned ||
-        !g_regex_match(pass->guess->label, pass->line->code + value, 0, &match))
-        return;
-    host = g_match_info_fetch(match, 1);
-    port = g_match_info_fetch(match, 2);
-    lower = g_ascii_strdown(host, -1);
     g_match_info_fetch_pos(match, 1, &found.start, &found.end);
-    found.start += value;
-    found.end += value;
+    found.start += from;
+    found.end += from;
     found.at = found.start;
-    found.host = host;
     if (port != NULL && *port != '\0' && !g_ascii_string_to_unsigned(port, 10, 1, 65535, &found.port, NULL))
         return;
     find_keys(pass, found.start, &keys);
     g_free(keys.near);
-    if (keys.says == OKSE_SAYS_PLACE && keys.strong && !okse_guess_is(pass->guess, OKSE_WORD_NO_HOST, lower))
+    if (keys.says != OKSE_SAYS_ACCESS && keys.strong && !okse_guess_is(pass->guess, OKSE_WORD_NO_HOST, lower))
         report(pass, &found);
+}
+
+static void look_for_labels(Pass *pass)
+{
+    const char *code = pass->line->code;
+    g_autoptr(GMatchInfo) whole = NULL, quoted = NULL;
+
+    if (pass->line->key != NULL && pass->line->assigned &&
+        g_regex_match(pass->guess->label, code + pass->line->value, 0, &whole))
+        on_label(pass, whole, (gint)pass->line->value);
+    g_regex_match(pass->guess->quoted, code, 0, &quoted);
+    for (; g_match_info_matches(quoted); g_match_info_next(quoted, NULL))
+        on_label(pass, quoted, 0);
 }
 
 static bool holds_pattern(const Pass *pass, const char *code)
@@ -380,14 +418,20 @@ static void look_at(Pass *pass)
         for (; g_match_info_matches(match); g_match_info_next(match, NULL))
             on_match(pass, shape, match);
     }
-    if (pass->span_count == 0 && !pass->pattern)
-        on_label(pass);
+    if (!pass->pattern)
+        look_for_labels(pass);
 }
 
-bool okse_guess_text(const OkseGuess *guess, const char *text, size_t length, OkseGuessSink sink, void *context)
+bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text, size_t length, OkseGuessSink sink,
+                     void *context)
 {
+    static const char *const lists[] = {"hosts", "servers", "nodes", "peers", "mirrors", "machines", "members", NULL};
+    g_autofree char *name = g_path_get_basename(file);
     g_autoptr(OkseGuessLines) lines = okse_guess_lines_read(guess, text, length);
     Pass pass = {.guess = guess, .lines = lines, .sink = sink, .context = context};
+
+    name[strcspn(name, ".")] = '\0';
+    pass.list = g_strv_contains(lists, name) ? name : NULL;
 
     for (guint i = 0; i < lines->lines->len; i++) {
         pass.line = g_ptr_array_index(lines->lines, i);

@@ -32,5 +32,6 @@ typedef void (*OkseGuessSink)(void *context, const OkseGuessed *found);
 
 #define OKSE_GUESS_LINE 8192u /* bytes of a line that are looked at */
 
-/* False when a line was longer than what is looked at. */
-bool okse_guess_text(const OkseGuess *guess, const char *text, size_t length, OkseGuessSink sink, void *context);
+/* file: its path, for lists of hosts. False when a line was longer than what is looked at. */
+bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text, size_t length, OkseGuessSink sink,
+                     void *context);

@@ -209,6 +209,7 @@ static void find_parents(OkseGuessLines *lines)
         size_t indent = strspn(line->code, " \t");
         bool item = line->code[indent] == '-' && g_ascii_isspace(line->code[indent + 1]);
 
+        item = item || (line->code[indent] != '\0' && strchr("([{", line->code[indent]) != NULL);
         if (line->code[indent] == '\0')
             continue;
         while (depth > 0 && above[depth - 1].indent >= indent + (item ? 1 : 0))

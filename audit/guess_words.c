@@ -16,8 +16,8 @@ static const char *const shapes[OKSE_GUESS_SHAPES] = {
                        "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?"
                        "(" V6 "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?::(\\d{1,5}))?(?![\\w\\\\%$({<*])",
     [OKSE_GUESS_MILTER] = "(?<!\\w)inet6?:(\\d{1,5})@(" V6 "|" V4 "|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)",
-    [OKSE_GUESS_HOST] = "(?:(?<![\\w.@/:%$\\\\*-])|(?<=[\\s=\"'(]@)|(?<![\\w])(?:tcp|udp|ssl|tls|inet)[46]?:|(?<=\\sunix:))"
-                        "(" V6 "|" V4 "|localhost|" NAME ")\\.?(?::(\\d{1,5}))?(?![\\w@\\\\*%({$-]|\\.[\\w*]|:\\w)",
+    [OKSE_GUESS_HOST] = "(?:(?<![\\w.@/:%$\\\\*-])|(?<=[\\s=\"'(]@)|(?<!\\w)(?:tcp|udp|ssl|tls|inet)[46]?[:@]|(?<=[\\w]@)(?=[\\d\\[]|[\\w.-]+:[/~]))"
+                        "(" V6 "|" V4 "|localhost|" NAME ")\\.?(?:[:@#](\\d{1,5}))?(?![\\w@\\\\*%({$-]|\\.[\\w*]|:\\w)",
     [OKSE_GUESS_V6] = "(?<![\\w:.\\[])((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" V4 "))(?![\\w:.\\]])",
 };
 
@@ -40,6 +40,7 @@ void okse_guess_free(OkseGuess *guess)
     unref_regex(&guess->named);
     unref_regex(&guess->element);
     unref_regex(&guess->label);
+    unref_regex(&guess->quoted);
     unref_regex(&guess->compared);
     unref_regex(&guess->port);
     json_decref(guess->rules);
@@ -79,6 +80,7 @@ static void take_words(OkseGuess *guess, const json_t *scan)
         [OKSE_WORD_NO_URL] = json_object_get(guess->rules, "no_url"),
         [OKSE_WORD_NO_SCHEME] = json_object_get(guess->rules, "no_scheme"),
         [OKSE_WORD_NO_HOST] = json_object_get(guess->rules, "no_host"),
+        [OKSE_WORD_NO_DOMAIN] = json_object_get(guess->rules, "no_domain"),
         [OKSE_WORD_DOMAIN] = json_object_get(guess->rules, "domains"),
         [OKSE_WORD_FILE_ENDING] = json_object_get(scan, "file_endings"),
     };
@@ -119,7 +121,9 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     guess->element = compiled("<([A-Za-z][\\w.:-]*)(?:\\s[^<>]*)?>\\s*$");
     /* a name without a dot, whole: 1 the host, 2 its port */
     guess->label = compiled("^\\s*[\"']?([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']?\\s*[,;)}\\]]*\\s*$");
-    guess->port = compiled("^[^{}]{0,80}?[pP]ort[\"']?\\s*(?:=>|=|:|\\s)\\s*[\"']?(\\d{1,5})\\b");
+    /* the same in quotes and anywhere in a line, behind a key */
+    guess->quoted = compiled("[A-Za-z][\"']?\\]?\\s*(?:=>|=|:)\\s*[\"']([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']");
+    guess->port = compiled("^[^{}]{0,80}?(?:[pP]ort|\\s-p)[\"']?\\s*(?:=>|=|:|\\s)\\s*[\"']?(\\d{1,5})\\b");
     guess->compared = compiled("==|=~|!=|!~|~\\*");
     return g_steal_pointer(&guess);
 }
@@ -204,13 +208,19 @@ static OkseSays one_word(const OkseGuess *guess, const char *word, bool *strong)
     return OKSE_SAYS_PLACE;
 }
 
-/* "ws_ip", "web-admin-ip", "api_address": where something is served; a bare "ip" is the program's own. */
+/* "ws_ip", "web-admin-ip", "api_address": where something is served; "ip-address" is the program's own. */
 static OkseSays of_address(const OkseGuess *guess, GStrv words, guint count)
 {
     for (guint i = 0; i < count; i++)
         if (is_word(guess, OKSE_WORD_SERVES, words[i]))
             return OKSE_SAYS_OWN;
-    return count == 1 && strcmp(words[0], "ip") == 0 ? OKSE_SAYS_OWN : OKSE_SAYS_NOTHING;
+    return count == 2 && strcmp(words[0], "ip") == 0 ? OKSE_SAYS_OWN : OKSE_SAYS_NOTHING;
+}
+
+/* "hostname", "hostname0" */
+static bool is_named_host(const char *word)
+{
+    return g_str_has_prefix(word, "hostname") && strspn(word + 8, "0123456789") == strlen(word + 8);
 }
 
 OkseSays okse_guess_key(const OkseGuess *guess, const char *key, bool *strong)
@@ -218,9 +228,12 @@ OkseSays okse_guess_key(const OkseGuess *guess, const char *key, bool *strong)
     g_auto(GStrv) words = words_in(key);
     g_autofree char *whole = g_strjoinv("", words);
     guint count = g_strv_length(words);
+    guint served = 0;
     bool last = true;
 
     *strong = false;
+    for (guint i = 0; i < count; i++)
+        served += is_word(guess, OKSE_WORD_SERVES, words[i]);
     if (okse_guess_any(guess, OKSE_WORD_ALWAYS_ACCESS, key))
         return OKSE_SAYS_ACCESS;
     if (okse_guess_any(guess, OKSE_WORD_ALWAYS_OWN, key))
@@ -233,8 +246,12 @@ OkseSays okse_guess_key(const OkseGuess *guess, const char *key, bool *strong)
                             ? OKSE_SAYS_NOTHING
                             : one_word(guess, words[i - 1], last ? strong : &ignored);
 
-        if (says != OKSE_SAYS_NOTHING)
+        if (says != OKSE_SAYS_NOTHING) {
+            *strong = *strong || (says == OKSE_SAYS_PLACE && last && i < count && is_named_host(words[count - 1]));
             return says;
+        }
+        if (i == count && (served == count || strcmp(words[count - 1], "port") == 0))
+            return OKSE_SAYS_OWN; /* "grpc", "SocksPort": where it is served */
         if (i == count && is_word(guess, OKSE_WORD_NEUTRAL, words[i - 1]) &&
             of_address(guess, words, count) != OKSE_SAYS_NOTHING)
             return OKSE_SAYS_OWN;

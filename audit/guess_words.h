@@ -22,6 +22,7 @@ typedef enum {
     OKSE_WORD_NO_SCHEME,
     OKSE_WORD_NO_HOST,
     OKSE_WORD_DOMAIN,
+    OKSE_WORD_NO_DOMAIN,
     OKSE_WORD_FILE_ENDING,
     OKSE_WORD_KINDS
 } OkseWordKind;
@@ -39,7 +40,7 @@ struct OkseGuess {
     json_t *rules;
     GHashTable *words[OKSE_WORD_KINDS]; /* char * */
     GRegex *shapes[OKSE_GUESS_SHAPES];
-    GRegex *assignment, *directive, *near, *named, *element, *label, *compared, *port;
+    GRegex *assignment, *directive, *near, *named, *element, *label, *quoted, *compared, *port;
 };
 
 /* What the program's key says of a host behind it. key: as written. *strong: the last word names a kind of place, so
