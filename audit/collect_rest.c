@@ -2,7 +2,9 @@
  * by nobody else and is a text is looked at for hosts (audit/guess.h). Links are not followed: what they name in there
  * is met as itself. */
 #include "audit/collect_host_files.h"
+#include "audit/collect_software.h"
 #include "audit/collector.h"
+#include "audit/object_store.h"
 #include "audit/scan_rules.h"
 #include "audit/target.h"
 #include "core/digest.h"
@@ -26,7 +28,8 @@ typedef struct {
 
 typedef struct {
     OkseCollection *collection;
-    const char *path;
+    const OkseScanFile *file;
+    GHashTable *claims, *claimed; /* as of okse_collect_guess() */
     char digest[OKSE_SHA256_TEXT];
 } Found;
 
@@ -53,55 +56,99 @@ static json_t *source_of(const Found *found, const OkseGuessed *guessed)
     g_autofree char *trimmed = g_strstrip(g_strdup(guessed->line));
     g_autofree char *masked = okse_collect_mask(found->collection, trimmed);
 
-    return okse_facts_source(&(OkseSourceFact){.collector = "configuration",
-                                               .path = found->path,
+    return okse_facts_source(&(OkseSourceFact){.collector = found->file->collector,
+                                               .path = found->file->path,
                                                .line = guessed->line_number,
                                                .column = guessed->column,
                                                .key = guessed->key,
                                                .digest = found->digest,
                                                .excerpt = masked,
+                                               .component = found->file->component,
                                                .via = "guessed"});
+}
+
+static void add_mention(const Found *found, const OkseGuessed *guessed)
+{
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%u|%s", found->file->path, guessed->line_number, guessed->column, guessed->host);
+
+    okse_facts_add(found->collection->facts, "mentions", key,
+                   json_pack("{s:s,s:s,s:o}", "host", guessed->host, "noise", guessed->noise, "source",
+                             source_of(found, guessed)));
+}
+
+/* A reader of structured files told it, or it describes something. */
+static bool is_told(const Found *found, const OkseGuessed *guessed)
+{
+    g_autofree char *place = g_strdup_printf("%s|%u|%s", found->file->path, guessed->line_number, guessed->host);
+
+    return (found->collection->claims != NULL && g_hash_table_contains(found->collection->claims, place)) ||
+           (found->collection->objects != NULL &&
+            okse_objects_is_form(found->collection->objects, found->file->path, guessed->line_number));
 }
 
 static void on_guessed(void *context, const OkseGuessed *guessed)
 {
     const Found *found = context;
-    OkseFacts *facts = found->collection->facts;
+    g_autofree char *claim = okse_software_claim(guessed->line_number, guessed->host);
 
+    if (is_told(found, guessed) ||
+        (found->claimed != NULL && g_hash_table_contains(found->claimed, GUINT_TO_POINTER(guessed->line_number))) ||
+        (found->claims != NULL && !g_hash_table_add(found->claims, g_steal_pointer(&claim))))
+        return;
     if (guessed->noise != NULL) {
-        g_autofree char *key =
-            g_strdup_printf("%s|%u|%u|%s", found->path, guessed->line_number, guessed->column, guessed->host);
-
-        okse_facts_add(facts, "mentions", key,
-                       json_pack("{s:s,s:s,s:o}", "host", guessed->host, "noise", guessed->noise, "source",
-                                 source_of(found, guessed)));
+        add_mention(found, guessed);
         return;
     }
     okse_facts_endpoint(
-        facts, &(OkseEndpointFact){.host = guessed->host,
-                                   .port = guessed->port > 0 ? guessed->port : okse_scheme_port(guessed->scheme),
-                                   .protocol = guessed->scheme,
-                                   .tls = okse_scheme_tls(guessed->scheme),
-                                   .direction = guessed->own ? "in" : "out",
-                                   .role = okse_scanner_role(found->collection->scanner, guessed->key, found->path,
-                                                             guessed->scheme, guessed->host),
-                                   .state = "configured",
-                                   .source = source_of(found, guessed)});
+        found->collection->facts,
+        &(OkseEndpointFact){.host = guessed->host,
+                            .port = guessed->port > 0 ? guessed->port : okse_scheme_port(guessed->scheme),
+                            .protocol = guessed->scheme,
+                            .tls = okse_scheme_tls(guessed->scheme),
+                            .direction = guessed->own ? "in" : "out",
+                            .role = okse_scanner_role(found->collection->scanner, guessed->key, found->file->path,
+                                                      guessed->scheme, guessed->host),
+                            .state = "configured",
+                            .source = source_of(found, guessed)});
+}
+
+bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file)
+{
+    const json_t *directories = json_object_get(okse_guess_rules(collection->guess), "directories");
+
+    for (size_t i = 0; file->component == NULL && i < json_array_size(directories); i++) {
+        const char *directory = json_string_value(json_array_get(directories, i));
+
+        if (g_str_has_prefix(file->path, directory) && file->path[strlen(directory)] == '/')
+            return true;
+    }
+    return false;
+}
+
+void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed)
+{
+    Found found = {collection, file, claims, claimed, ""};
+    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    gsize length;
+    const char *text = g_bytes_get_data(file->bytes, &length);
+
+    okse_sha256_text(&digest, found.digest);
+    if (!okse_guess_text(collection->guess, file->path, text, length, on_guessed, &found)) {
+        g_autofree char *reason = g_strdup_printf("%s has lines with more than is looked at", file->path);
+
+        okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
+    }
 }
 
 static void use_text(const Rest *rest, const char *path, GBytes *bytes)
 {
     g_autofree char *shown = okse_text_show(path, -1, false);
-    Found found = {rest->collection, shown, ""};
-    OkseSha256 digest = okse_sha256_of_bytes(bytes);
-    gsize length;
-    const char *text = g_bytes_get_data(bytes, &length);
 
-    if (length == 0 || memchr(text, '\0', length) != NULL)
-        return;
-    okse_sha256_text(&digest, found.digest);
-    if (!okse_guess_text(rest->collection->guess, path, text, length, on_guessed, &found))
-        partial(rest, path, "has lines with more than is looked at");
+    if (g_bytes_get_size(bytes) > 0 && memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL)
+        okse_collect_guess(rest->collection,
+                           &(OkseScanFile){.collector = "configuration", .path = shown, .name = shown, .bytes = bytes},
+                           NULL, NULL);
 }
 
 static void visit_file(Rest *rest, int directory, const char *path, const char *name)

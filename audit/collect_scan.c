@@ -148,7 +148,8 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
     const char *text = g_bytes_get_data(file->bytes, &length);
 
     okse_sha256_text(&digest, sink.digest);
-    okse_collect_software(collection, file, claims);
+    if (!okse_collect_software(collection, file, claims) && okse_collect_guesses(collection, file))
+        okse_collect_guess(collection, file, claims, claimed);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =
             g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);

@@ -475,18 +475,23 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
     look_into(&look, kind, seen);
 }
 
-void okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
+bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
 {
+    bool known = false;
+
     for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
         const OkseProgram *program = okse_software_get(collection->software, i);
 
         for (guint k = 0; k < program->files->len; k++) {
             const OkseProgramFile *kind = g_ptr_array_index(program->files, k);
 
-            if (okse_program_file_matches(kind, file->name))
+            if (okse_program_file_matches(kind, file->name)) {
                 read_as(collection, file, program, kind, claims);
+                known = true;
+            }
         }
     }
+    return known;
 }
 
 /* Of the files that prove a program, the first that is there. One that could not be looked at proves nothing. */

@@ -18,6 +18,8 @@ typedef struct {
     void *context;
     bool near_address; /* the value at hand is an address or localhost */
     const char *list; /* the file's name, where it says that each line begins with a host; or NULL */
+    bool barred; /* the file is a list of who may come in */
+    bool ranged; /* the line holds a range of addresses */
     bool pattern; /* the line holds an expression or a comparison: names in it are no places */
     gint spans[SPANS][2];
     unsigned span_count;
@@ -108,6 +110,20 @@ static OkseSays around(const Pass *pass)
     return OKSE_SAYS_NOTHING;
 }
 
+/* What stands above the line, or the file's name, is about who may come in. */
+static bool is_barred(const Pass *pass)
+{
+    const OkseGuessLine *above = parent_of(pass, pass->line);
+
+    for (unsigned depth = 0; above != NULL && depth < 8; depth++, above = parent_of(pass, above)) {
+        g_autofree char *words = g_strndup(above->code, strcspn(above->code, "=\"'"));
+
+        if (okse_guess_any(pass->guess, OKSE_WORD_BARRED, words))
+            return true;
+    }
+    return pass->barred || (pass->line->section != NULL && okse_guess_any(pass->guess, OKSE_WORD_BARRED, pass->line->section));
+}
+
 static bool is_hostname(const char *key)
 {
     g_autofree char *lower = g_ascii_strdown(key, -1);
@@ -136,7 +152,9 @@ static OkseSays says_of(const Pass *pass, Keys *keys)
 
     if (keys->line != NULL)
         line = okse_guess_key(guess, keys->line, &strong);
-    if (keys->line != NULL && line == OKSE_SAYS_ACCESS && okse_guess_any(guess, OKSE_WORD_ALWAYS_ACCESS, keys->line))
+    if (is_barred(pass) || (keys->line != NULL && line == OKSE_SAYS_ACCESS &&
+                            (okse_guess_any(guess, OKSE_WORD_ALWAYS_ACCESS, keys->line) ||
+                             okse_guess_any(guess, OKSE_WORD_BARRED, keys->line))))
         return OKSE_SAYS_ACCESS;
     /* "local ip = 192.0.2.1": the line's key is more than the word before the value */
     if (keys->near != NULL && !same &&
@@ -183,11 +201,11 @@ static void find_keys(const Pass *pass, gint at, Keys *keys)
         keys->says = OKSE_SAYS_PLACE;
 }
 
-/* Every word behind the key is a host, a path or a number. */
+/* Every word behind the key is a host, a path or a number; a single one has no path ("provider: example.io/x"). */
 static bool only_hosts(const Pass *pass)
 {
     g_auto(GStrv) words = g_strsplit_set(pass->line->code + pass->line->value, " \t,;\"'()[]{}", -1);
-    unsigned count = 0;
+    unsigned count = 0, bare = 0;
 
     for (char **word = words; *word != NULL; word++) {
         g_autofree char *host = g_strndup(*word, strcspn(*word, ":/"));
@@ -200,8 +218,9 @@ static bool only_hosts(const Pass *pass)
         if (!okse_guess_domain(pass->guess, host) && !g_hostname_is_ip_address(host))
             return false;
         count++;
+        bare += strchr(*word, '/') == NULL;
     }
-    return count > 0;
+    return count > 1 || bare == 1;
 }
 
 static bool is_any(const char *host)
@@ -236,8 +255,8 @@ static bool is_place_name(const Pass *pass, const Match *found, const Keys *keys
 
     if (strcmp(found->host, "localhost") == 0)
         return found->port > 0 || keys->says != OKSE_SAYS_NOTHING;
-    if (dot == NULL)
-        return true;
+    if (dot == NULL || (pass->line->code[found->end] == ':' && pass->line->code[found->end + 1] == '/'))
+        return true; /* "host:/path": NFS, ssh */
     if (found->port > 0 || keys->says == OKSE_SAYS_PLACE || keys->says == OKSE_SAYS_OWN)
         return strlen(dot + 1) >= 2 && g_ascii_isalpha(dot[1]) && !okse_guess_is(pass->guess, OKSE_WORD_FILE_ENDING, dot + 1) &&
                !okse_guess_is(pass->guess, OKSE_WORD_NO_DOMAIN, dot + 1) &&
@@ -252,7 +271,7 @@ static const char *noise_of(const Pass *pass, const Match *found, const Keys *ke
     if (url && ((keys->near != NULL && okse_guess_any(pass->guess, OKSE_WORD_NO_URL, keys->near)) ||
                 (keys->line != NULL && okse_guess_any(pass->guess, OKSE_WORD_NO_URL, keys->line))))
         return "documentation";
-    if (!url && is_range(pass, found))
+    if (!url && (is_range(pass, found) || (pass->ranged && found->port == 0)))
         return "range";
     return keys->says == OKSE_SAYS_ACCESS && !url ? "access" : NULL;
 }
@@ -289,6 +308,9 @@ static bool is_own(const Pass *pass, const Match *found, const Keys *keys)
         return true;
     if (found->shape == OKSE_GUESS_URL)
         return key != NULL && okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key);
+    if (keys->says == OKSE_SAYS_OWN && !pass->near_address && found->port == 0) /* "web = www.example.org" */
+        return around(pass) == OKSE_SAYS_OWN || (key != NULL && (okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key) ||
+                                                                 okse_guess_any(pass->guess, OKSE_WORD_OWN, key)));
     return keys->says == OKSE_SAYS_OWN;
 }
 
@@ -350,6 +372,8 @@ static void on_match(Pass *pass, OkseGuessShape shape, const GMatchInfo *match)
         scheme = g_ascii_strdown(written, -1);
         if (okse_guess_is(pass->guess, OKSE_WORD_NO_SCHEME, scheme))
             return;
+        if (okse_guess_is(pass->guess, OKSE_WORD_BUCKET, scheme) && strchr(host, '.') == NULL && strchr(host, ':') == NULL)
+            return;
         found.scheme = scheme;
     }
     port = shape == OKSE_GUESS_V6 ? NULL : g_match_info_fetch(match, port_group);
@@ -380,6 +404,19 @@ static void on_label(Pass *pass, const GMatchInfo *match, gint from)
         report(pass, &found);
 }
 
+/* "nodes = a,b,c" */
+static void look_for_list(Pass *pass)
+{
+    const char *code = pass->line->code;
+    g_autoptr(GMatchInfo) item = NULL;
+
+    if (!g_regex_match(pass->guess->list, code + pass->line->value, 0, NULL))
+        return;
+    g_regex_match(pass->guess->item, code + pass->line->value, 0, &item);
+    for (; g_match_info_matches(item); g_match_info_next(item, NULL))
+        on_label(pass, item, (gint)pass->line->value);
+}
+
 static void look_for_labels(Pass *pass)
 {
     const char *code = pass->line->code;
@@ -388,6 +425,8 @@ static void look_for_labels(Pass *pass)
     if (pass->line->key != NULL && pass->line->assigned &&
         g_regex_match(pass->guess->label, code + pass->line->value, 0, &whole))
         on_label(pass, whole, (gint)pass->line->value);
+    if (pass->line->key != NULL && pass->line->assigned)
+        look_for_list(pass);
     g_regex_match(pass->guess->quoted, code, 0, &quoted);
     for (; g_match_info_matches(quoted); g_match_info_next(quoted, NULL))
         on_label(pass, quoted, 0);
@@ -410,6 +449,7 @@ static void look_at(Pass *pass)
     pass->span_count = 0;
     if (*code == '\0')
         return;
+    pass->ranged = g_regex_match(pass->guess->range, code, 0, NULL);
     pass->pattern = pass->lines->script || holds_pattern(pass, code);
     for (OkseGuessShape shape = 0; shape < OKSE_GUESS_SHAPES; shape++) {
         g_autoptr(GMatchInfo) match = NULL;
@@ -431,6 +471,7 @@ bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text,
     Pass pass = {.guess = guess, .lines = lines, .sink = sink, .context = context};
 
     name[strcspn(name, ".")] = '\0';
+    pass.barred = okse_guess_any(guess, OKSE_WORD_BARRED, name);
     pass.list = g_strv_contains(lists, name) ? name : NULL;
 
     for (guint i = 0; i < lines->lines->len; i++) {

@@ -10,7 +10,7 @@
 
 /* How the file writes comments, by what its lines begin with. */
 typedef struct {
-    bool sections, slashes, dashes, markup;
+    bool sections, slashes, dashes, bangs, markup;
     bool inside;        /* a comment over lines is open */
     const char *closes; /* how it ends */
 } Style;
@@ -35,7 +35,7 @@ static bool starts(const char *at, const char *end, const char *with)
 static Style style_of(const char *text, size_t length)
 {
     Style style = {0};
-    unsigned dashes = 0;
+    unsigned dashes = 0, bangs = 0;
 
     for (const char *at = text, *end = text + length, *next; at < end; at = next) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline != NULL ? newline : end;
@@ -45,16 +45,18 @@ static Style style_of(const char *text, size_t length)
         style.sections = style.sections || (first < stop && *first == '[' && memchr(first, ']', (size_t)(stop - first)) != NULL);
         style.slashes = style.slashes || starts(first, stop, "//") || starts(first, stop, "/*");
         style.markup = style.markup || starts(first, stop, "<?xml") || starts(first, stop, "<!--");
+        bangs += starts(first, stop, "!");
         dashes += starts(first, stop, "-- ") || starts(first, stop, "--[");
     }
     style.dashes = dashes > 1;
+    style.bangs = bangs > 1;
     return style;
 }
 
 static bool is_comment(const Style *style, const char *at)
 {
     return *at == '#' || *at == ';' || *at == '%' || (style->slashes && g_str_has_prefix(at, "//")) ||
-           (style->dashes && g_str_has_prefix(at, "--")) || (*at == '!' && (at[1] == ' ' || at[1] == '\0')) ||
+           (style->dashes && g_str_has_prefix(at, "--")) || (*at == '!' && (style->bangs || at[1] == ' ' || at[1] == '\0')) ||
            g_str_has_prefix(at, "dnl ") || g_str_has_prefix(at, "REM ");
 }
 

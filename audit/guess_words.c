@@ -12,7 +12,7 @@
 
 /* Groups: 1 the host, 2 its port; URL: 1 scheme, 2 host, 3 port; MILTER: 1 port, 2 host. */
 static const char *const shapes[OKSE_GUESS_SHAPES] = {
-    [OKSE_GUESS_URL] = "([a-zA-Z][a-zA-Z0-9+.-]{0,30})://"
+    [OKSE_GUESS_URL] = "([a-zA-Z][a-zA-Z0-9+.-]{0,30})://(?:https?://)?" /* s3://https://host:port/bucket of Triton */
                        "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?"
                        "(" V6 "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?::(\\d{1,5}))?(?![\\w\\\\%$({<*])",
     [OKSE_GUESS_MILTER] = "(?<!\\w)inet6?:(\\d{1,5})@(" V6 "|" V4 "|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)",
@@ -43,6 +43,9 @@ void okse_guess_free(OkseGuess *guess)
     unref_regex(&guess->quoted);
     unref_regex(&guess->compared);
     unref_regex(&guess->port);
+    unref_regex(&guess->range);
+    unref_regex(&guess->list);
+    unref_regex(&guess->item);
     json_decref(guess->rules);
     g_free(guess);
 }
@@ -72,6 +75,7 @@ static void take_words(OkseGuess *guess, const json_t *scan)
     const json_t *const lists[OKSE_WORD_KINDS] = {
         [OKSE_WORD_ALWAYS_OWN] = json_object_get(always, "own"),
         [OKSE_WORD_ALWAYS_ACCESS] = json_object_get(always, "access"),
+        [OKSE_WORD_BARRED] = json_object_get(always, "barred"),
         [OKSE_WORD_PLACE] = json_object_get(last, "place"),
         [OKSE_WORD_OWN] = json_object_get(last, "own"),
         [OKSE_WORD_ACCESS] = json_object_get(last, "access"),
@@ -79,6 +83,7 @@ static void take_words(OkseGuess *guess, const json_t *scan)
         [OKSE_WORD_SERVES] = json_object_get(guess->rules, "serves"),
         [OKSE_WORD_NO_URL] = json_object_get(guess->rules, "no_url"),
         [OKSE_WORD_NO_SCHEME] = json_object_get(guess->rules, "no_scheme"),
+        [OKSE_WORD_BUCKET] = json_object_get(guess->rules, "buckets"),
         [OKSE_WORD_NO_HOST] = json_object_get(guess->rules, "no_host"),
         [OKSE_WORD_NO_DOMAIN] = json_object_get(guess->rules, "no_domain"),
         [OKSE_WORD_DOMAIN] = json_object_get(guess->rules, "domains"),
@@ -124,6 +129,10 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     /* the same in quotes and anywhere in a line, behind a key */
     guess->quoted = compiled("[A-Za-z][\"']?\\]?\\s*(?:=>|=|:)\\s*[\"']([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']");
     guess->port = compiled("^[^{}]{0,80}?(?:[pP]ort|\\s-p)[\"']?\\s*(?:=>|=|:|\\s)\\s*[\"']?(\\d{1,5})\\b");
+    guess->range = compiled("(?<![\\w.])" V4 "(?:/\\d|\\s*-\\s*" V4 ")|:/(?:8|16|24|32|48|56|64|96|104|128)\\b");
+    /* "a,b" or "a:1, b:2", whole; and one of them */
+    guess->list = compiled("^\\s*[\"']?[A-Za-z][\\w-]*(?::\\d{1,5})?(?:\\s*,\\s*[A-Za-z.][\\w.-]*(?::\\d{1,5})?)+[\"']?\\s*;?$");
+    guess->item = compiled("(?<![\\w.-])([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?(?![\\w.-])");
     guess->compared = compiled("==|=~|!=|!~|~\\*");
     return g_steal_pointer(&guess);
 }
@@ -196,7 +205,7 @@ static bool ends_as_place(const char *word)
 
 static OkseSays one_word(const OkseGuess *guess, const char *word, bool *strong)
 {
-    static const char *const kinds[] = {"host", "hosts", "server", "servers", "peer", "peers", "relay", "relayhost", "smarthost", "nameserver", "nameservers", "master", "masters", "loghost", "broker", "brokers", "upstream", "proxy", NULL};
+    static const char *const kinds[] = {"host", "hosts", "server", "servers", "peer", "peers", "relay", "relayhost", "smarthost", "nameserver", "nameservers", "master", "masters", "loghost", "broker", "brokers", "upstream", "proxy", "node", "nodes", "member", "members", NULL};
 
     if (is_word(guess, OKSE_WORD_ACCESS, word))
         return OKSE_SAYS_ACCESS;
@@ -234,7 +243,7 @@ OkseSays okse_guess_key(const OkseGuess *guess, const char *key, bool *strong)
     *strong = false;
     for (guint i = 0; i < count; i++)
         served += is_word(guess, OKSE_WORD_SERVES, words[i]);
-    if (okse_guess_any(guess, OKSE_WORD_ALWAYS_ACCESS, key))
+    if (okse_guess_any(guess, OKSE_WORD_ALWAYS_ACCESS, key) || okse_guess_any(guess, OKSE_WORD_BARRED, key))
         return OKSE_SAYS_ACCESS;
     if (okse_guess_any(guess, OKSE_WORD_ALWAYS_OWN, key))
         return OKSE_SAYS_OWN;

@@ -13,6 +13,7 @@ typedef enum {
 typedef enum {
     OKSE_WORD_ALWAYS_OWN,
     OKSE_WORD_ALWAYS_ACCESS,
+    OKSE_WORD_BARRED,
     OKSE_WORD_PLACE,
     OKSE_WORD_OWN,
     OKSE_WORD_ACCESS,
@@ -21,6 +22,7 @@ typedef enum {
     OKSE_WORD_NO_URL,
     OKSE_WORD_NO_SCHEME,
     OKSE_WORD_NO_HOST,
+    OKSE_WORD_BUCKET,
     OKSE_WORD_DOMAIN,
     OKSE_WORD_NO_DOMAIN,
     OKSE_WORD_FILE_ENDING,
@@ -40,7 +42,7 @@ struct OkseGuess {
     json_t *rules;
     GHashTable *words[OKSE_WORD_KINDS]; /* char * */
     GRegex *shapes[OKSE_GUESS_SHAPES];
-    GRegex *assignment, *directive, *near, *named, *element, *label, *quoted, *compared, *port;
+    GRegex *assignment, *directive, *near, *named, *element, *label, *quoted, *compared, *port, *range, *list, *item;
 };
 
 /* What the program's key says of a host behind it. key: as written. *strong: the last word names a kind of place, so
