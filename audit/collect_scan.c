@@ -13,6 +13,7 @@ typedef struct {
     const OkseScanFile *file;
     GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
+    bool guessed; /* the text was guessed at before: what has no scheme and was found by nobody else stays a mention */
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
@@ -106,6 +107,13 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
         on_mention(sink, found);
         return;
     }
+    if (sink->guessed && found->scheme == NULL) {
+        OkseScanEndpoint unplaced = *found;
+
+        unplaced.noise = "unplaced";
+        on_mention(sink, &unplaced);
+        return;
+    }
     okse_facts_endpoint(
         sink->collection->facts,
         &(OkseEndpointFact){.host = found->host,
@@ -141,14 +149,15 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
 {
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, claimed, ""};
+    Sink sink = {collection, file, claims, claimed, false, ""};
     OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
 
     okse_sha256_text(&digest, sink.digest);
-    if (!okse_collect_software(collection, file, claims) && okse_collect_guesses(collection, file))
+    sink.guessed = !okse_collect_software(collection, file, claims) && okse_collect_guesses(collection, file);
+    if (sink.guessed)
         okse_collect_guess(collection, file, claims, claimed);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =

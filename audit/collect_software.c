@@ -444,7 +444,8 @@ static void look_into(Look *look, const OkseProgramFile *kind, Seen *seen)
     }
 }
 
-static void read_as(OkseCollection *collection, const OkseScanFile *file, const OkseProgram *program,
+/* False when the file is not that kind after all. */
+static bool read_as(OkseCollection *collection, const OkseScanFile *file, const OkseProgram *program,
                     const OkseProgramFile *kind, GHashTable *claims)
 {
     g_autoptr(GError) error = NULL;
@@ -461,10 +462,10 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
          */
         if (*kind->has == NULL || file->component == NULL)
             okse_facts_coverage(collection->facts, collector_of(program, file), OKSE_PARTIAL, error->message);
-        return;
+        return *kind->has == NULL;
     }
     if (!root_has(config, kind))
-        return;
+        return false;
     okse_sha256_text(&digest, shown);
     lines = g_strsplit(text, "\n", -1);
     look.lines = lines;
@@ -473,6 +474,7 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
     seen = seen_of(collection, program, file->path);
     seen->seen = true;
     look_into(&look, kind, seen);
+    return true;
 }
 
 bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
@@ -485,10 +487,8 @@ bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file,
         for (guint k = 0; k < program->files->len; k++) {
             const OkseProgramFile *kind = g_ptr_array_index(program->files, k);
 
-            if (okse_program_file_matches(kind, file->name)) {
-                read_as(collection, file, program, kind, claims);
-                known = true;
-            }
+            if (okse_program_file_matches(kind, file->name))
+                known = read_as(collection, file, program, kind, claims) || known;
         }
     }
     return known;

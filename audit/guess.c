@@ -16,6 +16,8 @@ typedef struct {
     unsigned number; /* index of the line */
     OkseGuessSink sink;
     void *context;
+    bool near_port; /* … has a port with it */
+    bool loopback; /* … is this machine, or any of its addresses */
     bool near_address; /* the value at hand is an address or localhost */
     const char *list; /* the file's name, where it says that each line begins with a host; or NULL */
     bool barred; /* the file is a list of who may come in */
@@ -59,6 +61,19 @@ static const OkseGuessLine *parent_of(const Pass *pass, const OkseGuessLine *lin
     return line->parent < 0 ? NULL : g_ptr_array_index(pass->lines->lines, line->parent);
 }
 
+/* The key of a quoted value that the host stands in. */
+static bool find_open(const Pass *pass, const char *head, Keys *keys)
+{
+    g_autoptr(GMatchInfo) open = NULL;
+
+    if (!g_regex_match(pass->guess->open, head, 0, &open))
+        return false;
+    g_free(keys->near);
+    keys->near = g_match_info_fetch(open, 1);
+    keys->assigned = true;
+    return true;
+}
+
 static void find_near(const Pass *pass, gint at, Keys *keys)
 {
     g_autofree char *head = g_strndup(pass->line->code, (gsize)at);
@@ -69,7 +84,9 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         keys->assigned = true;
         return;
     }
-    if (!g_regex_match(pass->guess->near, head, 0, &near))
+    if (!g_regex_match(pass->guess->near, head, 0, &near) && !find_open(pass, head, keys))
+        return;
+    if (keys->near != NULL)
         return;
     keys->near = g_match_info_fetch(near, 1);
     if (keys->near == NULL || *keys->near == '\0') {
@@ -82,6 +99,8 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         keys->assigned = sign != NULL && !g_ascii_isspace(*sign);
         if (!keys->assigned && (strcmp(keys->near, "localhost") == 0 || strchr(keys->near, '.') != NULL))
             g_clear_pointer(&keys->near, g_free); /* one of several hosts */
+        if (!keys->assigned)
+            find_open(pass, head, keys);
     }
     if (keys->near == NULL)
         return;
@@ -140,6 +159,9 @@ static bool serves_here(const Pass *pass, const char *key)
 
     if (lower == NULL || !g_strv_contains(bare, lower))
         return false;
+    if (g_str_has_prefix(lower, "addr") && pass->line->assigned &&
+        okse_guess_port_beside(pass->lines, pass->number, "address") > 0)
+        return true; /* "address = 127.0.0.1", "port = 4444" */
     return (pass->line->section != NULL && okse_guess_any(pass->guess, OKSE_WORD_SERVES, pass->line->section)) ||
            (above != NULL && above->key != NULL && okse_guess_any(pass->guess, OKSE_WORD_SERVES, above->key));
 }
@@ -160,17 +182,18 @@ static OkseSays says_of(const Pass *pass, Keys *keys)
     if (keys->near != NULL && !same &&
         !(keys->assigned && pass->line->assigned && keys->line != NULL && g_str_has_suffix(keys->line, keys->near)))
         near = okse_guess_key(guess, keys->near, &keys->strong);
-    if (near == OKSE_SAYS_NOTHING) {
-        near = line;
+    if (near == OKSE_SAYS_NOTHING && (line == OKSE_SAYS_PLACE || same || keys->near == NULL || !keys->assigned ||
+                                      !pass->line->assigned || g_str_has_suffix(keys->line, keys->near))) {
+        near = line; /* else: one of several "key=value" of a line */
         keys->strong = strong;
     }
     outer = around(pass);
-    if (pass->near_address && serves_here(pass, keys->near != NULL && keys->assigned ? keys->near : keys->line))
+    if (pass->near_address && pass->loopback && serves_here(pass, keys->near != NULL && keys->assigned ? keys->near : keys->line))
         return OKSE_SAYS_OWN;
     if (near == OKSE_SAYS_PLACE && outer == OKSE_SAYS_OWN)
         return OKSE_SAYS_OWN;
     if (near == OKSE_SAYS_NOTHING && keys->near != NULL && is_hostname(keys->near))
-        return outer == OKSE_SAYS_NOTHING ? OKSE_SAYS_ACCESS : outer;
+        return outer != OKSE_SAYS_NOTHING ? outer : pass->near_port ? OKSE_SAYS_PLACE : OKSE_SAYS_ACCESS;
     return near != OKSE_SAYS_NOTHING ? near : outer;
 }
 
@@ -248,13 +271,22 @@ static bool is_range(const Pass *pass, const Match *found)
            g_str_has_prefix(found->host, "255.");
 }
 
+/* "address", "ipaddr": nothing but that an address stands there. */
+static bool is_address_key(const Pass *pass, const char *key)
+{
+    g_autofree char *lower = g_ascii_strdown(key, -1);
+
+    return okse_guess_is(pass->guess, OKSE_WORD_NEUTRAL, lower);
+}
+
 /* Whether a name is taken for a host. */
 static bool is_place_name(const Pass *pass, const Match *found, const Keys *keys)
 {
     const char *dot = strrchr(found->host, '.');
 
     if (strcmp(found->host, "localhost") == 0)
-        return found->port > 0 || keys->says != OKSE_SAYS_NOTHING;
+        return found->port > 0 || keys->says != OKSE_SAYS_NOTHING ||
+               (keys->near != NULL && keys->assigned && is_address_key(pass, keys->near));
     if (dot == NULL || (pass->line->code[found->end] == ':' && pass->line->code[found->end + 1] == '/'))
         return true; /* "host:/path": NFS, ssh */
     if (found->port > 0 || keys->says == OKSE_SAYS_PLACE || keys->says == OKSE_SAYS_OWN)
@@ -273,6 +305,12 @@ static const char *noise_of(const Pass *pass, const Match *found, const Keys *ke
         return "documentation";
     if (!url && (is_range(pass, found) || (pass->ranged && found->port == 0)))
         return "range";
+    if (!url && keys->says == OKSE_SAYS_NOTHING && found->port == 0) {
+        if (keys->near == NULL && keys->line == NULL)
+            return "access"; /* a list of nothing but hosts, of which nobody says what it is for */
+        if (g_str_has_prefix(found->host, "127.") && strcmp(found->host, "127.0.0.1") != 0)
+            return "own-host"; /* what a list of blocked hosts answers */
+    }
     return keys->says == OKSE_SAYS_ACCESS && !url ? "access" : NULL;
 }
 
@@ -284,6 +322,21 @@ static char *path_of(const Pass *pass, const Keys *keys)
     if (key == NULL)
         return g_strdup(section);
     return section == NULL ? g_strdup(key) : g_strconcat(section, ".", key, NULL);
+}
+
+/* "192.0.2.1 80", "192.0.2.1 80/udp" in a line of words. */
+static unsigned port_next(const Pass *pass, gint end)
+{
+    const char *code = pass->line->code + end, *at = code + strspn(code, " \t\"'");
+    size_t digits = strspn(at, "0123456789");
+    guint64 number = 0;
+    g_autofree char *port = g_strndup(at, digits);
+    const char *rest = at + digits;
+
+    rest += g_str_has_prefix(rest, "/udp") || g_str_has_prefix(rest, "/tcp") ? 4 : 0;
+    if (pass->line->assigned || at == code || (*rest != '\0' && !g_ascii_isspace(*rest)))
+        return 0;
+    return g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL) ? (unsigned)number : 0;
 }
 
 /* "host" => "192.0.2.1", "port" => 80: in the same line. */
@@ -304,7 +357,8 @@ static bool is_own(const Pass *pass, const Match *found, const Keys *keys)
 {
     const char *key = keys->near != NULL && keys->assigned ? keys->near : keys->line;
 
-    if (is_any(found->host))
+    if (is_any(found->host) || (keys->line == NULL && g_regex_match(pass->guess->forwards, pass->line->code, 0, NULL) &&
+                                (size_t)found->start == strspn(pass->line->code, " \t")))
         return true;
     if (found->shape == OKSE_GUESS_URL)
         return key != NULL && okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key);
@@ -326,11 +380,16 @@ static void report(Pass *pass, Match *found)
         found->host = g_strdup(found->host);
     raw = found->host;
     pass->near_address = strcmp(found->host, "localhost") == 0 || g_hostname_is_ip_address(found->host);
+    pass->near_port = found->port > 0;
+    pass->loopback = strcmp(found->host, "localhost") == 0 || g_str_has_prefix(found->host, "127.") ||
+                     strcmp(found->host, "::1") == 0 || is_any(found->host);
     find_keys(pass, found->start, &keys);
     path = path_of(pass, &keys);
     key = keys.near != NULL && keys.assigned ? keys.near : keys.line;
     if ((found->shape == OKSE_GUESS_URL || g_hostname_is_ip_address(found->host) || is_place_name(pass, found, &keys)) &&
         claim(pass, found->start, found->end)) {
+        if (found->port == 0 && found->shape != OKSE_GUESS_URL)
+            found->port = port_next(pass, found->end);
         if (found->port == 0 && found->shape != OKSE_GUESS_URL)
             found->port = port_behind(pass, found->end);
         if (found->port == 0 && found->shape != OKSE_GUESS_URL && key != NULL)
@@ -357,6 +416,22 @@ static char *host_of(const char *raw)
     return (address && !g_hostname_is_ip_address(host)) || *host == '\0' ? NULL : g_steal_pointer(&host);
 }
 
+/* "::1:5972": an address and a port that was meant to stand beside it. */
+static void split_port(Match *found)
+{
+    char *colon = strrchr(found->host, ':');
+    guint64 port = 0;
+
+    if (found->port > 0 || colon == NULL || strstr(found->host, "::") == NULL || strlen(colon + 1) < 4 ||
+        !g_ascii_string_to_unsigned(colon + 1, 10, 1024, 65535, &port, NULL))
+        return;
+    *colon = '\0';
+    if (g_hostname_is_ip_address(found->host))
+        found->port = port;
+    else
+        *colon = ':';
+}
+
 static void on_match(Pass *pass, OkseGuessShape shape, const GMatchInfo *match)
 {
     gint group = shape == OKSE_GUESS_URL || shape == OKSE_GUESS_MILTER ? 2 : 1;
@@ -376,9 +451,11 @@ static void on_match(Pass *pass, OkseGuessShape shape, const GMatchInfo *match)
             return;
         found.scheme = scheme;
     }
-    port = shape == OKSE_GUESS_V6 ? NULL : g_match_info_fetch(match, port_group);
+    port = g_match_info_fetch(match, port_group);
     if (port != NULL && *port != '\0' && !g_ascii_string_to_unsigned(port, 10, 1, 65535, &found.port, NULL))
         return;
+    if (shape == OKSE_GUESS_V6)
+        split_port(&found);
     g_match_info_fetch_pos(match, 0, &found.start, &found.end);
     g_match_info_fetch_pos(match, group, &found.at, NULL);
     report(pass, &found);
@@ -400,7 +477,8 @@ static void on_label(Pass *pass, const GMatchInfo *match, gint from)
         return;
     find_keys(pass, found.start, &keys);
     g_free(keys.near);
-    if (keys.says != OKSE_SAYS_ACCESS && keys.strong && !okse_guess_is(pass->guess, OKSE_WORD_NO_HOST, lower))
+    if (keys.says != OKSE_SAYS_ACCESS && (keys.strong || (keys.says == OKSE_SAYS_PLACE && found.port > 0)) &&
+        !okse_guess_is(pass->guess, OKSE_WORD_NO_HOST, lower))
         report(pass, &found);
 }
 
@@ -420,7 +498,7 @@ static void look_for_list(Pass *pass)
 static void look_for_labels(Pass *pass)
 {
     const char *code = pass->line->code;
-    g_autoptr(GMatchInfo) whole = NULL, quoted = NULL;
+    g_autoptr(GMatchInfo) whole = NULL, quoted = NULL, pair = NULL;
 
     if (pass->line->key != NULL && pass->line->assigned &&
         g_regex_match(pass->guess->label, code + pass->line->value, 0, &whole))
@@ -430,6 +508,9 @@ static void look_for_labels(Pass *pass)
     g_regex_match(pass->guess->quoted, code, 0, &quoted);
     for (; g_match_info_matches(quoted); g_match_info_next(quoted, NULL))
         on_label(pass, quoted, 0);
+    g_regex_match(pass->guess->pair, code, 0, &pair);
+    for (; g_match_info_matches(pair); g_match_info_next(pair, NULL))
+        on_label(pass, pair, 0);
 }
 
 static bool holds_pattern(const Pass *pass, const char *code)

@@ -134,20 +134,27 @@ void okse_guess_lines_free(OkseGuessLines *lines)
     g_free(lines);
 }
 
-static void find_key(const OkseGuess *guess, OkseGuessLine *line)
+/* Group 1 of the expression as the line's key. */
+static bool take_key(OkseGuessLine *line, const GRegex *regex)
 {
-    g_autoptr(GMatchInfo) match = NULL, word = NULL;
+    g_autoptr(GMatchInfo) match = NULL;
     gint end = 0;
 
-    if (g_regex_match(guess->assignment, line->code, 0, &match)) {
-        line->key = g_strstrip(g_match_info_fetch(match, 1));
-        g_match_info_fetch_pos(match, 0, NULL, &end);
-        line->assigned = true;
-    } else if (g_regex_match(guess->directive, line->code, 0, &word)) {
-        line->key = g_match_info_fetch(word, 1);
-        g_match_info_fetch_pos(word, 0, NULL, &end);
-    }
+    if (!g_regex_match(regex, line->code, 0, &match))
+        return false;
+    line->key = g_strstrip(g_match_info_fetch(match, 1));
+    g_match_info_fetch_pos(match, 0, NULL, &end);
     line->value = (size_t)end;
+    return true;
+}
+
+static void find_key(const OkseGuess *guess, OkseGuessLine *line)
+{
+    if (take_key(line, guess->tag))
+        return;
+    line->assigned = take_key(line, guess->assignment);
+    if (!line->assigned)
+        take_key(line, guess->directive);
 }
 
 /* "[name]" alone in its line. */
@@ -166,7 +173,8 @@ static bool turns(const char *code)
 {
     int depth = 0;
     const char *first = code + strspn(code, " \t");
-    bool tag = *first == '<' && (strchr(first, '>') == NULL || strchr(strchr(first, '>'), '<') == NULL) && strstr(first, "/>") == NULL;
+    const char *close = *first == '<' ? strchr(first, '>') : NULL;
+    bool tag = close != NULL && strchr(close, '<') == NULL && strstr(first, "/>") == NULL && strchr(first, '=') == NULL;
 
     for (const char *at = code; *at != '\0'; at++)
         depth += *at == '{' ? 1 : *at == '}' ? -1 : 0;

@@ -10,15 +10,20 @@
 #define V4 "\\d{1,3}(?:\\.\\d{1,3}){3}"
 #define NAME "(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\\.)+[A-Za-z][A-Za-z0-9-]*"
 
+#define TAIL "(?![\\w@\\\\*%({$-]|\\.[\\w*]|:\\w)" /* of what is the whole host */
+
 /* Groups: 1 the host, 2 its port; URL: 1 scheme, 2 host, 3 port; MILTER: 1 port, 2 host. */
 static const char *const shapes[OKSE_GUESS_SHAPES] = {
     [OKSE_GUESS_URL] = "([a-zA-Z][a-zA-Z0-9+.-]{0,30})://(?:https?://)?" /* s3://https://host:port/bucket of Triton */
                        "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?"
                        "(" V6 "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?::(\\d{1,5}))?(?![\\w\\\\%$({<*])",
     [OKSE_GUESS_MILTER] = "(?<!\\w)inet6?:(\\d{1,5})@(" V6 "|" V4 "|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)",
-    [OKSE_GUESS_HOST] = "(?:(?<![\\w.@/:%$\\\\*-])|(?<=[\\s=\"'(]@)|(?<!\\w)(?:tcp|udp|ssl|tls|inet)[46]?[:@]|(?<=[\\w]@)(?=[\\d\\[]|[\\w.-]+:[/~]))"
-                        "(" V6 "|" V4 "|localhost|" NAME ")\\.?(?:[:@#](\\d{1,5}))?(?![\\w@\\\\*%({$-]|\\.[\\w*]|:\\w)",
-    [OKSE_GUESS_V6] = "(?<![\\w:.\\[])((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" V4 "))(?![\\w:.\\]])",
+    /* what may stand before: nothing of a word, a sign of a user, "tcp:", "round-robin:", "user@" before an address or a path */
+    [OKSE_GUESS_HOST] = "(?:(?<![\\w.@/:%$\\\\*-])|(?<=[\\s=\"'(]@)|(?<!\\w)(?:tcp|udp|ssl|tls|inet)[46]?[:@]|"
+                        "(?<![\\w.:/@-])[a-z][a-z-]{1,20}:(?=[\\w.-]+\\.[\\w-]+)|(?<=[\\w]@)(?=[\\d\\[]|[\\w.-]+:[/~]))"
+                        "(" V6 "|" V4 "|localhost|" NAME ")\\.?"
+                        "(?:(?:[:@#]|,(?=\\d+(?:[\\s;]|$)))(\\d{1,5})(?:(?=:[A-Za-z])|" TAIL ")|" TAIL ")",
+    [OKSE_GUESS_V6] = "(?<![\\w:.\\[])((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" V4 "))(?:[@#](\\d{1,5}))?(?![\\w:.\\]])",
 };
 
 static void unref_regex(GRegex **regex)
@@ -39,12 +44,16 @@ void okse_guess_free(OkseGuess *guess)
     unref_regex(&guess->near);
     unref_regex(&guess->named);
     unref_regex(&guess->element);
+    unref_regex(&guess->tag);
     unref_regex(&guess->label);
     unref_regex(&guess->quoted);
     unref_regex(&guess->compared);
     unref_regex(&guess->port);
     unref_regex(&guess->range);
     unref_regex(&guess->list);
+    unref_regex(&guess->open);
+    unref_regex(&guess->pair);
+    unref_regex(&guess->forwards);
     unref_regex(&guess->item);
     json_decref(guess->rules);
     g_free(guess);
@@ -119,9 +128,11 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     /* 1: the first word of "key value value" */
     guess->directive = compiled("^\\s*(?:(?:option|send|prepend|append|supersede|default|set)\\s+)?[\"']?(-{0,2}[A-Za-z_][\\w:.+/-]*)");
     /* 1: the word before a value, 2: what stands between */
-    guess->near = compiled("(?:(-{0,2}[A-Za-z_][\\w.@/-]*)[\"']?\\]?\\s*(=>|=|:(?=[\\s\"'(\\[{])|\\s)|[\"']([\\w.-]+)[\"']\\s*,)\\s*[\\[\"'({<]*$");
+    guess->near = compiled("(?:(?<![\\w/.-])(-{0,2}[A-Za-z_][\\w.@/-]*)[\"']?\\]?\\s*(=>|=|:(?=[\\s\"'(\\[{])|\\s)|[\"']([\\w.-]+)[\"']\\s*,)\\s*[\\[\"'({<]*$");
     /* 1: name="X" … value="Y" */
     guess->named = compiled("\\b(?:name|key|id)\\s*=\\s*[\"']([\\w.-]+)[\"']");
+    /* 1: what an element is called */
+    guess->tag = compiled("^\\s*<([A-Za-z][\\w.:-]*)");
     /* 1: <tag> or <tag attributes>, up to the value */
     guess->element = compiled("<([A-Za-z][\\w.:-]*)(?:\\s[^<>]*)?>\\s*$");
     /* a name without a dot, whole: 1 the host, 2 its port */
@@ -130,6 +141,12 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     guess->quoted = compiled("[A-Za-z][\"']?\\]?\\s*(?:=>|=|:)\\s*[\"']([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']");
     guess->port = compiled("^[^{}]{0,80}?(?:[pP]ort|\\s-p)[\"']?\\s*(?:=>|=|:|\\s)\\s*[\"']?(\\d{1,5})\\b");
     guess->range = compiled("(?<![\\w.])" V4 "(?:/\\d|\\s*-\\s*" V4 ")|:/(?:8|16|24|32|48|56|64|96|104|128)\\b");
+    /* 1: the key of a quoted value that is still open */
+    guess->open = compiled("([A-Za-z_][\\w.-]*)[\"']?\\s*(?:=>|=|:)\\s*(?:\"[^\"]*|'[^']*)$");
+    /* from an address and port to a host and port */
+    guess->forwards = compiled("^\\s*[0-9a-fA-F.:]+\\s+\\d{1,5}(?:/\\w+)?\\s+[\\w.:-]+\\s+\\d{1,5}\\b");
+    /* "name:port" anywhere */
+    guess->pair = compiled("(?<![\\w.:/@%$-])([A-Za-z][A-Za-z0-9-]{0,62}):(\\d{2,5})(?![\\w.:/-])");
     /* "a,b" or "a:1, b:2", whole; and one of them */
     guess->list = compiled("^\\s*[\"']?[A-Za-z][\\w-]*(?::\\d{1,5})?(?:\\s*,\\s*[A-Za-z.][\\w.-]*(?::\\d{1,5})?)+[\"']?\\s*;?$");
     guess->item = compiled("(?<![\\w.-])([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?(?![\\w.-])");
@@ -178,7 +195,7 @@ static bool is_word(const OkseGuess *guess, OkseWordKind kind, const char *word)
     while (length > 0 && g_ascii_isdigit(word[length - 1]))
         length--;
     bare = g_strndup(word, length);
-    return okse_guess_is(guess, kind, word) || (length > 0 && okse_guess_is(guess, kind, bare));
+    return okse_guess_is(guess, kind, word) || (kind != OKSE_WORD_BARRED && length > 0 && okse_guess_is(guess, kind, bare));
 }
 
 bool okse_guess_any(const OkseGuess *guess, OkseWordKind kind, const char *key)
