@@ -99,7 +99,7 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         keys->assigned = sign != NULL && !g_ascii_isspace(*sign);
         if (!keys->assigned && (strcmp(keys->near, "localhost") == 0 || strchr(keys->near, '.') != NULL))
             g_clear_pointer(&keys->near, g_free); /* one of several hosts */
-        if (!keys->assigned)
+        if (!keys->assigned && (keys->near == NULL || *keys->near != '-'))
             find_open(pass, head, keys);
     }
     if (keys->near == NULL)
@@ -258,6 +258,8 @@ static bool is_range(const Pass *pass, const Match *found)
     const char *next = tail + strspn(tail, " \t");
     bool ranged;
 
+    if (pass->near_port)
+        return false; /* "192.0.2.1:6379/5" */
     if (*tail == '/' && g_ascii_isdigit(tail[1])) /* one of all bits, too: who is let in is written so */
         return true;
     while (head > pass->line->code && g_ascii_isspace(head[-1]))
@@ -303,7 +305,7 @@ static const char *noise_of(const Pass *pass, const Match *found, const Keys *ke
     if (url && ((keys->near != NULL && okse_guess_any(pass->guess, OKSE_WORD_NO_URL, keys->near)) ||
                 (keys->line != NULL && okse_guess_any(pass->guess, OKSE_WORD_NO_URL, keys->line))))
         return "documentation";
-    if (!url && (is_range(pass, found) || (pass->ranged && found->port == 0)))
+    if (!url && (is_range(pass, found) || (pass->ranged && !pass->near_port)))
         return "range";
     if (!url && keys->says == OKSE_SAYS_NOTHING && found->port == 0) {
         if (keys->near == NULL && keys->line == NULL)
@@ -365,7 +367,8 @@ static bool is_own(const Pass *pass, const Match *found, const Keys *keys)
     if (keys->says == OKSE_SAYS_OWN && !pass->near_address && found->port == 0) /* "web = www.example.org" */
         return around(pass) == OKSE_SAYS_OWN || (key != NULL && (okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key) ||
                                                                  okse_guess_any(pass->guess, OKSE_WORD_OWN, key)));
-    return keys->says == OKSE_SAYS_OWN;
+    return keys->says == OKSE_SAYS_OWN || (keys->says == OKSE_SAYS_NOTHING && pass->loopback && found->port == 0 &&
+                                           keys->near != NULL && *keys->near == '-'); /* "-A 127.0.0.1" */
 }
 
 static void report(Pass *pass, Match *found)

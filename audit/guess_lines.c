@@ -7,6 +7,7 @@
 
 #define DEPTH 32u
 #define NEAR 12u /* lines between a host and its port */
+#define FAR 80u  /* the same where both have a word in common: "server_hostname", "server_port" */
 
 /* How the file writes comments, by what its lines begin with. */
 typedef struct {
@@ -303,7 +304,7 @@ unsigned okse_guess_port_beside(const OkseGuessLines *lines, unsigned line, cons
     const OkseGuessLine *own = g_ptr_array_index(lines->lines, line);
 
     for (unsigned round = 0; round < 2; round++) {
-        for (unsigned distance = 0; distance <= NEAR; distance++) {
+        for (unsigned distance = 0; distance <= (round == 0 && *stem != '\0' ? FAR : NEAR); distance++) {
             for (int side = 1; side >= -1; side -= 2) {
                 gint64 at = (gint64)line + side * (gint64)distance;
                 const OkseGuessLine *other = at < 0 || at >= (gint64)lines->lines->len ? NULL : g_ptr_array_index(lines->lines, at);
