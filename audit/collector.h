@@ -32,7 +32,7 @@ typedef struct {
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
     const OkseGuess *guess;
-    GHashTable *looked; /* paths of files that a collector of the host has read */
+    GHashTable *looked;             /* paths of files that a collector of the host has read */
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
     int sysroot_fd;                 /* of --sysroot */
     int proc_fd;                    /* of /proc when the sysroot is that of the running system, or -1 */
@@ -201,8 +201,8 @@ typedef struct {
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 /* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);
-/* What of a text no table knows is a host, by guess (audit/guess.h). claims: gets okse_software_claim() of each, and what
- * is in it is left out; claimed: lines that somebody else speaks for; both may be NULL. */
+/* What of a text no table knows is a host, by guess (audit/guess.h). claims: gets okse_software_claim() of each, and
+ * what is in it is left out; claimed: lines that somebody else speaks for; both may be NULL. */
 void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed);
 /* Whether the file is one of those that are guessed at: on a host, below the directories of manifests/guess.yaml. */
 bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file);

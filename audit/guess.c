@@ -16,13 +16,13 @@ typedef struct {
     unsigned number; /* index of the line */
     OkseGuessSink sink;
     void *context;
-    bool near_port; /* … has a port with it */
-    bool loopback; /* … is this machine, or any of its addresses */
+    bool near_port;    /* … has a port with it */
+    bool loopback;     /* … is this machine, or any of its addresses */
     bool near_address; /* the value at hand is an address or localhost */
-    const char *list; /* the file's name, where it says that each line begins with a host; or NULL */
-    bool barred; /* the file is a list of who may come in */
-    bool ranged; /* the line holds a range of addresses */
-    bool pattern; /* the line holds an expression or a comparison: names in it are no places */
+    const char *list;  /* the file's name, where it says that each line begins with a host; or NULL */
+    bool barred;       /* the file is a list of who may come in */
+    bool ranged;       /* the line holds a range of addresses */
+    bool pattern;      /* the line holds an expression or a comparison: names in it are no places */
     gint spans[SPANS][2];
     unsigned span_count;
 } Pass;
@@ -37,9 +37,9 @@ typedef struct {
 
 /* The keys that speak for a value. */
 typedef struct {
-    char *near;         /* the word before it, or NULL */
-    bool assigned;      /* … with a sign between */
-    const char *line;   /* the line's key, or of what it stands under */
+    char *near;       /* the word before it, or NULL */
+    bool assigned;    /* … with a sign between */
+    const char *line; /* the line's key, or of what it stands under */
     OkseSays says;
     bool strong;
 } Keys;
@@ -104,7 +104,8 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
     }
     if (keys->near == NULL)
         return;
-    if (g_ascii_strcasecmp(keys->near, "value") == 0 && g_regex_match(pass->guess->named, pass->line->code, 0, &named)) {
+    if (g_ascii_strcasecmp(keys->near, "value") == 0 &&
+        g_regex_match(pass->guess->named, pass->line->code, 0, &named)) {
         g_free(keys->near);
         keys->near = g_match_info_fetch(named, 1);
     }
@@ -140,14 +141,16 @@ static bool is_barred(const Pass *pass)
         if (okse_guess_any(pass->guess, OKSE_WORD_BARRED, words))
             return true;
     }
-    return pass->barred || (pass->line->section != NULL && okse_guess_any(pass->guess, OKSE_WORD_BARRED, pass->line->section));
+    return pass->barred ||
+           (pass->line->section != NULL && okse_guess_any(pass->guess, OKSE_WORD_BARRED, pass->line->section));
 }
 
 static bool is_hostname(const char *key)
 {
     g_autofree char *lower = g_ascii_strdown(key, -1);
 
-    return g_str_has_suffix(lower, "hostname") || g_str_has_suffix(lower, "host_name") || g_str_has_suffix(lower, "host-name");
+    return g_str_has_suffix(lower, "hostname") || g_str_has_suffix(lower, "host_name") ||
+           g_str_has_suffix(lower, "host-name");
 }
 
 /* "[api]" … "host = 127.0.0.1": an address under a bare key in a section about what is served. */
@@ -188,7 +191,8 @@ static OkseSays says_of(const Pass *pass, Keys *keys)
         keys->strong = strong;
     }
     outer = around(pass);
-    if (pass->near_address && pass->loopback && serves_here(pass, keys->near != NULL && keys->assigned ? keys->near : keys->line))
+    if (pass->near_address && pass->loopback &&
+        serves_here(pass, keys->near != NULL && keys->assigned ? keys->near : keys->line))
         return OKSE_SAYS_OWN;
     if (near == OKSE_SAYS_PLACE && outer == OKSE_SAYS_OWN)
         return OKSE_SAYS_OWN;
@@ -202,9 +206,11 @@ static bool leads_from_port(const Pass *pass, gint at)
 {
     const OkseGuessLine *line = pass->line;
     g_autofree char *key = line->key == NULL ? g_strdup("") : g_ascii_strdown(line->key, -1);
-    size_t value = line->value + strspn(line->code + line->value, " \t"), digits = strspn(line->code + value, "0123456789");
+    size_t value = line->value + strspn(line->code + line->value, " \t"),
+           digits = strspn(line->code + value, "0123456789");
 
-    return g_str_has_suffix(key, "port") && digits > 0 && g_ascii_isspace(line->code[value + digits]) && value < (size_t)at;
+    return g_str_has_suffix(key, "port") && digits > 0 && g_ascii_isspace(line->code[value + digits]) &&
+           value < (size_t)at;
 }
 
 static void find_keys(const Pass *pass, gint at, Keys *keys)
@@ -259,7 +265,7 @@ static bool is_range(const Pass *pass, const Match *found)
     bool ranged;
 
     if (pass->near_port)
-        return false; /* "192.0.2.1:6379/5" */
+        return false;                             /* "192.0.2.1:6379/5" */
     if (*tail == '/' && g_ascii_isdigit(tail[1])) /* one of all bits, too: who is let in is written so */
         return true;
     while (head > pass->line->code && g_ascii_isspace(head[-1]))
@@ -269,8 +275,7 @@ static bool is_range(const Pass *pass, const Match *found)
     while (head > pass->line->code && g_ascii_isspace(head[-1]))
         head--;
     return (*next == '-' && (g_ascii_isdigit(next[1]) || (next[1] == ' ' && g_ascii_isdigit(next[2])))) ||
-           (ranged && head > pass->line->code && g_ascii_isdigit(head[-1])) ||
-           g_str_has_prefix(found->host, "255.");
+           (ranged && head > pass->line->code && g_ascii_isdigit(head[-1])) || g_str_has_prefix(found->host, "255.");
 }
 
 /* "address", "ipaddr": nothing but that an address stands there. */
@@ -292,7 +297,8 @@ static bool is_place_name(const Pass *pass, const Match *found, const Keys *keys
     if (dot == NULL || (pass->line->code[found->end] == ':' && pass->line->code[found->end + 1] == '/'))
         return true; /* "host:/path": NFS, ssh */
     if (found->port > 0 || keys->says == OKSE_SAYS_PLACE || keys->says == OKSE_SAYS_OWN)
-        return strlen(dot + 1) >= 2 && g_ascii_isalpha(dot[1]) && !okse_guess_is(pass->guess, OKSE_WORD_FILE_ENDING, dot + 1) &&
+        return strlen(dot + 1) >= 2 && g_ascii_isalpha(dot[1]) &&
+               !okse_guess_is(pass->guess, OKSE_WORD_FILE_ENDING, dot + 1) &&
                !okse_guess_is(pass->guess, OKSE_WORD_NO_DOMAIN, dot + 1) &&
                (found->port > 0 || keys->assigned || okse_guess_domain(pass->guess, found->host));
     return okse_guess_domain(pass->guess, found->host) && (keys->says == OKSE_SAYS_ACCESS || only_hosts(pass));
@@ -365,8 +371,9 @@ static bool is_own(const Pass *pass, const Match *found, const Keys *keys)
     if (found->shape == OKSE_GUESS_URL)
         return key != NULL && okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key);
     if (keys->says == OKSE_SAYS_OWN && !pass->near_address && found->port == 0) /* "web = www.example.org" */
-        return around(pass) == OKSE_SAYS_OWN || (key != NULL && (okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key) ||
-                                                                 okse_guess_any(pass->guess, OKSE_WORD_OWN, key)));
+        return around(pass) == OKSE_SAYS_OWN ||
+               (key != NULL && (okse_guess_any(pass->guess, OKSE_WORD_ALWAYS_OWN, key) ||
+                                okse_guess_any(pass->guess, OKSE_WORD_OWN, key)));
     return keys->says == OKSE_SAYS_OWN || (keys->says == OKSE_SAYS_NOTHING && pass->loopback && found->port == 0 &&
                                            keys->near != NULL && *keys->near == '-'); /* "-A 127.0.0.1" */
 }
@@ -389,7 +396,8 @@ static void report(Pass *pass, Match *found)
     find_keys(pass, found->start, &keys);
     path = path_of(pass, &keys);
     key = keys.near != NULL && keys.assigned ? keys.near : keys.line;
-    if ((found->shape == OKSE_GUESS_URL || g_hostname_is_ip_address(found->host) || is_place_name(pass, found, &keys)) &&
+    if ((found->shape == OKSE_GUESS_URL || g_hostname_is_ip_address(found->host) ||
+         is_place_name(pass, found, &keys)) &&
         claim(pass, found->start, found->end)) {
         if (found->port == 0 && found->shape != OKSE_GUESS_URL)
             found->port = port_next(pass, found->end);
@@ -450,7 +458,8 @@ static void on_match(Pass *pass, OkseGuessShape shape, const GMatchInfo *match)
         scheme = g_ascii_strdown(written, -1);
         if (okse_guess_is(pass->guess, OKSE_WORD_NO_SCHEME, scheme))
             return;
-        if (okse_guess_is(pass->guess, OKSE_WORD_BUCKET, scheme) && strchr(host, '.') == NULL && strchr(host, ':') == NULL)
+        if (okse_guess_is(pass->guess, OKSE_WORD_BUCKET, scheme) && strchr(host, '.') == NULL &&
+            strchr(host, ':') == NULL)
             return;
         found.scheme = scheme;
     }
@@ -518,7 +527,8 @@ static void look_for_labels(Pass *pass)
 
 static bool holds_pattern(const Pass *pass, const char *code)
 {
-    static const char *const marks[] = {"\\.", "\\d", "\\s", "\\S", "\\w", "[0-9", "[a-z", "(?:", "(?P", "<HOST>", NULL};
+    static const char *const marks[] = {"\\.",  "\\d", "\\s", "\\S",    "\\w", "[0-9",
+                                        "[a-z", "(?:", "(?P", "<HOST>", NULL};
 
     for (const char *const *mark = marks; *mark != NULL; mark++)
         if (strstr(code, *mark) != NULL)

@@ -18,13 +18,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseGuess, okse_guess_free)
 const json_t *okse_guess_rules(const OkseGuess *guess);
 
 typedef struct {
-    const char *host;   /* lower case; an address without brackets */
-    unsigned port;      /* 0: none */
-    const char *scheme; /* lower case, or NULL */
-    const char *key;    /* "section.key", or NULL */
-    bool own;           /* the program listens there */
-    const char *noise;  /* NULL, or why it is no place to which data goes: "access", "comment" … */
-    const char *line;   /* the whole line, without its end */
+    const char *host;             /* lower case; an address without brackets */
+    unsigned port;                /* 0: none */
+    const char *scheme;           /* lower case, or NULL */
+    const char *key;              /* "section.key", or NULL */
+    bool own;                     /* the program listens there */
+    const char *noise;            /* NULL, or why it is no place to which data goes: "access", "comment" … */
+    const char *line;             /* the whole line, without its end */
     unsigned line_number, column; /* from 1 */
 } OkseGuessed;
 

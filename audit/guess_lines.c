@@ -43,7 +43,8 @@ static Style style_of(const char *text, size_t length)
         const char *first = skip(at, stop);
 
         next = stop + 1;
-        style.sections = style.sections || (first < stop && *first == '[' && memchr(first, ']', (size_t)(stop - first)) != NULL);
+        style.sections =
+            style.sections || (first < stop && *first == '[' && memchr(first, ']', (size_t)(stop - first)) != NULL);
         style.slashes = style.slashes || starts(first, stop, "//") || starts(first, stop, "/*");
         style.markup = style.markup || starts(first, stop, "<?xml") || starts(first, stop, "<!--");
         bangs += starts(first, stop, "!");
@@ -57,8 +58,9 @@ static Style style_of(const char *text, size_t length)
 static bool is_comment(const Style *style, const char *at)
 {
     return *at == '#' || *at == ';' || *at == '%' || (style->slashes && g_str_has_prefix(at, "//")) ||
-           (style->dashes && g_str_has_prefix(at, "--")) || (*at == '!' && (style->bangs || at[1] == ' ' || at[1] == '\0')) ||
-           g_str_has_prefix(at, "dnl ") || g_str_has_prefix(at, "REM ");
+           (style->dashes && g_str_has_prefix(at, "--")) ||
+           (*at == '!' && (style->bangs || at[1] == ' ' || at[1] == '\0')) || g_str_has_prefix(at, "dnl ") ||
+           g_str_has_prefix(at, "REM ");
 }
 
 /* Cut what stands in comments over lines; true when nothing is left. */
@@ -107,9 +109,9 @@ static void cut_tail(const Style *style, char *line)
         }
         if ((*at == '"' || *at == '\'') && strchr(" \t=:,[{(>", before) != NULL && strchr(at + 1, *at) != NULL)
             quote = *at;
-        else if (g_ascii_isspace(before) && (*at == '#' || (style->sections && *at == ';') ||
-                                             (style->slashes && g_str_has_prefix(at, "//")) ||
-                                             (style->dashes && g_str_has_prefix(at, "-- ")))) {
+        else if (g_ascii_isspace(before) &&
+                 (*at == '#' || (style->sections && *at == ';') || (style->slashes && g_str_has_prefix(at, "//")) ||
+                  (style->dashes && g_str_has_prefix(at, "-- ")))) {
             *at = '\0';
             return;
         }
@@ -202,7 +204,8 @@ static void add_line(const OkseGuess *guess, OkseGuessLines *lines, Style *style
     if (section != NULL)
         g_ptr_array_add(lines->sections, section);
     line->section = lines->sections->len > 0 ? g_ptr_array_index(lines->sections, lines->sections->len - 1) : NULL;
-    line->block = before == NULL ? 0 : before->block + (section != NULL || turns(line->code) || turns(before->code) ? 1 : 0);
+    line->block =
+        before == NULL ? 0 : before->block + (section != NULL || turns(line->code) || turns(before->code) ? 1 : 0);
     line->parent = -1;
     if (section == NULL && *line->code != '\0')
         find_key(guess, line);
@@ -307,8 +310,10 @@ unsigned okse_guess_port_beside(const OkseGuessLines *lines, unsigned line, cons
         for (unsigned distance = 0; distance <= (round == 0 && *stem != '\0' ? FAR : NEAR); distance++) {
             for (int side = 1; side >= -1; side -= 2) {
                 gint64 at = (gint64)line + side * (gint64)distance;
-                const OkseGuessLine *other = at < 0 || at >= (gint64)lines->lines->len ? NULL : g_ptr_array_index(lines->lines, at);
-                unsigned port = other == NULL || other->block != own->block ? 0 : port_in(other, round == 0 ? near : plain);
+                const OkseGuessLine *other =
+                    at < 0 || at >= (gint64)lines->lines->len ? NULL : g_ptr_array_index(lines->lines, at);
+                unsigned port =
+                    other == NULL || other->block != own->block ? 0 : port_in(other, round == 0 ? near : plain);
 
                 if (port > 0)
                     return port;

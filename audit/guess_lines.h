@@ -4,14 +4,14 @@
 
 /* A text of unknown form as lines without their comments, each with what stands above it. */
 typedef struct {
-    char *text;           /* at most OKSE_GUESS_LINE bytes of it, made valid */
-    char *code;           /* without comments; "" for nothing */
-    unsigned block;       /* lines of one block have one number */
-    const char *section;  /* "[section]" or NULL; borrowed */
-    char *key;            /* of the line, or NULL */
-    size_t value;         /* where behind the key the value begins */
-    bool assigned;        /* "key = value", not "key value" */
-    int parent;           /* the line whose key this one stands under, or -1 */
+    char *text;          /* at most OKSE_GUESS_LINE bytes of it, made valid */
+    char *code;          /* without comments; "" for nothing */
+    unsigned block;      /* lines of one block have one number */
+    const char *section; /* "[section]" or NULL; borrowed */
+    char *key;           /* of the line, or NULL */
+    size_t value;        /* where behind the key the value begins */
+    bool assigned;       /* "key = value", not "key value" */
+    int parent;          /* the line whose key this one stands under, or -1 */
 } OkseGuessLine;
 
 typedef struct {

@@ -18,12 +18,14 @@ static const char *const shapes[OKSE_GUESS_SHAPES] = {
                        "(?:(?:[^\\s/\"'<>:@]*:(?!\\d{1,5}[/?#])[^\\s\"'<>]*|[^/?#\\s\"'<>]*)@)?"
                        "(" V6 "|[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?::(\\d{1,5}))?(?![\\w\\\\%$({<*])",
     [OKSE_GUESS_MILTER] = "(?<!\\w)inet6?:(\\d{1,5})@(" V6 "|" V4 "|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)",
-    /* what may stand before: nothing of a word, a sign of a user, "tcp:", "round-robin:", "user@" before an address or a path */
+    /* what may stand before: nothing of a word, a sign of a user, "tcp:", "round-robin:", "user@" before an address or
+       a path */
     [OKSE_GUESS_HOST] = "(?:(?<![\\w.@/:%$\\\\*-])|(?<=[\\s=\"'(]@)|(?<!\\w)(?:tcp|udp|ssl|tls|inet)[46]?[:@]|"
                         "(?<![\\w.:/@-])[a-z][a-z-]{1,20}:(?=[\\w.-]+\\.[\\w-]+)|(?<=[\\w]@)(?=[\\d\\[]|[\\w.-]+:[/~]))"
                         "(" V6 "|" V4 "|localhost|" NAME ")\\.?"
                         "(?:(?:[:@#]|,(?=\\d+(?:[\\s;]|$)))(\\d{1,5})(?:(?=:[A-Za-z])|" TAIL ")|" TAIL ")",
-    [OKSE_GUESS_V6] = "(?<![\\w:.\\[])((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" V4 "))(?:[@#](\\d{1,5}))?(?![\\w:.\\]])",
+    [OKSE_GUESS_V6] =
+        "(?<![\\w:.\\[])((?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" V4 "))(?:[@#](\\d{1,5}))?(?![\\w:.\\]])",
 };
 
 static void unref_regex(GRegex **regex)
@@ -123,12 +125,16 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     for (unsigned i = 0; i < OKSE_GUESS_SHAPES; i++)
         guess->shapes[i] = compiled(shapes[i]);
     /* 1: the key of "key = value", "- key: value", "set key = value"; it may be several words */
-    guess->assignment = compiled("^\\s*(?:-\\s+)?(?:(?:export|set|setq|option|send|local|static|my|our|let|var|const)\\s+)?"
-                                 "[\"'$]*([A-Za-z_@*.][\\w .*/@-]*?)[\"']?\\]?\\s*(?:=>|[+:?]?=|:(?=[\\s\"'\\[{]|$))");
+    guess->assignment =
+        compiled("^\\s*(?:-\\s+)?(?:(?:export|set|setq|option|send|local|static|my|our|let|var|const)\\s+)?"
+                 "[\"'$]*([A-Za-z_@*.][\\w .*/@-]*?)[\"']?\\]?\\s*(?:=>|[+:?]?=|:(?=[\\s\"'\\[{]|$))");
     /* 1: the first word of "key value value" */
-    guess->directive = compiled("^\\s*(?:(?:option|send|prepend|append|supersede|default|set)\\s+)?[\"']?(-{0,2}[A-Za-z_][\\w:.+/-]*)");
+    guess->directive = compiled(
+        "^\\s*(?:(?:option|send|prepend|append|supersede|default|set)\\s+)?[\"']?(-{0,2}[A-Za-z_][\\w:.+/-]*)");
     /* 1: the word before a value, 2: what stands between */
-    guess->near = compiled("(?:(?<![\\w/.-])(-{0,2}[A-Za-z_][\\w.@/-]*)[\"']?\\]?\\s*(=>|=|:(?=[\\s\"'(\\[{])|\\s)|[\"']([\\w.-]+)[\"']\\s*,)\\s*[\\[\"'({<]*$");
+    guess->near =
+        compiled("(?:(?<![\\w/.-])(-{0,2}[A-Za-z_][\\w.@/"
+                 "-]*)[\"']?\\]?\\s*(=>|=|:(?=[\\s\"'(\\[{])|\\s)|[\"']([\\w.-]+)[\"']\\s*,)\\s*[\\[\"'({<]*$");
     /* 1: name="X" … value="Y" */
     guess->named = compiled("\\b(?:name|key|id)\\s*=\\s*[\"']([\\w.-]+)[\"']");
     /* 1: what an element is called */
@@ -138,7 +144,8 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     /* a name without a dot, whole: 1 the host, 2 its port */
     guess->label = compiled("^\\s*[\"']?([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']?\\s*[,;)}\\]]*\\s*$");
     /* the same in quotes and anywhere in a line, behind a key */
-    guess->quoted = compiled("[A-Za-z][\"']?\\]?\\s*(?:=>|=|:)\\s*[\"']([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']");
+    guess->quoted =
+        compiled("[A-Za-z][\"']?\\]?\\s*(?:=>|=|:)\\s*[\"']([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?[\"']");
     guess->port = compiled("^[^{}]{0,80}?(?:[pP]ort|\\s-p)[\"']?\\s*(?:=>|=|:|\\s)\\s*[\"']?(\\d{1,5})\\b");
     guess->range = compiled("(?<![\\w.])" V4 "(?:/\\d|\\s*-\\s*" V4 ")|:/(?:8|16|24|32|48|56|64|96|104|128)\\b");
     /* 1: the key of a quoted value that is still open */
@@ -148,7 +155,8 @@ OkseGuess *okse_guess_new(const OkseResources *resources, GError **error)
     /* "name:port" anywhere */
     guess->pair = compiled("(?<![\\w.:/@%$-])([A-Za-z][A-Za-z0-9-]{0,62}):(\\d{2,5})(?![\\w.:/-])");
     /* "a,b" or "a:1, b:2", whole; and one of them */
-    guess->list = compiled("^\\s*[\"']?[A-Za-z][\\w-]*(?::\\d{1,5})?(?:\\s*,\\s*[A-Za-z.][\\w.-]*(?::\\d{1,5})?)+[\"']?\\s*;?$");
+    guess->list =
+        compiled("^\\s*[\"']?[A-Za-z][\\w-]*(?::\\d{1,5})?(?:\\s*,\\s*[A-Za-z.][\\w.-]*(?::\\d{1,5})?)+[\"']?\\s*;?$");
     guess->item = compiled("(?<![\\w.-])([A-Za-z][A-Za-z0-9-]{0,62})(?::(\\d{1,5}))?(?![\\w.-])");
     guess->compared = compiled("==|=~|!=|!~|~\\*");
     return g_steal_pointer(&guess);
@@ -195,7 +203,8 @@ static bool is_word(const OkseGuess *guess, OkseWordKind kind, const char *word)
     while (length > 0 && g_ascii_isdigit(word[length - 1]))
         length--;
     bare = g_strndup(word, length);
-    return okse_guess_is(guess, kind, word) || (kind != OKSE_WORD_BARRED && length > 0 && okse_guess_is(guess, kind, bare));
+    return okse_guess_is(guess, kind, word) ||
+           (kind != OKSE_WORD_BARRED && length > 0 && okse_guess_is(guess, kind, bare));
 }
 
 bool okse_guess_any(const OkseGuess *guess, OkseWordKind kind, const char *key)
@@ -212,7 +221,8 @@ bool okse_guess_any(const OkseGuess *guess, OkseWordKind kind, const char *key)
 /* "smtphost", "dbserver": two words written as one. */
 static bool ends_as_place(const char *word)
 {
-    static const char *const ends[] = {"host", "hosts", "server", "servers", "proxy", "url", "uri", "peer", "master", NULL};
+    static const char *const ends[] = {"host", "hosts", "server", "servers", "proxy",
+                                       "url",  "uri",   "peer",   "master",  NULL};
 
     for (const char *const *end = ends; *end != NULL; end++)
         if (g_str_has_suffix(word, *end) && strlen(word) > strlen(*end))
@@ -222,7 +232,10 @@ static bool ends_as_place(const char *word)
 
 static OkseSays one_word(const OkseGuess *guess, const char *word, bool *strong)
 {
-    static const char *const kinds[] = {"host", "hosts", "server", "servers", "peer", "peers", "relay", "relayhost", "smarthost", "nameserver", "nameservers", "master", "masters", "loghost", "broker", "brokers", "upstream", "proxy", "node", "nodes", "member", "members", NULL};
+    static const char *const kinds[] = {"host",    "hosts",     "server",    "servers",    "peer",        "peers",
+                                        "relay",   "relayhost", "smarthost", "nameserver", "nameservers", "master",
+                                        "masters", "loghost",   "broker",    "brokers",    "upstream",    "proxy",
+                                        "node",    "nodes",     "member",    "members",    NULL};
 
     if (is_word(guess, OKSE_WORD_ACCESS, word))
         return OKSE_SAYS_ACCESS;
@@ -230,7 +243,8 @@ static OkseSays one_word(const OkseGuess *guess, const char *word, bool *strong)
         return OKSE_SAYS_OWN;
     if (!is_word(guess, OKSE_WORD_PLACE, word) && !ends_as_place(word))
         return OKSE_SAYS_NOTHING;
-    *strong = *strong || g_strv_contains(kinds, word) || (!is_word(guess, OKSE_WORD_PLACE, word) && ends_as_place(word));
+    *strong =
+        *strong || g_strv_contains(kinds, word) || (!is_word(guess, OKSE_WORD_PLACE, word) && ends_as_place(word));
     return OKSE_SAYS_PLACE;
 }
 

@@ -42,7 +42,8 @@ struct OkseGuess {
     json_t *rules;
     GHashTable *words[OKSE_WORD_KINDS]; /* char * */
     GRegex *shapes[OKSE_GUESS_SHAPES];
-    GRegex *assignment, *directive, *near, *named, *element, *tag, *label, *quoted, *compared, *port, *range, *list, *item, *open, *pair, *forwards;
+    GRegex *assignment, *directive, *near, *named, *element, *tag, *label, *quoted, *compared, *port, *range, *list,
+        *item, *open, *pair, *forwards;
 };
 
 /* What the program's key says of a host behind it. key: as written. *strong: the last word names a kind of place, so

@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert(guess != NULL);
     }
     if (memchr(data, '\0', size) == NULL)
-        okse_guess_text(guess, size % 2 == 0 ? "/etc/x/hosts" : "/etc/x.conf", (const char *)data, size, on_guessed, &count);
+        okse_guess_text(guess, size % 2 == 0 ? "/etc/x/hosts" : "/etc/x.conf", (const char *)data, size, on_guessed,
+                        &count);
     return 0;
 }
