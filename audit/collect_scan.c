@@ -13,7 +13,8 @@ typedef struct {
     const OkseScanFile *file;
     GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
-    bool guessed; /* the text was guessed at before: what has no scheme and was found by nobody else stays a mention */
+    bool guessed; /* the text was guessed at before: what has neither scheme nor port and was found by nobody else is a
+                     mention */
     char digest[OKSE_SHA256_TEXT];
 } Sink;
 
@@ -107,7 +108,7 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
         on_mention(sink, found);
         return;
     }
-    if (sink->guessed && found->scheme == NULL) {
+    if (sink->guessed && found->scheme == NULL && found->port == 0) {
         OkseScanEndpoint unplaced = *found;
 
         unplaced.noise = "unplaced";
