@@ -175,6 +175,8 @@ static json_t *run(OkseCollection *collection, const OkseCollectRequest *request
     else
         okse_facts_coverage(collection->facts, "residue", OKSE_UNAVAILABLE,
                             host ? collection->no_host : "not in scope");
+    if (host && collection->no_host == NULL)
+        okse_collect_rest(collection);
     okse_collect_objects_finish(collection);
     okse_collect_approvals(collection);
     okse_collect_export(collection);
@@ -244,6 +246,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     g_autoptr(OkseFetchRules) fetches = NULL;
     g_autoptr(OkseToolRules) tools = NULL;
     g_autoptr(OkseHostFiles) host_files = NULL;
+    g_autoptr(OkseGuess) guess = NULL;
+    g_autoptr(GHashTable) looked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(OkseObjects) objects = NULL;
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(OkseLicenses) licenses = NULL;
@@ -273,7 +277,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .papers = papers,
                                  .fitting = fitting,
                                  .signatures = signatures,
-                                 .claims = claims};
+                                 .claims = claims,
+                                 .looked = looked};
     json_t *document = NULL;
 
     if (request->site != NULL) {
@@ -286,7 +291,8 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     fetches = scanner == NULL ? NULL : okse_fetch_rules_read(resources, error);
     tools = fetches == NULL ? NULL : okse_tool_rules_read(resources, error);
     host_files = tools == NULL ? NULL : okse_host_files_read(resources, error);
-    licenses = host_files == NULL ? NULL : okse_licenses_read(resources, error);
+    guess = host_files == NULL ? NULL : okse_guess_new(resources, error);
+    licenses = guess == NULL ? NULL : okse_licenses_read(resources, error);
     software = licenses == NULL ? NULL : okse_software_read(resources, error);
     embargoes = software == NULL ? NULL : okse_embargoes_read(resources, error);
     rules = embargoes == NULL ? NULL : okse_papers_read(resources, error);
@@ -300,6 +306,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
     collection.fetches = fetches;
     collection.tools = tools;
     collection.host_files = host_files;
+    collection.guess = guess;
     collection.licenses = licenses;
     collection.software = software;
     collection.programs = programs;

@@ -37,6 +37,7 @@ static void use_file(Walk *walk, int fd, const char *path, const char *name)
     g_autoptr(GError) error = NULL;
     g_autoptr(GBytes) bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, name, &error);
 
+    g_hash_table_add(walk->files.collection->looked, g_strconcat(walk->files.shown, "/", path, NULL));
     if (bytes == NULL)
         partial(walk, path, error->message);
     else
@@ -266,6 +267,7 @@ static void walk_path(const HostWalk *host, const char *path)
     } else if (S_ISDIR(info.st_mode)) {
         walk_all(&walk, fd);
     } else if (S_ISREG(info.st_mode) && first_sight(&walk, &info)) {
+        g_hash_table_add(host->collection->looked, g_strdup(path));
         bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, path, &error);
         if (bytes == NULL)
             partial_of(host, &walk, error->message);

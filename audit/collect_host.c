@@ -14,6 +14,7 @@ GBytes *okse_collect_read(const OkseCollection *collection, const char *path, ui
 {
     okse_autofd fd = okse_collect_open(collection, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, error);
 
+    g_hash_table_add(collection->looked, g_strdup(path));
     return fd < 0 ? NULL : okse_read_fd(fd, limit, path, error);
 }
 

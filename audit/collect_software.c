@@ -482,7 +482,8 @@ static void look_into(Look *look, const OkseProgramFile *kind, Seen *seen)
     }
 }
 
-static void read_as(OkseCollection *collection, const OkseScanFile *file, const OkseProgram *program,
+/* False when the file is not that kind after all. */
+static bool read_as(OkseCollection *collection, const OkseScanFile *file, const OkseProgram *program,
                     const OkseProgramFile *kind, GHashTable *claims)
 {
     g_autoptr(GError) error = NULL;
@@ -501,10 +502,10 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
             okse_facts_coverage(collection->facts, collector_of(program, file), OKSE_PARTIAL, error->message);
         if (program->tls && file->component == NULL)
             okse_facts_coverage(collection->facts, "tls", OKSE_PARTIAL, error->message);
-        return;
+        return *kind->has == NULL;
     }
     if (!root_has(config, kind))
-        return;
+        return false;
     okse_sha256_text(&digest, shown);
     lines = g_strsplit(text, "\n", -1);
     look.lines = lines;
@@ -513,10 +514,13 @@ static void read_as(OkseCollection *collection, const OkseScanFile *file, const 
     seen = seen_of(collection, program, file->path);
     seen->seen = true;
     look_into(&look, kind, seen);
+    return true;
 }
 
-void okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
+bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
 {
+    bool known = false;
+
     for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
         const OkseProgram *program = okse_software_get(collection->software, i);
 
@@ -524,9 +528,10 @@ void okse_collect_software(OkseCollection *collection, const OkseScanFile *file,
             const OkseProgramFile *kind = g_ptr_array_index(program->files, k);
 
             if (okse_program_file_matches(kind, file->name))
-                read_as(collection, file, program, kind, claims);
+                known = read_as(collection, file, program, kind, claims) || known;
         }
     }
+    return known;
 }
 
 /* Of the files that prove a program, the first that is there. One that could not be looked at proves nothing. */

@@ -2,9 +2,9 @@
 
 #include "audit/collector.h"
 
-/* Read a file as every program whose file it may be, and add what stands there. claims: gets okse_software_claim() of
- * every host that was understood, so that the scanner does not tell it a second time. */
-void okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims);
+/* Read a file as every program whose file it may be, and add what stands there; false when it is none's. claims: gets
+ * okse_software_claim() of every host that was understood, so that the scanner does not tell it a second time. */
+bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims);
 
 /* What programs do unless their configuration says otherwise; with host, also of those that are installed without any,
  * and what the collectors can vouch for. After all files were read. */

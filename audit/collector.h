@@ -2,6 +2,7 @@
 
 #include "audit/collect.h"
 #include "audit/facts.h"
+#include "audit/guess.h"
 #include "audit/host_files.h"
 #include "audit/host_processes.h"
 #include "audit/papers.h"
@@ -31,6 +32,8 @@ typedef struct {
     const OkseFetchRules *fetches;
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
+    const OkseGuess *guess;
+    GHashTable *looked;             /* paths of files that a collector of the host has read */
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
     struct OkseNetworks *networks;  /* the other network namespaces, or NULL: they were not entered */
     int sysroot_fd;                 /* of --sysroot */
@@ -200,6 +203,9 @@ GBytes *okse_collect_read(const OkseCollection *collection, const char *path, ui
  * for. */
 const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes);
 
+/* Configuration of programs that no table knows: what nothing else has read (manifests/guess.yaml). */
+void okse_collect_rest(OkseCollection *collection);
+
 /* A line of a file with every secret in it masked: by the table of secrets, then by okse_redact_line(). */
 char *okse_collect_mask(const OkseCollection *collection, const char *line) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -216,6 +222,11 @@ typedef struct {
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 /* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);
+/* What of a text no table knows is a host, by guess (audit/guess.h). claims: gets okse_software_claim() of each, and
+ * what is in it is left out; claimed: lines that somebody else speaks for; both may be NULL. */
+void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed);
+/* Whether the file is one of those that are guessed at: on a host, below the directories of manifests/guess.yaml. */
+bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file);
 /* workloads, objects, resources: what one file of configuration holds when it is structured; before the scanner. */
 void okse_collect_objects(OkseCollection *collection, const OkseScanFile *file);
 

@@ -1,0 +1,247 @@
+/* Configuration of programs that no table knows. Whatever lies below the directories of manifests/guess.yaml, was read
+ * by nobody else and is a text is looked at for hosts (audit/guess.h). Links are not followed: what they name in there
+ * is met as itself. */
+#include "audit/collect_host_files.h"
+#include "audit/collect_software.h"
+#include "audit/collector.h"
+#include "audit/object_store.h"
+#include "audit/scan_rules.h"
+#include "audit/target.h"
+#include "core/digest.h"
+#include "core/fd.h"
+#include "core/limits.h"
+#include "core/text.h"
+#include "core/worker.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEPTH 16u
+#define FILES 20000u
+#define FILE_LIMIT (1u << 20)
+
+typedef struct {
+    OkseCollection *collection;
+    unsigned files;
+} Rest;
+
+typedef struct {
+    OkseCollection *collection;
+    const OkseScanFile *file;
+    GHashTable *claims, *claimed; /* as of okse_collect_guess() */
+    char digest[OKSE_SHA256_TEXT];
+} Found;
+
+static void partial(const Rest *rest, const char *path, const char *why)
+{
+    g_autofree char *shown = okse_text_show(path, -1, false);
+    g_autofree char *reason = g_strdup_printf("%s: %s", shown, why);
+
+    okse_facts_coverage(rest->collection->facts, "configuration", OKSE_PARTIAL, reason);
+}
+
+static bool is_left(const Rest *rest, const char *path)
+{
+    const json_t *patterns = json_object_get(okse_guess_rules(rest->collection->guess), "leave");
+
+    for (size_t i = 0; i < json_array_size(patterns); i++)
+        if (g_pattern_match_simple(json_string_value(json_array_get(patterns, i)), path))
+            return true;
+    return false;
+}
+
+static json_t *source_of(const Found *found, const OkseGuessed *guessed)
+{
+    g_autofree char *trimmed = g_strstrip(g_strdup(guessed->line));
+    g_autofree char *masked = okse_collect_mask(found->collection, trimmed);
+
+    return okse_facts_source(&(OkseSourceFact){.collector = found->file->collector,
+                                               .path = found->file->path,
+                                               .line = guessed->line_number,
+                                               .column = guessed->column,
+                                               .key = guessed->key,
+                                               .digest = found->digest,
+                                               .excerpt = masked,
+                                               .component = found->file->component,
+                                               .via = "guessed"});
+}
+
+static void add_mention(const Found *found, const OkseGuessed *guessed)
+{
+    g_autofree char *key =
+        g_strdup_printf("%s|%u|%u|%s", found->file->path, guessed->line_number, guessed->column, guessed->host);
+
+    okse_facts_add(found->collection->facts, "mentions", key,
+                   json_pack("{s:s,s:s,s:o}", "host", guessed->host, "noise", guessed->noise, "source",
+                             source_of(found, guessed)));
+}
+
+/* A reader of structured files told it, or it describes something. */
+static bool is_told(const Found *found, const OkseGuessed *guessed)
+{
+    g_autofree char *place = g_strdup_printf("%s|%u|%s", found->file->path, guessed->line_number, guessed->host);
+
+    return (found->collection->claims != NULL && g_hash_table_contains(found->collection->claims, place)) ||
+           (found->collection->objects != NULL &&
+            okse_objects_is_form(found->collection->objects, found->file->path, guessed->line_number));
+}
+
+static void on_guessed(void *context, const OkseGuessed *guessed)
+{
+    const Found *found = context;
+    g_autofree char *claim = okse_software_claim(guessed->line_number, guessed->host);
+
+    if (is_told(found, guessed) ||
+        (found->claimed != NULL && g_hash_table_contains(found->claimed, GUINT_TO_POINTER(guessed->line_number))) ||
+        (found->claims != NULL && !g_hash_table_add(found->claims, g_steal_pointer(&claim))))
+        return;
+    if (guessed->noise != NULL) {
+        add_mention(found, guessed);
+        return;
+    }
+    okse_facts_endpoint(
+        found->collection->facts,
+        &(OkseEndpointFact){.host = guessed->host,
+                            .port = guessed->port > 0 ? guessed->port : okse_scheme_port(guessed->scheme),
+                            .protocol = guessed->scheme,
+                            .tls = okse_scheme_tls(guessed->scheme),
+                            .direction = guessed->own ? "in" : "out",
+                            .role = okse_scanner_role(found->collection->scanner, guessed->key, found->file->path,
+                                                      guessed->scheme, guessed->host),
+                            .state = "configured",
+                            .source = source_of(found, guessed)});
+}
+
+bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file)
+{
+    const json_t *directories = json_object_get(okse_guess_rules(collection->guess), "directories");
+
+    for (size_t i = 0; file->component == NULL && i < json_array_size(directories); i++) {
+        const char *directory = json_string_value(json_array_get(directories, i));
+
+        if (g_str_has_prefix(file->path, directory) && file->path[strlen(directory)] == '/')
+            return true;
+    }
+    return false;
+}
+
+void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed)
+{
+    Found found = {collection, file, claims, claimed, ""};
+    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    gsize length;
+    const char *text = g_bytes_get_data(file->bytes, &length);
+
+    okse_sha256_text(&digest, found.digest);
+    if (!okse_guess_text(collection->guess, file->path, text, length, on_guessed, &found)) {
+        g_autofree char *reason = g_strdup_printf("%s has lines with more than is looked at", file->path);
+
+        okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
+    }
+}
+
+static void use_text(const Rest *rest, const char *path, GBytes *bytes)
+{
+    g_autofree char *shown = okse_text_show(path, -1, false);
+
+    if (g_bytes_get_size(bytes) > 0 && memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL)
+        okse_collect_guess(rest->collection,
+                           &(OkseScanFile){.collector = "configuration", .path = shown, .name = shown, .bytes = bytes},
+                           NULL, NULL);
+}
+
+static void visit_file(Rest *rest, int directory, const char *path, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    okse_autofd fd = -1;
+    g_autoptr(GBytes) bytes = NULL;
+
+    if (g_hash_table_contains(rest->collection->looked, path))
+        return;
+    if (rest->files++ >= FILES)
+        return;
+    fd = okse_open_beneath(directory, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &error);
+    bytes = fd < 0 ? NULL : okse_read_fd(fd, FILE_LIMIT, path, &error);
+    if (bytes == NULL)
+        partial(rest, path, error->message);
+    else
+        use_text(rest, path, bytes);
+}
+
+static void walk(Rest *rest, int fd, const char *prefix, unsigned depth);
+
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by DEPTH */
+static void visit(Rest *rest, int directory, const char *prefix, const char *name, unsigned depth)
+{
+    g_autofree char *path = g_strconcat(prefix, "/", name, NULL);
+    okse_autofd child = -1;
+    struct stat info;
+
+    if (is_left(rest, path))
+        return;
+    if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
+        partial(rest, path, g_strerror(errno));
+        return;
+    }
+    if (S_ISREG(info.st_mode))
+        visit_file(rest, directory, path, name);
+    if (!S_ISDIR(info.st_mode))
+        return;
+    child = depth < DEPTH ? okse_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0, NULL) : -1;
+    if (child < 0)
+        partial(rest, path, "the directory could not be read");
+    else
+        walk(rest, child, path, depth + 1);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): bounded by DEPTH */
+static void walk(Rest *rest, int fd, const char *prefix, unsigned depth)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+    bool whole;
+
+    if (directory == NULL) {
+        partial(rest, prefix, g_strerror(errno));
+        return;
+    }
+    while ((whole = okse_directory_next(directory, &entry, prefix, NULL)) && entry != NULL)
+        g_ptr_array_add(names, g_strdup(entry->d_name));
+    if (!whole)
+        partial(rest, prefix, g_strerror(errno));
+    closedir(directory);
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len && !okse_interrupted(); i++)
+        visit(rest, fd, prefix, g_ptr_array_index(names, i), depth);
+}
+
+void okse_collect_rest(OkseCollection *collection)
+{
+    const json_t *directories = json_object_get(okse_guess_rules(collection->guess), "directories");
+    Rest rest = {collection, 0};
+
+    for (size_t i = 0; i < json_array_size(directories); i++) {
+        const char *path = json_string_value(json_array_get(directories, i));
+        g_autoptr(GError) error = NULL;
+        okse_autofd fd = okse_collect_on_network(collection, path)
+                             ? -1
+                             : okse_open_in_root(collection->sysroot_fd, path + 1, O_RDONLY | O_DIRECTORY, &error);
+
+        if (fd >= 0)
+            walk(&rest, fd, path, 0);
+        else if (error == NULL || !g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+            partial(&rest, path, error != NULL ? error->message : "lies on a network file system and was left alone");
+    }
+    if (rest.files > FILES)
+        partial(&rest, "", "there are more files with configuration than are looked at");
+    if (okse_interrupted())
+        partial(&rest, "", OKSE_OUT_OF_TIME);
+}
