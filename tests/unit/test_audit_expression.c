@@ -14,7 +14,7 @@ static char *objection_to(const char *text)
 {
     static const char *const variables[] = {"permitted", "country", NULL};
     json_t *schema = json_loads(schema_text, 0, NULL);
-    OkseExpressionRules rules = {.schema = schema, .variables = variables};
+    OkseExpressionRules rules = {schema, variables, NULL};
     OksePlace at = {"x.yaml", 3, 5};
     g_autoptr(OkseIssues) issues = okse_issues_new();
     bool accepted = okse_expression_check(text, &rules, "violations", &at, NULL, issues);
