@@ -29,7 +29,6 @@ typedef struct {
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
-    GHashTable *claims, *claimed; /* as of okse_collect_guess() */
     char digest[OKSE_SHA256_TEXT];
 } Found;
 
@@ -90,11 +89,8 @@ static bool is_told(const Found *found, const OkseGuessed *guessed)
 static void on_guessed(void *context, const OkseGuessed *guessed)
 {
     const Found *found = context;
-    g_autofree char *claim = okse_software_claim(guessed->line_number, guessed->host);
 
-    if (is_told(found, guessed) ||
-        (found->claimed != NULL && g_hash_table_contains(found->claimed, GUINT_TO_POINTER(guessed->line_number))) ||
-        (found->claims != NULL && !g_hash_table_add(found->claims, g_steal_pointer(&claim))))
+    if (is_told(found, guessed))
         return;
     if (guessed->noise != NULL) {
         add_mention(found, guessed);
@@ -113,22 +109,9 @@ static void on_guessed(void *context, const OkseGuessed *guessed)
                             .source = source_of(found, guessed)});
 }
 
-bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file)
+static void guess(OkseCollection *collection, const OkseScanFile *file)
 {
-    const json_t *directories = json_object_get(okse_guess_rules(collection->guess), "directories");
-
-    for (size_t i = 0; file->component == NULL && i < json_array_size(directories); i++) {
-        const char *directory = json_string_value(json_array_get(directories, i));
-
-        if (g_str_has_prefix(file->path, directory) && file->path[strlen(directory)] == '/')
-            return true;
-    }
-    return false;
-}
-
-void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed)
-{
-    Found found = {collection, file, claims, claimed, ""};
+    Found found = {collection, file, ""};
     OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
     gsize length;
     const char *text = g_bytes_get_data(file->bytes, &length);
@@ -146,9 +129,8 @@ static void use_text(const Rest *rest, const char *path, GBytes *bytes)
     g_autofree char *shown = okse_text_show(path, -1, false);
 
     if (g_bytes_get_size(bytes) > 0 && memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL)
-        okse_collect_guess(rest->collection,
-                           &(OkseScanFile){.collector = "configuration", .path = shown, .name = shown, .bytes = bytes},
-                           NULL, NULL);
+        guess(rest->collection,
+              &(OkseScanFile){.collector = "configuration", .path = shown, .name = shown, .bytes = bytes});
 }
 
 static void visit_file(Rest *rest, int directory, const char *path, const char *name)

@@ -16,8 +16,6 @@ typedef struct {
     const OkseScanFile *file;
     GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
-    bool guessed; /* the text was guessed at before: what has neither scheme nor port and was found by nobody else is a
-                      mention */
 } Sink;
 
 const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes)
@@ -122,13 +120,6 @@ static void on_endpoint(void *context, const OkseScanEndpoint *found)
         on_mention(sink, found);
         return;
     }
-    if (sink->guessed && found->scheme == NULL && found->port == 0) {
-        OkseScanEndpoint unplaced = *found;
-
-        unplaced.noise = "unplaced";
-        on_mention(sink, &unplaced);
-        return;
-    }
     okse_facts_endpoint(
         sink->collection->facts,
         &(OkseEndpointFact){.host = found->host,
@@ -192,15 +183,13 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
 {
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, claimed, false};
+    Sink sink = {collection, file, claims, claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     g_autoptr(GBytes) rest = without_told(collection, file);
     const char *text = g_bytes_get_data(rest, &length);
 
-    sink.guessed = !okse_collect_software(collection, file, claims) && okse_collect_guesses(collection, file);
-    if (sink.guessed)
-        okse_collect_guess(collection, file, claims, claimed);
+    okse_collect_software(collection, file, claims);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
         g_autofree char *reason =
             g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);

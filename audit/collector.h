@@ -222,11 +222,6 @@ typedef struct {
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 /* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);
-/* What of a text no table knows is a host, by guess (audit/guess.h). claims: gets okse_software_claim() of each, and
- * what is in it is left out; claimed: lines that somebody else speaks for; both may be NULL. */
-void okse_collect_guess(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims, GHashTable *claimed);
-/* Whether the file is one of those that are guessed at: on a host, below the directories of manifests/guess.yaml. */
-bool okse_collect_guesses(const OkseCollection *collection, const OkseScanFile *file);
 /* workloads, objects, resources: what one file of configuration holds when it is structured; before the scanner. */
 void okse_collect_objects(OkseCollection *collection, const OkseScanFile *file);
 

@@ -2,7 +2,7 @@
 import copy
 import json
 
-COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies", "telemetry"],
+COLLECTORS = {"install": ["install", "drift", "configuration", "documents", "site", "network-policies", "telemetry", "resources"],
               "host": ["host", "mounts", "sockets", "routes", "resolvers", "time", "firewall", "egress", "residue"]}
 
 
@@ -74,7 +74,7 @@ def facts(scope=("install",), endpoints=None, papers=None, compliance=None, **mo
              "site": {"name": "Hanoi data centre 1", "country": "VN", "contacts": {"dpo": "dpo@ministry.example"},
                       "allowed_endpoints": ["metrics.ministry.example:443"],
                       "storage": [{"path": "/srv", "place": "VN", "encrypted": True}], "networks": [], "hosts": []},
-             "mounts": [], "sockets": [], "routes": [], "settings": [], "drift": [], "firewall": [], "egress": [], "reach": [],
+             "mounts": [], "sockets": [], "routes": [], "settings": [], "drift": [], "resources": [], "workloads": [], "firewall": [], "egress": [], "reach": [],
              "documents": documents() if papers is None else papers,
              "endpoints": clean_endpoints() if endpoints is None else endpoints}
     value.update(copy.deepcopy(more))

@@ -75,6 +75,9 @@ def compared(wanted, found, any_port):
     return right, missing, sorted(too_much, key=str)
 
 
+LEAST = {"h3": (0.95, 0.94), "h4": (0.90, 0.95)}  # what tests/lab/debian/README.md says of them
+
+
 @pytest.mark.parametrize("annotated", SETS, ids=lambda path: path.stem)
 def test_precision_and_recall(okse, tmp_path, capsys, annotated):
     if not (SERVICES / ".complete").is_file():
@@ -95,4 +98,5 @@ def test_precision_and_recall(okse, tmp_path, capsys, annotated):
     with capsys.disabled():
         print(f"\nDebian, {annotated.stem}: {len(packages)} packages, {len(wanted)} files, {right + all_missing} endpoints; "
               f"precision {precision:.1%}, recall {recall:.1%}; of another version and not looked at: {skipped or 'none'}")
-    assert precision >= 0.95 and recall >= 0.95, "\n".join(faults)
+    least = LEAST.get(annotated.stem, (0.95, 0.95))
+    assert precision >= least[0] and recall >= least[1], "\n".join(faults)
