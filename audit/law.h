@@ -3,6 +3,7 @@
 #include "audit/applicability.h"
 #include "audit/control.h"
 #include "audit/jurisdiction.h"
+#include "audit/policy_pack.h"
 #include "core/digest.h"
 #include "core/resource.h"
 
@@ -17,6 +18,8 @@ typedef struct {
     GPtrArray *controls;      /* OkseControl, by id */
     GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for, each once */
     json_t *conflicts;        /* list: the rules of manifests/conflicts.yaml */
+    OksePolicyPack *pack;     /* how old it says it is; NULL when it does not */
+    char *identity;           /* of the bundle that it was installed from ("sha256:…"), or NULL */
     char digest[OKSE_SHA256_TEXT];
 } OkseLaw;
 

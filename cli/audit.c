@@ -3,6 +3,7 @@
 #include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -135,7 +136,7 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
         return 3;
     source.trust = trust;
     wanted = wanted_by(options);
-    resources = okse_resources_open(invocation->manifests, error);
+    resources = okse_law_source(invocation, error);
     /* a wrong country is told before the work */
     if (resources == NULL || (law = okse_law_load(resources, (const char *const *)wanted, error)) == NULL)
         return 3;
@@ -160,5 +161,6 @@ const OkseCommand okse_command_audit = {
                "4 inconclusive.",
     .options = audit_options,
     .options_size = sizeof(AuditOptions),
+    .takes_policy = true,
     .run = audit_run,
 };

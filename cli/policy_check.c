@@ -4,6 +4,7 @@
 #include "audit/policy_coverage.h"
 #include "audit/policy_test.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/limits.h"
@@ -73,7 +74,7 @@ static int lint_paths(const OkseInvocation *invocation, const OkseResources *res
 
 static int lint_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseLaw) law = NULL;
 
@@ -188,7 +189,7 @@ static int test_paths(const OkseInvocation *invocation, const OkseResources *res
 
 static int test_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseLaw) law = NULL;
     g_autoptr(json_t) report = NULL;
 
@@ -208,6 +209,7 @@ const OkseCommand okse_command_policy_lint = {
     .arguments = "[PATH…]",
     .maximum = G_MAXUINT,
     .summary = "Check controls and jurisdictions: syntax, paths, links, tests, translations.",
+    .takes_policy = true,
     .run = lint_run,
 };
 
@@ -216,5 +218,6 @@ const OkseCommand okse_command_policy_test = {
     .arguments = "[PATH…]",
     .maximum = G_MAXUINT,
     .summary = "Run the tests that the controls carry.",
+    .takes_policy = true,
     .run = test_run,
 };

@@ -2,6 +2,7 @@
 #include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -66,7 +67,7 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
     const json_t *geo = json_object_get(json_object_get(findings, "inputs"), "geo");
     OkseAuditSource source = {
         .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseLaw) law = NULL;
     g_auto(GStrv) wanted = wanted_in(findings);
@@ -147,5 +148,6 @@ const OkseCommand okse_command_report_verify = {
         "are in the evidence. Exit status: 0 the same, 1 not.",
     .options = options,
     .options_size = sizeof(VerifyOptions),
+    .takes_policy = true,
     .run = verify_run,
 };
