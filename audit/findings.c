@@ -157,6 +157,10 @@ static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, co
                         jurisdiction->iso, "severity", provision->severity, "confidence", provision->confidence,
                         "status", okse_status_name(verdict.status), "parameters", bound, "reason", verdict.reason,
                         "warning", lawyer ? "lawyer" : NULL);
+    if (mapping->profiles != NULL)
+        json_object_set(finding, "profiles", mapping->profiles);
+    if (mapping->lawful != NULL)
+        json_object_set(finding, "lawful", mapping->lawful);
     json_object_set_new(finding, "out_of_scope", json_boolean(verdict.out_of_scope));
     json_object_set_new(finding, "violations",
                         json_integer((json_int_t)json_array_size(json_object_get(result, "violations"))));
@@ -221,6 +225,8 @@ static json_t *inputs_of(const OkseAuditRequest *request)
                                "manifests", law->digest, "site", "geo", (json_t *)(uintptr_t)request->geo, "tool",
                                "name", "okse", "version", OKSE_VERSION);
 
+    if (law->profiles != NULL)
+        json_object_set(inputs, "profiles", law->profiles);
     json_object_set_new(inputs, "policy",
                         law->pack != NULL ? okse_policy_pack_json(law->pack, law->identity) : json_null());
 

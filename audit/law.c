@@ -37,6 +37,7 @@ void okse_law_free(OkseLaw *law)
     okse_data_classes_free(law->classes);
     okse_policy_pack_free(law->pack);
     g_free(law->identity);
+    json_decref(law->profiles);
     g_ptr_array_unref(law->controls);
     g_ptr_array_unref(law->jurisdictions);
     g_free(law);
@@ -299,14 +300,10 @@ static void link_provision(const OkseLaw *law, const OkseProvision *provision, O
     }
 }
 
-static void link_law(const OkseLaw *law, OkseIssues *issues)
+void okse_law_link(const OkseLaw *law, const OkseJurisdiction *jurisdiction, OkseIssues *issues)
 {
-    for (guint i = 0; i < law->jurisdictions->len; i++) {
-        const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
-
-        for (guint j = 0; j < jurisdiction->provisions->len; j++)
-            link_provision(law, g_ptr_array_index(jurisdiction->provisions, j), issues);
-    }
+    for (guint i = 0; i < jurisdiction->provisions->len; i++)
+        link_provision(law, g_ptr_array_index(jurisdiction->provisions, i), issues);
 }
 
 static bool load_classes(Loading *loading, GError **error)
@@ -373,7 +370,8 @@ static bool load_all(Loading *loading, GError **error)
         !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||
         !load_blocs(loading, error) || !okse_issues_none(loading->issues, error) || !arrange(loading, error))
         return false;
-    link_law(loading->law, loading->issues);
+    for (guint i = 0; i < loading->law->jurisdictions->len; i++)
+        okse_law_link(loading->law, g_ptr_array_index(loading->law->jurisdictions, i), loading->issues);
     return okse_issues_none(loading->issues, error);
 }
 

@@ -58,18 +58,21 @@ static const Member install_members[] = {{"name", TEXT, NEEDED, NULL},
                                          {"generation", TEXT, MAY_BE_ABSENT, NULL},
                                          {"country", TEXT, MAY_BE_ABSENT, NULL},
                                          {0}};
-static const Member inputs_members[] = {{"facts", TEXT, NEEDED, NULL},
-                                        {"manifests", TEXT, NEEDED, NULL},
-                                        {"site", TEXT, MAY_BE_ABSENT, NULL},
-                                        {"geo", OBJECT, MAY_BE_ABSENT, NULL},
-                                        {"tool", OBJECT, NEEDED, NULL},
-                                        {"policy", OBJECT, MAY_BE_ABSENT, NULL},
-                                        {0}};
+static const Member inputs_members[] = {
+    {"facts", TEXT, NEEDED, NULL},           {"manifests", TEXT, NEEDED, NULL},
+    {"site", TEXT, MAY_BE_ABSENT, NULL},     {"geo", OBJECT, MAY_BE_ABSENT, NULL},
+    {"tool", OBJECT, NEEDED, NULL},          {"policy", OBJECT, MAY_BE_ABSENT, NULL},
+    {"profiles", LIST, MAY_BE_ABSENT, NULL}, {0}};
 static const Member policy_members[] = {{"name", TEXT, NEEDED, NULL},
                                         {"date", TEXT, NEEDED, NULL},
                                         {"valid_until", TEXT, NEEDED, NULL},
                                         {"identity", TEXT, MAY_BE_ABSENT, NULL},
                                         {0}};
+static const Member profile_members[] = {{"name", TEXT, NEEDED, NULL},
+                                         {"title", TEXTS, NEEDED, NULL},
+                                         {"as_of", TEXT, NEEDED, NULL},
+                                         {"digest", TEXT, NEEDED, NULL},
+                                         {0}};
 static const Member warning_members[] = {{"kind", TEXT, NEEDED, NULL}, {"message", TEXTS, NEEDED, NULL}, {0}};
 static const Member geo_members[] = {
     {"digest", TEXT, MAY_BE_ABSENT, NULL}, {"description", TEXT, MAY_BE_ABSENT, NULL}, {0}};
@@ -122,6 +125,8 @@ static const Member finding_members[] = {{"id", TEXT, NEEDED, NULL},
                                          {"parameters", OBJECT, MAY_BE_ABSENT, NULL},
                                          {"reason", TEXTS, MAY_BE_ABSENT, NULL},
                                          {"warning", TEXT, MAY_BE_ABSENT, NULL},
+                                         {"profiles", LIST, MAY_BE_ABSENT, NULL},
+                                         {"lawful", OBJECT, MAY_BE_ABSENT, NULL},
                                          {"violations", WHOLE, NEEDED, NULL},
                                          {"unknown", WHOLE, NEEDED, NULL},
                                          {"evidence", LIST, NEEDED, NULL},
@@ -466,6 +471,8 @@ bool okse_findings_check(const json_t *findings, const char *origin, GError **er
            check_list(json_object_get(findings, "collectors"), collector_members, "collectors", origin, error) &&
            check_inventory(json_object_get(findings, "inventory"), origin, error) &&
            check_list(json_object_get(findings, "conflicts"), conflict_members, "conflicts", origin, error) &&
+           check_list(json_object_get(json_object_get(findings, "inputs"), "profiles"), profile_members, "profiles",
+                      origin, error) &&
            check_list(json_object_get(findings, "warnings"), warning_members, "warnings", origin, error) &&
            check_references(findings, origin, error) && check_verdict(findings, origin, error);
 }

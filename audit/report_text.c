@@ -229,6 +229,16 @@ static void write_evidence(Text *text, const json_t *evidence)
     }
 }
 
+/* Who asks for that, or for more of it, besides the law. */
+static void write_profiles(Text *text, const json_t *finding)
+{
+    g_autofree char *names = okse_report_view_profiles(finding);
+    g_autofree char *line = names == NULL ? NULL : g_strdup_printf("%s: %s", say(text, "finding.profiles"), names);
+
+    if (line != NULL)
+        paragraph(text, 8, line);
+}
+
 static void write_finding(Text *text, const json_t *finding)
 {
     const json_t *control = okse_report_view_control(text->view, finding), *list = json_object_get(finding, "evidence");
@@ -245,6 +255,7 @@ static void write_finding(Text *text, const json_t *finding)
     okse_escape_line(text->out, law(text, json_object_get(control, "title")));
     g_string_append_printf(text->out, "  [%s %s]\n", okse_json_peek_text(finding, "control"),
                            okse_json_peek_text(finding, "id"));
+    write_profiles(text, finding);
     if (json_is_object(json_object_get(finding, "reason")))
         paragraph(text, 8, law(text, json_object_get(finding, "reason")));
     if (json_is_string(json_object_get(finding, "warning")))
