@@ -157,6 +157,10 @@ static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, co
                         jurisdiction->iso, "severity", provision->severity, "confidence", provision->confidence,
                         "status", okse_status_name(verdict.status), "parameters", bound, "reason", verdict.reason,
                         "warning", lawyer ? "lawyer" : NULL);
+    if (mapping->profiles != NULL)
+        json_object_set(finding, "profiles", mapping->profiles);
+    if (mapping->lawful != NULL)
+        json_object_set(finding, "lawful", mapping->lawful);
     json_object_set_new(finding, "out_of_scope", json_boolean(verdict.out_of_scope));
     json_object_set_new(finding, "violations",
                         json_integer((json_int_t)json_array_size(json_object_get(result, "violations"))));
@@ -216,9 +220,15 @@ static json_t *inputs_of(const OkseAuditRequest *request)
     json_t *site = json_object_get(request->facts, "site");
     OkseSha256 digest = okse_sha256_of_bytes(facts);
     char text[OKSE_SHA256_TEXT];
+    const OkseLaw *law = request->law;
     json_t *inputs = json_pack("{s:s, s:s, s:n, s:O?, s:{s:s, s:s}}", "facts", okse_sha256_text(&digest, text),
-                               "manifests", request->law->digest, "site", "geo", (json_t *)(uintptr_t)request->geo,
-                               "tool", "name", "okse", "version", OKSE_VERSION);
+                               "manifests", law->digest, "site", "geo", (json_t *)(uintptr_t)request->geo, "tool",
+                               "name", "okse", "version", OKSE_VERSION);
+
+    if (law->profiles != NULL)
+        json_object_set(inputs, "profiles", law->profiles);
+    json_object_set_new(inputs, "policy",
+                        law->pack != NULL ? okse_policy_pack_json(law->pack, law->identity) : json_null());
 
     if (json_is_object(site)) {
         g_autoptr(GBytes) written = okse_json_write(site);
@@ -265,6 +275,8 @@ static json_t *document_of(Audit *audit)
     json_object_set_new(document, "inventory", inventory);
     okse_findings_unpoliced(inventory, request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->results,
                             request->law->schema);
+    if (request->law->pack != NULL && okse_policy_pack_is_old(request->law->pack, request->at))
+        json_object_set_new(document, "warnings", json_pack("[o]", okse_policy_pack_warning(request->law->pack)));
     json_object_set_new(document, "conflicts", okse_conflicts(request->law, audit->target, request->at));
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));

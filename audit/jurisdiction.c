@@ -15,6 +15,8 @@ static void mapping_free(gpointer data)
 
     g_free(mapping->control);
     json_decref(mapping->parameters);
+    json_decref(mapping->lawful);
+    json_decref(mapping->profiles);
     g_free(mapping);
 }
 
@@ -369,17 +371,11 @@ static bool has_instrument(const OkseJurisdiction *jurisdiction, const char *id)
     return false;
 }
 
-static void check_whole(const OkseJurisdiction *jurisdiction, OkseIssues *issues)
+/* No id twice, and every provision under an instrument that is there. */
+static void check_provisions(const OkseJurisdiction *jurisdiction, OkseIssues *issues)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autofree char *base = g_path_get_basename(jurisdiction->origin);
-    g_autofree char *lower = g_ascii_strdown(jurisdiction->iso, -1);
-    g_autofree char *expected = g_strconcat(lower, ".yaml", NULL);
 
-    if (g_str_has_suffix(base, ".yaml") && strcmp(base, expected) != 0)
-        okse_issue(issues, &jurisdiction->place, "the file of %s must be called '%s'", jurisdiction->iso, expected);
-    if (jurisdiction->provisions->len == 0)
-        okse_issue(issues, &jurisdiction->place, "no provision");
     for (guint i = 0; i < jurisdiction->provisions->len; i++) {
         const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, i);
 
@@ -391,7 +387,20 @@ static void check_whole(const OkseJurisdiction *jurisdiction, OkseIssues *issues
     }
 }
 
-static OkseJurisdiction *jurisdiction_new(const OkseYaml *document, const char *origin)
+static void check_whole(const OkseJurisdiction *jurisdiction, OkseIssues *issues)
+{
+    g_autofree char *base = g_path_get_basename(jurisdiction->origin);
+    g_autofree char *lower = g_ascii_strdown(jurisdiction->iso, -1);
+    g_autofree char *expected = g_strconcat(lower, ".yaml", NULL);
+
+    if (g_str_has_suffix(base, ".yaml") && strcmp(base, expected) != 0)
+        okse_issue(issues, &jurisdiction->place, "the file of %s must be called '%s'", jurisdiction->iso, expected);
+    if (jurisdiction->provisions->len == 0)
+        okse_issue(issues, &jurisdiction->place, "no provision");
+    check_provisions(jurisdiction, issues);
+}
+
+static OkseJurisdiction *jurisdiction_new(OksePlace place, const char *origin)
 {
     OkseJurisdiction *jurisdiction = g_new0(OkseJurisdiction, 1);
 
@@ -405,8 +414,31 @@ static OkseJurisdiction *jurisdiction_new(const OkseYaml *document, const char *
     jurisdiction->inherits = g_ptr_array_new_with_free_func(g_free);
     jurisdiction->members = g_ptr_array_new_with_free_func(g_free);
     jurisdiction->asked = g_ptr_array_new_with_free_func(g_free);
-    jurisdiction->place = okse_law_place(okse_node_place(okse_yaml_root(document)), jurisdiction->origin);
+    jurisdiction->place = okse_law_place(place, jurisdiction->origin);
     return jurisdiction;
+}
+
+OkseJurisdiction *okse_jurisdiction_own(const OkseOwnLaw *law, OkseIssues *issues)
+{
+    OkseJurisdiction *own = jurisdiction_new(law->place, law->origin);
+    const char *language;
+    json_t *text;
+
+    own->framework = true;
+    own->iso = g_strdup(law->name);
+    own->name = json_copy((json_t *)(uintptr_t)law->title);
+    own->as_of = g_strdup(law->as_of);
+    own->confidence = g_strdup("high");
+    json_object_foreach(own->name, language, text) json_array_append_new(own->languages, json_string(language));
+    json_object_set_new(own->regime, "class", json_string("profile"));
+    json_object_set(own->regime, "reason", own->name);
+    json_object_set_new(own->regime, "confidence", json_string("high"));
+    for (unsigned i = 0; law->instruments != NULL && i < okse_node_count(law->instruments); i++)
+        read_instrument(own, okse_node_item(law->instruments, i), issues);
+    for (guint i = 0; i < law->provisions->len; i++)
+        read_provision(own, g_ptr_array_index(law->provisions, i), issues);
+    check_provisions(own, issues);
+    return own;
 }
 
 OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin, OkseIssues *issues)
@@ -419,7 +451,7 @@ OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin, OkseI
 
     if (document == NULL)
         return NULL;
-    jurisdiction = jurisdiction_new(document, origin);
+    jurisdiction = jurisdiction_new(okse_node_place(okse_yaml_root(document)), origin);
     map = okse_map_open(okse_yaml_root(document), "a jurisdiction", issues);
     okse_map_take_text(map, "okse", OKSE_REQUIRED, &kind);
     if (okse_map_take_map(map, "jurisdiction", OKSE_REQUIRED, &node))

@@ -6,7 +6,9 @@
  * (manifests/frameworks/NAME.yaml), read strictly. Source: docs/formats/controls.md. */
 typedef struct {
     char *control;      /* id */
-    json_t *parameters; /* object, as written */
+    json_t *parameters; /* object, as written; or as profiles tightened it */
+    json_t *lawful;     /* as written, where a profile tightened it; or NULL */
+    json_t *profiles;   /* list of names: what of it is not the law's alone comes from these; or NULL */
     OksePlace place;
 } OkseMapping;
 
@@ -76,6 +78,16 @@ typedef struct {
  * understood, which must not be used unless there are no issues. */
 OkseJurisdiction *okse_jurisdiction_read(GBytes *yaml, const char *origin,
                                          OkseIssues *issues) G_GNUC_WARN_UNUSED_RESULT;
+/* Provisions that somebody gives himself, under instruments of his own (audit/profile.h). */
+typedef struct {
+    const char *origin, *name, *as_of;
+    const json_t *title;
+    const OkseNode *instruments; /* list, or NULL */
+    const GPtrArray *provisions; /* const OkseNode * */
+    OksePlace place;
+} OkseOwnLaw;
+/* As a framework of that name. Objections as above; never NULL. */
+OkseJurisdiction *okse_jurisdiction_own(const OkseOwnLaw *law, OkseIssues *issues) G_GNUC_WARN_UNUSED_RESULT;
 void okse_jurisdiction_free(OkseJurisdiction *jurisdiction);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseJurisdiction, okse_jurisdiction_free)
 

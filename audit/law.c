@@ -1,6 +1,6 @@
 /* Loading and linking. The digest is over "path, NUL, SHA-256, newline" of the facts' schema, the data
- * classes, the rules of conflicts, every control, every jurisdiction and every framework (each in sorted order), loaded
- * or not: which files exist is part of what a verdict rests on. */
+ * classes, the rules of conflicts, the date, every control, every jurisdiction and every framework (each in sorted
+ * order), loaded or not: which files exist is part of what a verdict rests on. */
 #include "audit/law.h"
 
 #include "audit/conflicts.h"
@@ -35,6 +35,9 @@ void okse_law_free(OkseLaw *law)
     json_decref(law->schema);
     json_decref(law->conflicts);
     okse_data_classes_free(law->classes);
+    okse_policy_pack_free(law->pack);
+    g_free(law->identity);
+    json_decref(law->profiles);
     g_ptr_array_unref(law->controls);
     g_ptr_array_unref(law->jurisdictions);
     g_free(law);
@@ -297,14 +300,10 @@ static void link_provision(const OkseLaw *law, const OkseProvision *provision, O
     }
 }
 
-static void link_law(const OkseLaw *law, OkseIssues *issues)
+void okse_law_link(const OkseLaw *law, const OkseJurisdiction *jurisdiction, OkseIssues *issues)
 {
-    for (guint i = 0; i < law->jurisdictions->len; i++) {
-        const OkseJurisdiction *jurisdiction = g_ptr_array_index(law->jurisdictions, i);
-
-        for (guint j = 0; j < jurisdiction->provisions->len; j++)
-            link_provision(law, g_ptr_array_index(jurisdiction->provisions, j), issues);
-    }
+    for (guint i = 0; i < jurisdiction->provisions->len; i++)
+        link_provision(law, g_ptr_array_index(jurisdiction->provisions, i), issues);
 }
 
 static bool load_classes(Loading *loading, GError **error)
@@ -319,23 +318,42 @@ static bool load_classes(Loading *loading, GError **error)
     return loading->law->classes != NULL;
 }
 
-/* A law of older days has none: then nothing is compared. */
-static bool load_conflicts(Loading *loading, GError **error)
+/* A file that a law of older days has not. *bytes: NULL when it is not there. */
+static bool read_optional(const Loading *loading, const char *path, GBytes **bytes, GError **error)
 {
     g_autoptr(GError) cause = NULL;
-    g_autoptr(GBytes) bytes = okse_resources_read(loading->resources, CONFLICTS, &cause);
+
+    *bytes = okse_resources_read(loading->resources, path, &cause);
+    if (*bytes != NULL)
+        okse_sha256_stream_file(loading->digest, path, *bytes);
+    if (*bytes != NULL || g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+/* Without rules nothing is compared. */
+static bool load_conflicts(Loading *loading, GError **error)
+{
+    g_autoptr(GBytes) bytes = NULL;
     g_autofree char *origin = okse_resources_name(loading->resources, CONFLICTS);
 
-    if (bytes == NULL && !g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&cause));
+    if (!read_optional(loading, CONFLICTS, &bytes, error))
         return false;
-    }
-    if (bytes == NULL) {
-        loading->law->conflicts = json_array();
-        return true;
-    }
-    okse_sha256_stream_file(loading->digest, CONFLICTS, bytes);
-    loading->law->conflicts = okse_conflict_rules_read(bytes, origin, loading->issues);
+    loading->law->conflicts = bytes == NULL ? json_array() : okse_conflict_rules_read(bytes, origin, loading->issues);
+    return true;
+}
+
+/* Without a date nothing is said of its age. */
+static bool load_pack(Loading *loading, GError **error)
+{
+    g_autoptr(GBytes) bytes = NULL;
+    g_autofree char *origin = okse_resources_name(loading->resources, OKSE_POLICY_PACK_FILE);
+
+    if (!read_optional(loading, OKSE_POLICY_PACK_FILE, &bytes, error))
+        return false;
+    loading->law->pack = bytes == NULL ? NULL : okse_policy_pack_read(bytes, origin, loading->issues);
+    loading->law->identity = g_strdup(okse_resources_identity(loading->resources));
     return true;
 }
 
@@ -348,11 +366,12 @@ static bool load_all(Loading *loading, GError **error)
     okse_sha256_stream_file(loading->digest, SCHEMA, schema);
     loading->law->schema = okse_law_schema(loading->resources, error);
     if (loading->law->schema == NULL || !load_classes(loading, error) || !load_conflicts(loading, error) ||
-        !load_controls(loading, error) || !load_jurisdictions(loading, JURISDICTIONS, error) ||
-        !load_jurisdictions(loading, FRAMEWORKS, error) || !load_blocs(loading, error) ||
-        !okse_issues_none(loading->issues, error) || !arrange(loading, error))
+        !load_pack(loading, error) || !load_controls(loading, error) ||
+        !load_jurisdictions(loading, JURISDICTIONS, error) || !load_jurisdictions(loading, FRAMEWORKS, error) ||
+        !load_blocs(loading, error) || !okse_issues_none(loading->issues, error) || !arrange(loading, error))
         return false;
-    link_law(loading->law, loading->issues);
+    for (guint i = 0; i < loading->law->jurisdictions->len; i++)
+        okse_law_link(loading->law, g_ptr_array_index(loading->law->jurisdictions, i), loading->issues);
     return okse_issues_none(loading->issues, error);
 }
 

@@ -3,6 +3,7 @@
 #include "audit/applicability.h"
 #include "audit/control.h"
 #include "audit/jurisdiction.h"
+#include "audit/policy_pack.h"
 #include "core/digest.h"
 #include "core/resource.h"
 
@@ -17,6 +18,9 @@ typedef struct {
     GPtrArray *controls;      /* OkseControl, by id */
     GPtrArray *jurisdictions; /* OkseJurisdiction, in the order asked for, each once */
     json_t *conflicts;        /* list: the rules of manifests/conflicts.yaml */
+    OksePolicyPack *pack;     /* how old it says it is; NULL when it does not */
+    json_t *profiles; /* list of {"name","title","as_of","digest"}: what tailored it (audit/profile.h); or NULL */
+    char *identity;   /* of the bundle that it was installed from ("sha256:…"), or NULL */
     char digest[OKSE_SHA256_TEXT];
 } OkseLaw;
 
@@ -31,6 +35,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLaw, okse_law_free)
 const OkseControl *okse_law_control(const OkseLaw *law, const char *id);
 /* By ISO code or name; NULL when it is not loaded. */
 OkseJurisdiction *okse_law_jurisdiction(const OkseLaw *law, const char *iso);
+
+/* Do its mappings fit the controls of this law? */
+void okse_law_link(const OkseLaw *law, const OkseJurisdiction *jurisdiction, OkseIssues *issues);
 
 /* The facts' schema, from manifests/schemas/. */
 json_t *okse_law_schema(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define DIRECTIONS "manifests/parameter-directions.yaml"
+
 static const char *const directions_known[] = {"fewer", "more", "lower", "higher", "true", "false", NULL};
 
 static void read_row(json_t *directions, const OkseNode *map, unsigned index, const char *origin, OkseIssues *issues)
@@ -38,6 +40,24 @@ json_t *okse_policy_directions(GBytes *yaml, const char *origin, GError **error)
         okse_map_end(map);
     }
     return okse_issues_none(issues, error) ? g_steal_pointer(&directions) : NULL;
+}
+
+json_t *okse_policy_directions_load(const OkseResources *resources, GError **error)
+{
+    g_autofree char *origin = okse_resources_name(resources, DIRECTIONS);
+    g_autoptr(OkseResources) built_in = NULL;
+    g_autoptr(GError) cause = NULL;
+    g_autoptr(GBytes) bytes = okse_resources_read(resources, DIRECTIONS, &cause);
+
+    if (bytes == NULL && g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)) {
+        built_in = okse_resources_open(NULL, NULL);
+        g_clear_error(&cause);
+        bytes = okse_resources_read(built_in, DIRECTIONS, &cause);
+    }
+    if (bytes != NULL)
+        return okse_policy_directions(bytes, origin, error);
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return NULL;
 }
 
 static bool has_item(const json_t *list, const json_t *item)

@@ -32,14 +32,21 @@ static const char *const confidence_words[] = {"high", "medium", "low", NULL};
 static const char *const collector_words[] = {"complete", "partial", "unavailable", "absent", NULL};
 static const char *const evidence_words[] = {"violation", "unknown", NULL};
 
-static const Member document_members[] = {
-    {"schema", TEXT, NEEDED, NULL},           {"verdict", WORD, NEEDED, verdict_words},
-    {"audited_at", TEXT, NEEDED, NULL},       {"target", OBJECT, NEEDED, NULL},
-    {"inputs", OBJECT, NEEDED, NULL},         {"languages", LIST, NEEDED, NULL},
-    {"jurisdictions", LIST, NEEDED, NULL},    {"summary", OBJECT, NEEDED, NULL},
-    {"controls", OBJECT, NEEDED, NULL},       {"findings", LIST, NEEDED, NULL},
-    {"collectors", LIST, NEEDED, NULL},       {"inventory", OBJECT, NEEDED, NULL},
-    {"conflicts", LIST, MAY_BE_ABSENT, NULL}, {0}};
+static const Member document_members[] = {{"schema", TEXT, NEEDED, NULL},
+                                          {"verdict", WORD, NEEDED, verdict_words},
+                                          {"audited_at", TEXT, NEEDED, NULL},
+                                          {"target", OBJECT, NEEDED, NULL},
+                                          {"inputs", OBJECT, NEEDED, NULL},
+                                          {"languages", LIST, NEEDED, NULL},
+                                          {"jurisdictions", LIST, NEEDED, NULL},
+                                          {"summary", OBJECT, NEEDED, NULL},
+                                          {"controls", OBJECT, NEEDED, NULL},
+                                          {"findings", LIST, NEEDED, NULL},
+                                          {"collectors", LIST, NEEDED, NULL},
+                                          {"inventory", OBJECT, NEEDED, NULL},
+                                          {"conflicts", LIST, MAY_BE_ABSENT, NULL},
+                                          {"warnings", LIST, MAY_BE_ABSENT, NULL},
+                                          {0}};
 static const Member target_members[] = {{"hostname", TEXT, NEEDED, NULL},
                                         {"install", OBJECT, MAY_BE_ABSENT, NULL},
                                         {"site", TEXT, MAY_BE_ABSENT, NULL},
@@ -51,9 +58,22 @@ static const Member install_members[] = {{"name", TEXT, NEEDED, NULL},
                                          {"generation", TEXT, MAY_BE_ABSENT, NULL},
                                          {"country", TEXT, MAY_BE_ABSENT, NULL},
                                          {0}};
-static const Member inputs_members[] = {{"facts", TEXT, NEEDED, NULL},       {"manifests", TEXT, NEEDED, NULL},
-                                        {"site", TEXT, MAY_BE_ABSENT, NULL}, {"geo", OBJECT, MAY_BE_ABSENT, NULL},
-                                        {"tool", OBJECT, NEEDED, NULL},      {0}};
+static const Member inputs_members[] = {
+    {"facts", TEXT, NEEDED, NULL},           {"manifests", TEXT, NEEDED, NULL},
+    {"site", TEXT, MAY_BE_ABSENT, NULL},     {"geo", OBJECT, MAY_BE_ABSENT, NULL},
+    {"tool", OBJECT, NEEDED, NULL},          {"policy", OBJECT, MAY_BE_ABSENT, NULL},
+    {"profiles", LIST, MAY_BE_ABSENT, NULL}, {0}};
+static const Member policy_members[] = {{"name", TEXT, NEEDED, NULL},
+                                        {"date", TEXT, NEEDED, NULL},
+                                        {"valid_until", TEXT, NEEDED, NULL},
+                                        {"identity", TEXT, MAY_BE_ABSENT, NULL},
+                                        {0}};
+static const Member profile_members[] = {{"name", TEXT, NEEDED, NULL},
+                                         {"title", TEXTS, NEEDED, NULL},
+                                         {"as_of", TEXT, NEEDED, NULL},
+                                         {"digest", TEXT, NEEDED, NULL},
+                                         {0}};
+static const Member warning_members[] = {{"kind", TEXT, NEEDED, NULL}, {"message", TEXTS, NEEDED, NULL}, {0}};
 static const Member geo_members[] = {
     {"digest", TEXT, MAY_BE_ABSENT, NULL}, {"description", TEXT, MAY_BE_ABSENT, NULL}, {0}};
 static const Member tool_members[] = {{"name", TEXT, NEEDED, NULL}, {"version", TEXT, NEEDED, NULL}, {0}};
@@ -105,6 +125,8 @@ static const Member finding_members[] = {{"id", TEXT, NEEDED, NULL},
                                          {"parameters", OBJECT, MAY_BE_ABSENT, NULL},
                                          {"reason", TEXTS, MAY_BE_ABSENT, NULL},
                                          {"warning", TEXT, MAY_BE_ABSENT, NULL},
+                                         {"profiles", LIST, MAY_BE_ABSENT, NULL},
+                                         {"lawful", OBJECT, MAY_BE_ABSENT, NULL},
                                          {"violations", WHOLE, NEEDED, NULL},
                                          {"unknown", WHOLE, NEEDED, NULL},
                                          {"evidence", LIST, NEEDED, NULL},
@@ -267,6 +289,7 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
 {
     const json_t *target = json_object_get(findings, "target"), *inputs = json_object_get(findings, "inputs");
     const json_t *install = json_object_get(target, "install"), *geo = json_object_get(inputs, "geo");
+    const json_t *policy = json_object_get(inputs, "policy");
     Where in_target = {origin, "target", 0}, in_inputs = {origin, "inputs", 0};
     gint64 seconds;
 
@@ -279,6 +302,7 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
            (!json_is_object(install) || check_members(install, install_members, &in_target, error)) &&
            check_members(inputs, inputs_members, &in_inputs, error) &&
            (!json_is_object(geo) || check_members(geo, geo_members, &in_inputs, error)) &&
+           (!json_is_object(policy) || check_members(policy, policy_members, &in_inputs, error)) &&
            check_members(json_object_get(inputs, "tool"), tool_members, &in_inputs, error) &&
            check_languages(json_object_get(findings, "languages"), origin, error);
 }
@@ -447,6 +471,9 @@ bool okse_findings_check(const json_t *findings, const char *origin, GError **er
            check_list(json_object_get(findings, "collectors"), collector_members, "collectors", origin, error) &&
            check_inventory(json_object_get(findings, "inventory"), origin, error) &&
            check_list(json_object_get(findings, "conflicts"), conflict_members, "conflicts", origin, error) &&
+           check_list(json_object_get(json_object_get(findings, "inputs"), "profiles"), profile_members, "profiles",
+                      origin, error) &&
+           check_list(json_object_get(findings, "warnings"), warning_members, "warnings", origin, error) &&
            check_references(findings, origin, error) && check_verdict(findings, origin, error);
 }
 

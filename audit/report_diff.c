@@ -127,7 +127,7 @@ static json_t *entries(const json_t *old, const json_t *new, unsigned counts[CHA
 /* Which of the inputs is another: with another law, "new" may mean that the law changed. */
 static json_t *changed_inputs(const json_t *old, const json_t *new)
 {
-    static const char *const members[] = {"facts", "manifests", "site", "geo", "tool"};
+    static const char *const members[] = {"facts", "manifests", "policy", "profiles", "site", "geo", "tool"};
     const json_t *before = json_object_get(old, "inputs"), *after = json_object_get(new, "inputs");
     json_t *out = json_array();
 

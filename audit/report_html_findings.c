@@ -95,6 +95,16 @@ static void row_open(OkseHtml *html, const char *key)
     okse_html_raw(html, "</dt><dd>");
 }
 
+static void write_profiles(OkseHtml *html, const json_t *finding)
+{
+    g_autofree char *names = okse_report_view_profiles(finding);
+
+    if (names == NULL)
+        return;
+    row_open(html, "finding.profiles");
+    okse_html_data(html, names);
+}
+
 static void write_reason(OkseHtml *html, const json_t *finding)
 {
     const char *waived_from = okse_json_peek_text(finding, "waived_from");
@@ -132,6 +142,7 @@ static void write_detailed(OkseHtml *html, const json_t *finding, size_t evidenc
     okse_html_raw(html, "</summary>\n<div class=\"body\">");
     write_evidences(html, finding, evidences);
     okse_html_raw(html, "<dl>");
+    write_profiles(html, finding);
     write_reason(html, finding);
     if (serious && json_is_object(json_object_get(control, "remediation"))) {
         row_open(html, "remediation");

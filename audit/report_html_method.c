@@ -91,6 +91,29 @@ static void row(OkseHtml *html, const char *key, const char *value)
     okse_html_raw(html, "</dd></div>\n");
 }
 
+/* Which law, by the name and the date that it gives itself. */
+static void write_policy(OkseHtml *html, const json_t *policy)
+{
+    const char *identity = okse_json_peek_text(policy, "identity");
+    g_autofree char *text =
+        g_strdup_printf("%s %s%s%s", okse_json_peek_text(policy, "name"), okse_json_peek_text(policy, "date"),
+                        identity != NULL ? " " : "", identity != NULL ? identity : "");
+
+    if (json_is_object(policy))
+        row(html, "method.policy", text);
+}
+
+static void write_inputs_profiles(OkseHtml *html, const json_t *profiles)
+{
+    for (size_t i = 0; i < json_array_size(profiles); i++) {
+        const json_t *one = json_array_get(profiles, i);
+        g_autofree char *text = g_strdup_printf("%s %s %s", okse_json_peek_text(one, "name"),
+                                                okse_json_peek_text(one, "as_of"), okse_json_peek_text(one, "digest"));
+
+        row(html, "method.profile", text);
+    }
+}
+
 static void write_inputs(OkseHtml *html)
 {
     const json_t *inputs = json_object_get(html->findings, "inputs"), *geo = json_object_get(inputs, "geo");
@@ -109,6 +132,8 @@ static void write_inputs(OkseHtml *html)
     row(html, "method.document", okse_sha256_text(&document, text));
     row(html, "method.facts", okse_json_peek_text(inputs, "facts"));
     row(html, "method.manifests", okse_json_peek_text(inputs, "manifests"));
+    write_policy(html, json_object_get(inputs, "policy"));
+    write_inputs_profiles(html, json_object_get(inputs, "profiles"));
     row(html, "method.site", okse_json_peek_text(inputs, "site"));
     row(html, "method.geo", *base != '\0' ? base : NULL);
     row(html, "method.tool", version);

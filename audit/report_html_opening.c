@@ -249,10 +249,22 @@ static void write_facts(OkseHtml *html)
     okse_html_raw(html, "</dl>\n");
 }
 
+static void write_warnings(OkseHtml *html)
+{
+    const json_t *warnings = json_object_get(html->findings, "warnings");
+
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        okse_html_raw(html, "<p class=\"warning\" role=\"note\">");
+        okse_html_law(html, json_object_get(json_array_get(warnings, i), "message"));
+        okse_html_raw(html, "</p>\n");
+    }
+}
+
 void okse_html_opening(OkseHtml *html)
 {
     okse_html_raw(html, "<section id=\"verdict\" aria-labelledby=\"verdict-title\">\n");
     write_verdict(html);
+    write_warnings(html);
     okse_html_raw(html, "<div class=\"opening\">");
     write_laws(html);
     write_first(html);

@@ -303,6 +303,22 @@ static json_t *back_matter(const Oscal *oscal)
                      "description", "The law and the checks named by the property manifests-digest.", facts);
 }
 
+/* Which law, and until when it was to be used. */
+static void add_policy(json_t *props, const json_t *policy)
+{
+    static const char *const names[][2] = {{"policy-name", "name"},
+                                           {"policy-date", "date"},
+                                           {"policy-valid-until", "valid_until"},
+                                           {"policy-identity", "identity"}};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *value = okse_json_peek_text(policy, names[i][1]);
+
+        if (value != NULL)
+            json_array_append_new(props, property(names[i][0], value));
+    }
+}
+
 static json_t *metadata(const Oscal *oscal)
 {
     const json_t *inputs = json_object_get(oscal->findings, "inputs");
@@ -315,6 +331,7 @@ static json_t *metadata(const Oscal *oscal)
     json_array_append_new(props, property("manifests-digest", okse_json_peek_text(inputs, "manifests")));
     if (identity != NULL)
         json_array_append_new(props, property("bundle-identity", identity));
+    add_policy(props, json_object_get(inputs, "policy"));
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:[{s:s, s:s}], s:[{s:s, s:s, s:s}], s:[{s:s, s:[s]}]}", "title",
                      "Data-residency audit", "last-modified", oscal->time, "version", "1", "oscal-version", VERSION,
                      "props", props, "roles", "id", "assessor", "title", "Assessor", "parties", "uuid", oscal->party,

@@ -170,6 +170,7 @@ static json_t *result(const OkseReportView *view, const json_t *finding, const G
 static json_t *invocation(const json_t *findings)
 {
     const json_t *collectors = json_object_get(findings, "collectors");
+    const json_t *warnings = json_object_get(findings, "warnings");
     const char *verdict = okse_json_peek_text(findings, "verdict");
     g_autofree char *time = NULL;
     gint64 seconds = 0;
@@ -187,6 +188,9 @@ static json_t *invocation(const json_t *findings)
         if (strcmp(status, "partial") == 0 || strcmp(status, "unavailable") == 0)
             json_array_append_new(notes, json_pack("{s:s, s:o}", "level", "warning", "message", message(text)));
     }
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        json_array_append_new(notes, json_pack("{s:s, s:o}", "level", "warning", "message",
+                                               message_of(json_object_get(json_array_get(warnings, i), "message"))));
     return json_pack("{s:b, s:i, s:s, s:o}", "executionSuccessful", 1, "exitCode",
                      strcmp(verdict, "compliant") == 0       ? 0
                      : strcmp(verdict, "non-compliant") == 0 ? 1

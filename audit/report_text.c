@@ -108,6 +108,26 @@ static void write_policed(Text *text)
     paragraph(text, 2, message);
 }
 
+static void write_warning(Text *text, const json_t *warning)
+{
+    paint(text, colours[OKSE_STATUS_INCONCLUSIVE]);
+    paragraph(text, 2, law(text, json_object_get(warning, "message")));
+    paint(text, "0");
+}
+
+/* Which law, by the name and the date that it gives itself. */
+static void write_policy(Text *text)
+{
+    const json_t *policy = json_object_get(json_object_get(text->findings, "inputs"), "policy");
+    const char *identity = okse_json_peek_text(policy, "identity");
+    g_autofree char *line = g_strdup_printf("%s: %s, %s%s%s", say(text, "method.policy"),
+                                            okse_json_peek_text(policy, "name"), okse_json_peek_text(policy, "date"),
+                                            identity != NULL ? ", " : "", identity != NULL ? identity : "");
+
+    if (json_is_object(policy))
+        paragraph(text, 2, line);
+}
+
 static void write_verdict(Text *text)
 {
     const char *verdict = okse_json_peek_text(text->findings, "verdict");
@@ -134,9 +154,12 @@ static void write_verdict(Text *text)
     g_string_append(text->out, ", ");
     okse_escape_line(text->out, okse_json_peek_text(text->findings, "audited_at"));
     g_string_append_c(text->out, '\n');
+    for (size_t i = 0; i < json_array_size(json_object_get(text->findings, "warnings")); i++)
+        write_warning(text, json_array_get(json_object_get(text->findings, "warnings"), i));
     paragraph(text, 2, why);
     paragraph(text, 2, coverage);
     write_policed(text);
+    write_policy(text);
 }
 
 static void append_place(Text *text, const json_t *evidence)
@@ -206,6 +229,16 @@ static void write_evidence(Text *text, const json_t *evidence)
     }
 }
 
+/* Who asks for that, or for more of it, besides the law. */
+static void write_profiles(Text *text, const json_t *finding)
+{
+    g_autofree char *names = okse_report_view_profiles(finding);
+    g_autofree char *line = names == NULL ? NULL : g_strdup_printf("%s: %s", say(text, "finding.profiles"), names);
+
+    if (line != NULL)
+        paragraph(text, 8, line);
+}
+
 static void write_finding(Text *text, const json_t *finding)
 {
     const json_t *control = okse_report_view_control(text->view, finding), *list = json_object_get(finding, "evidence");
@@ -222,6 +255,7 @@ static void write_finding(Text *text, const json_t *finding)
     okse_escape_line(text->out, law(text, json_object_get(control, "title")));
     g_string_append_printf(text->out, "  [%s %s]\n", okse_json_peek_text(finding, "control"),
                            okse_json_peek_text(finding, "id"));
+    write_profiles(text, finding);
     if (json_is_object(json_object_get(finding, "reason")))
         paragraph(text, 8, law(text, json_object_get(finding, "reason")));
     if (json_is_string(json_object_get(finding, "warning")))

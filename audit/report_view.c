@@ -215,3 +215,17 @@ GPtrArray *okse_json_sorted_keys(const json_t *object)
     g_ptr_array_sort(keys, compare_keys);
     return keys;
 }
+
+char *okse_report_view_profiles(const json_t *finding)
+{
+    const json_t *profiles = json_object_get(finding, "profiles");
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (size_t i = 0; i < json_array_size(profiles); i++) {
+        const char *name = json_string_value(json_array_get(profiles, i));
+
+        if (name != NULL)
+            g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", name);
+    }
+    return names->len > 0 ? g_string_free(g_steal_pointer(&names), FALSE) : NULL;
+}

@@ -33,6 +33,8 @@ void okse_report_view_free(OkseReportView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseReportView, okse_report_view_free)
 
 OkseStatus okse_finding_status(const json_t *finding);
+/* The names of the profiles that it comes from, with ", " between; NULL: from the law alone. */
+char *okse_report_view_profiles(const json_t *finding) G_GNUC_WARN_UNUSED_RESULT;
 bool okse_finding_mandatory(const json_t *finding);
 /* The finding's provision, instrument, jurisdiction and control; NULL when the document does not have it. */
 const json_t *okse_report_view_provision(const OkseReportView *view, const json_t *finding);

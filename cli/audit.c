@@ -1,8 +1,10 @@
 /* okse audit: facts in, findings out, reports beside; the exit status is the verdict. */
 #include "audit/findings.h"
+#include "audit/profile.h"
 #include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -17,6 +19,7 @@ typedef struct {
     char *geo;
     char *at;
     char *trust, *waivers;
+    char **profiles;
     char **reports;
 } AuditOptions;
 
@@ -36,6 +39,8 @@ static const OkseOption audit_options[] = {
      offsetof(AuditOptions, trust)},
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "waivers, approved in FILE.sigstore.json (default: those in the bundle)",
      offsetof(AuditOptions, waivers)},
+    {OKSE_OPTION_LIST, "profile", 0, "FILE", "what a site or sector asks beyond the law; may be repeated",
+     offsetof(AuditOptions, profiles)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
     {0},
 };
@@ -135,9 +140,10 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
         return 3;
     source.trust = trust;
     wanted = wanted_by(options);
-    resources = okse_resources_open(invocation->manifests, error);
+    resources = okse_law_source(invocation, error);
     /* a wrong country is told before the work */
-    if (resources == NULL || (law = okse_law_load(resources, (const char *const *)wanted, error)) == NULL)
+    if (resources == NULL || (law = okse_law_load(resources, (const char *const *)wanted, error)) == NULL ||
+        !okse_profiles_use(options->profiles, resources, law, error))
         return 3;
     if (options->evidence != NULL && options->evidence[1] != NULL) {
         OkseAuditSeveral several = {options->evidence, law, options->reports, at, invocation->json};
@@ -160,5 +166,6 @@ const OkseCommand okse_command_audit = {
                "4 inconclusive.",
     .options = audit_options,
     .options_size = sizeof(AuditOptions),
+    .takes_policy = true,
     .run = audit_run,
 };

@@ -42,6 +42,7 @@ extern const OkseCommand okse_command_policy_calendar;
 extern const OkseCommand okse_command_policy_coverage;
 extern const OkseCommand okse_command_policy_explain;
 extern const OkseCommand okse_command_policy_diff;
+extern const OkseCommand okse_command_policy_pack;
 /* reports */
 extern const OkseCommand okse_command_report;
 extern const OkseCommand okse_command_report_diff;

@@ -54,6 +54,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_coverage,
     &okse_command_policy_explain,
     &okse_command_policy_diff,
+    &okse_command_policy_pack,
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,

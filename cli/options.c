@@ -123,6 +123,11 @@ static int run_parsed(const OkseCommand *command, OkseInvocation *invocation, Pa
             return 2;
     if (!arguments_check(command, invocation->count, error))
         return 2;
+    if (invocation->policy != NULL && invocation->manifests != NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "--policy and --manifests exclude each other: the law comes from one place, not from two");
+        return 2;
+    }
     return command->run(invocation, error);
 }
 
@@ -130,12 +135,12 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
 {
     unsigned options = options_count(command);
     g_autofree Parsed *parsed = g_new0(Parsed, options + 1);
-    g_autofree GOptionEntry *entries = g_new0(GOptionEntry, options + 4);
+    g_autofree GOptionEntry *entries = g_new0(GOptionEntry, options + 5);
     g_autofree char **copy = g_new0(char *, (gsize)count + 2);
     g_autofree void *values = g_malloc0(command->options_size + 1);
     g_autoptr(GOptionContext) context = NULL;
     gboolean help = FALSE, json = FALSE;
-    g_autofree char *manifests = NULL;
+    g_autofree char *manifests = NULL, *policy = NULL;
     char **left = copy;
     OkseInvocation invocation = {.options = values};
     int status = 2;
@@ -150,7 +155,12 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
         (GOptionEntry){"json", 0, 0, G_OPTION_ARG_NONE, &json, "print one JSON document on stdout", NULL};
     entries[options + 1] = (GOptionEntry){
         "manifests", 0, 0, G_OPTION_ARG_FILENAME, &manifests, "use this directory instead of the built-in data", "DIR"};
-    entries[options + 2] = (GOptionEntry){"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this help", NULL};
+    if (command->takes_policy)
+        entries[options + 2] = (GOptionEntry){
+            "policy", 0, 0, G_OPTION_ARG_FILENAME, &policy, "use the law of the policy pack that is installed there",
+            "ROOT"};
+    entries[options + 2 + command->takes_policy] =
+        (GOptionEntry){"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this help", NULL};
     context = context_for(command, entries);
     if (parse(command, context, &count, &left, error)) {
         invocation.arguments = left + 1;
@@ -161,6 +171,7 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
         }
         invocation.json = json;
         invocation.manifests = manifests;
+        invocation.policy = policy;
         if (help) {
             print_help(command, context);
             status = 0;

@@ -29,6 +29,7 @@ typedef struct {
     void *options;         /* the command's struct, filled */
     bool json;             /* --json: one document on stdout and nothing else */
     const char *manifests; /* --manifests DIR, or NULL for what is built in */
+    const char *policy;    /* --policy ROOT, or NULL; never with --manifests */
 } OkseInvocation;
 
 typedef struct {
@@ -39,6 +40,7 @@ typedef struct {
     const char *details;       /* paragraphs for --help and the man page; may be NULL */
     const OkseOption *options; /* ends with {0}; NULL for none */
     size_t options_size;
+    bool takes_policy; /* asks the law: may be told --policy ROOT instead of --manifests DIR (cli/law_source.h) */
     /* Returns the exit status (0, 1 or 4) or sets *error, whose code decides it. */
     int (*run)(const OkseInvocation *invocation, GError **error);
 } OkseCommand;

@@ -3,16 +3,18 @@
 #include "audit/law_read.h"
 #include "audit/policy_test.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "cli/policy_parts.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/limits.h"
 
 #include <string.h>
+#include <time.h>
 
 OkseLaw *okse_policy_load(const OkseInvocation *invocation, const char *const *countries, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
 
     return resources == NULL ? NULL : okse_law_load(resources, countries, error);
 }
@@ -55,6 +57,28 @@ static json_t *list_to_json(const OkseLaw *law)
                      jurisdictions, "frameworks", frameworks, "controls", controls);
 }
 
+/* The law is old today, or NULL. */
+static json_t *warning_of(const OkseLaw *law)
+{
+    return law->pack != NULL && okse_policy_pack_is_old(law->pack, (gint64)time(NULL))
+               ? okse_policy_pack_warning(law->pack)
+               : NULL;
+}
+
+static void print_pack(const OkseLaw *law)
+{
+    g_autoptr(json_t) warning = warning_of(law);
+    g_autofree char *until = law->pack == NULL ? NULL : okse_policy_pack_until(law->pack);
+
+    if (law->pack == NULL)
+        return;
+    okse_print("%s of %s, to be used until %s%s%s\n", law->pack->name, law->pack->date, until,
+               law->identity != NULL ? ", " : "", law->identity != NULL ? law->identity : "");
+    if (warning != NULL)
+        okse_print("%s\n", okse_policy_english(json_object_get(warning, "message")));
+    okse_print("\n");
+}
+
 static void print_list(const OkseLaw *law, bool frameworks)
 {
     for (guint i = 0; i < law->jurisdictions->len; i++) {
@@ -74,10 +98,15 @@ static int list_run(const OkseInvocation *invocation, GError **error)
     if (law == NULL)
         return 2;
     if (invocation->json) {
-        g_autoptr(json_t) value = list_to_json(law);
+        g_autoptr(json_t) value = list_to_json(law), warning = warning_of(law);
 
+        json_object_set_new(value, "policy",
+                            law->pack != NULL ? okse_policy_pack_json(law->pack, law->identity) : json_null());
+        if (warning != NULL)
+            json_object_set_new(value, "warnings", json_pack("[O]", warning));
         return okse_print_json(value, error) ? 0 : 3;
     }
+    print_pack(law);
     okse_print("Jurisdictions\n");
     print_list(law, false);
     okse_print("\nFrameworks\n");
@@ -275,6 +304,7 @@ static int show_run(const OkseInvocation *invocation, GError **error)
 const OkseCommand okse_command_policy_list = {
     .name = "policy list",
     .summary = "List the jurisdictions and controls.",
+    .takes_policy = true,
     .run = list_run,
 };
 
@@ -284,5 +314,6 @@ const OkseCommand okse_command_policy_show = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Show the provisions of a country or framework and their checks, or one control.",
+    .takes_policy = true,
     .run = show_run,
 };

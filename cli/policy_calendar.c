@@ -172,5 +172,6 @@ const OkseCommand okse_command_policy_calendar = {
                "as run out.",
     .options = calendar_options,
     .options_size = sizeof(CalendarOptions),
+    .takes_policy = true,
     .run = calendar_run,
 };

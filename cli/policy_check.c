@@ -3,7 +3,9 @@
 #include "audit/law.h"
 #include "audit/policy_coverage.h"
 #include "audit/policy_test.h"
+#include "audit/profile.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/limits.h"
@@ -15,24 +17,46 @@ static void control_free(gpointer data)
     okse_control_free(data);
 }
 
-/* A file the user named: a control goes to `controls`, a jurisdiction is only checked. */
-static bool read_file(const char *path, const json_t *schema, GPtrArray *controls, OkseIssues *issues, GError **error)
+/* A profile is held against the law that it is for. */
+static bool lint_profile(const char *path, GBytes *bytes, const OkseResources *resources, OkseIssues *issues)
+{
+    g_autoptr(OkseIssues) mine = okse_issues_new();
+    g_autoptr(OkseProfile) profile = okse_profile_read(bytes, path, mine);
+    g_autoptr(GError) cause = NULL;
+
+    if (!okse_issues_none(mine, &cause) || !okse_profile_apply(profile, resources, NULL, &cause))
+        okse_issue(issues, NULL, "%s", cause->message);
+    return true;
+}
+
+/* What files are read against, and what becomes of them: controls are kept, everything else is only checked. */
+typedef struct {
+    const OkseResources *resources;
+    const json_t *schema;
+    GPtrArray *controls;
+    OkseIssues *issues;
+} Reading;
+
+static bool read_file(const char *path, const Reading *reading, GError **error)
 {
     g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_DOCUMENT, error);
     g_autoptr(OkseYaml) peek = NULL;
+    const char *kind;
     OkseControl *control;
 
     if (bytes == NULL)
         return false;
     peek = okse_yaml_read(bytes, path, NULL);
-    if (peek != NULL &&
-        g_strcmp0(okse_node_text(okse_node_get(okse_yaml_root(peek), "okse")), "jurisdiction/v1") == 0) {
-        okse_jurisdiction_free(okse_jurisdiction_read(bytes, path, issues));
+    kind = peek == NULL ? NULL : okse_node_text(okse_node_get(okse_yaml_root(peek), "okse"));
+    if (g_strcmp0(kind, "profile/v1") == 0)
+        return lint_profile(path, bytes, reading->resources, reading->issues);
+    if (g_strcmp0(kind, "jurisdiction/v1") == 0) {
+        okse_jurisdiction_free(okse_jurisdiction_read(bytes, path, reading->issues));
         return true;
     }
-    control = okse_control_read(bytes, path, schema, issues);
+    control = okse_control_read(bytes, path, reading->schema, reading->issues);
     if (control != NULL)
-        g_ptr_array_add(controls, control);
+        g_ptr_array_add(reading->controls, control);
     return true;
 }
 
@@ -60,11 +84,12 @@ static int lint_paths(const OkseInvocation *invocation, const OkseResources *res
     g_autoptr(json_t) schema = okse_law_schema(resources, error);
     g_autoptr(GPtrArray) controls = g_ptr_array_new_with_free_func(control_free);
     g_autoptr(OkseIssues) issues = okse_issues_new();
+    const Reading reading = {resources, schema, controls, issues};
 
     if (schema == NULL)
         return 2;
     for (unsigned i = 0; i < invocation->count; i++)
-        if (!read_file(invocation->arguments[i], schema, controls, issues, error))
+        if (!read_file(invocation->arguments[i], &reading, error))
             return 2;
     for (guint i = 0; i < controls->len; i++)
         okse_control_lint(g_ptr_array_index(controls, i), schema, issues);
@@ -73,7 +98,7 @@ static int lint_paths(const OkseInvocation *invocation, const OkseResources *res
 
 static int lint_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseIssues) issues = okse_issues_new();
     g_autoptr(OkseLaw) law = NULL;
 
@@ -173,12 +198,13 @@ static int test_paths(const OkseInvocation *invocation, const OkseResources *res
     g_autoptr(json_t) schema = okse_law_schema(resources, error);
     g_autoptr(GPtrArray) controls = g_ptr_array_new_with_free_func(control_free);
     g_autoptr(OkseIssues) issues = okse_issues_new();
+    const Reading reading = {resources, schema, controls, issues};
     g_autoptr(json_t) report = NULL;
 
     if (schema == NULL)
         return 2;
     for (unsigned i = 0; i < invocation->count; i++)
-        if (!read_file(invocation->arguments[i], schema, controls, issues, error))
+        if (!read_file(invocation->arguments[i], &reading, error))
             return 2;
     if (!okse_issues_none(issues, error))
         return 2;
@@ -188,7 +214,7 @@ static int test_paths(const OkseInvocation *invocation, const OkseResources *res
 
 static int test_run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseLaw) law = NULL;
     g_autoptr(json_t) report = NULL;
 
@@ -208,6 +234,7 @@ const OkseCommand okse_command_policy_lint = {
     .arguments = "[PATH…]",
     .maximum = G_MAXUINT,
     .summary = "Check controls and jurisdictions: syntax, paths, links, tests, translations.",
+    .takes_policy = true,
     .run = lint_run,
 };
 
@@ -216,5 +243,6 @@ const OkseCommand okse_command_policy_test = {
     .arguments = "[PATH…]",
     .maximum = G_MAXUINT,
     .summary = "Run the tests that the controls carry.",
+    .takes_policy = true,
     .run = test_run,
 };

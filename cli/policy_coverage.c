@@ -116,5 +116,6 @@ const OkseCommand okse_command_policy_coverage = {
     .summary = "List every provision with its controls, or the reason why no machine can check it.",
     .options = coverage_options,
     .options_size = sizeof(CoverageOptions),
+    .takes_policy = true,
     .run = coverage_run,
 };

@@ -6,23 +6,11 @@
 
 #include <string.h>
 
-#define DIRECTIONS "manifests/parameter-directions.yaml"
-
-/* A law of older days has no table of directions; then that which is built in is asked. */
 static json_t *directions_of(const char *directory, GError **error)
 {
     g_autoptr(OkseResources) resources = okse_resources_open(directory, error);
-    g_autofree char *origin = resources == NULL ? NULL : okse_resources_name(resources, DIRECTIONS);
-    g_autoptr(GError) cause = NULL;
-    g_autoptr(GBytes) bytes = resources == NULL ? NULL : okse_resources_read(resources, DIRECTIONS, &cause);
 
-    if (bytes != NULL)
-        return okse_policy_directions(bytes, origin, error);
-    if (directory != NULL && g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
-        return directions_of(NULL, error);
-    if (cause != NULL)
-        g_propagate_error(error, g_steal_pointer(&cause));
-    return NULL;
+    return resources == NULL ? NULL : okse_policy_directions_load(resources, error);
 }
 
 static OkseLaw *law_of(const char *directory, GError **error)

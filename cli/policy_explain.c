@@ -122,5 +122,6 @@ const OkseCommand okse_command_policy_explain = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Say in words what a control looks at, and which provisions use it how.",
+    .takes_policy = true,
     .run = explain_run,
 };

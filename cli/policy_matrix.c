@@ -2,6 +2,7 @@
 #include "audit/policy_matrix.h"
 #include "audit/law_read.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "cli/policy_parts.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -61,7 +62,7 @@ bool okse_policy_countries(const OkseInvocation *invocation, const OkseLaw *law,
 static bool is_known(const OkseInvocation *invocation, const char *list, const char *word, const char *option,
                      GError **error)
 {
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseVocabulary) names = resources == NULL ? NULL : okse_vocabulary_read(resources, list, error);
 
     if (names == NULL)
@@ -204,5 +205,6 @@ const OkseCommand okse_command_policy_matrix = {
     .details = "'no rule recorded' is not 'free': nobody has written down what the law says there.",
     .options = matrix_options,
     .options_size = sizeof(MatrixOptions),
+    .takes_policy = true,
     .run = matrix_run,
 };

@@ -1,7 +1,9 @@
 /* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
+#include "audit/profile.h"
 #include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -10,6 +12,7 @@
 
 typedef struct {
     char *evidence, *trust, *waivers;
+    char **profiles;
 } VerifyOptions;
 
 static const OkseOption options[] = {
@@ -17,16 +20,32 @@ static const OkseOption options[] = {
      offsetof(VerifyOptions, evidence)},
     {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may waive findings, as in the audit", offsetof(VerifyOptions, trust)},
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
+    {OKSE_OPTION_LIST, "profile", 0, "FILE", "a profile of the audit, in its order; may be repeated",
+     offsetof(VerifyOptions, profiles)},
     {0},
 };
+
+/* The provisions of a profile's own stand among the jurisdictions, too. */
+static bool is_profile(const json_t *findings, const char *iso)
+{
+    const json_t *profiles = json_object_get(json_object_get(findings, "inputs"), "profiles"), *one;
+    size_t i;
+
+    json_array_foreach(profiles, i, one) if (g_strcmp0(okse_json_peek_text(one, "name"), iso) == 0) return true;
+    return false;
+}
 
 static GStrv wanted_in(const json_t *findings)
 {
     const json_t *list = json_object_get(findings, "jurisdictions");
     GPtrArray *wanted = g_ptr_array_new();
 
-    for (size_t i = 0; i < json_array_size(list); i++)
-        g_ptr_array_add(wanted, g_strdup(okse_json_peek_text(json_array_get(list, i), "iso")));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *iso = okse_json_peek_text(json_array_get(list, i), "iso");
+
+        if (!is_profile(findings, iso))
+            g_ptr_array_add(wanted, g_strdup(iso));
+    }
     g_ptr_array_add(wanted, NULL);
     return (GStrv)g_ptr_array_free(wanted, FALSE);
 }
@@ -66,7 +85,7 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
     const json_t *geo = json_object_get(json_object_get(findings, "inputs"), "geo");
     OkseAuditSource source = {
         .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
-    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseLaw) law = NULL;
     g_auto(GStrv) wanted = wanted_in(findings);
@@ -80,7 +99,9 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
         return NULL;
     }
     law = okse_law_load(resources, (const char *const *)wanted, error);
-    return law == NULL ? NULL : okse_audit_findings(&source, law, at, resources, error);
+    if (law == NULL || !okse_profiles_use(given->profiles, resources, law, error))
+        return NULL;
+    return okse_audit_findings(&source, law, at, resources, error);
 }
 
 static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
@@ -147,5 +168,6 @@ const OkseCommand okse_command_report_verify = {
         "are in the evidence. Exit status: 0 the same, 1 not.",
     .options = options,
     .options_size = sizeof(VerifyOptions),
+    .takes_policy = true,
     .run = verify_run,
 };

@@ -13,6 +13,7 @@
 struct OkseResources {
     int fd; /* of the directory that replaces manifests/, or -1 */
     char *directory;
+    char *identity; /* of the bundle that the directory was installed from, or NULL */
 };
 
 OkseResources *okse_resources_open(const char *directory, GError **error)
@@ -35,15 +36,33 @@ void okse_resources_free(OkseResources *resources)
         return;
     okse_fd_clear(&resources->fd);
     g_free(resources->directory);
+    g_free(resources->identity);
     g_free(resources);
+}
+
+OkseResources *okse_resources_open_at(int fd, const char *name, const char *identity)
+{
+    OkseResources *resources = g_new0(OkseResources, 1);
+
+    resources->fd = fd;
+    resources->directory = g_strdup(name);
+    resources->identity = g_strdup(identity);
+    return resources;
+}
+
+const char *okse_resources_identity(const OkseResources *resources)
+{
+    return resources->identity;
 }
 
 /* The part of path below manifests/, when that is replaced by a directory. */
 static const char *replaced(const OkseResources *resources, const char *path)
 {
-    if (resources->fd < 0 || !g_str_has_prefix(path, "manifests/"))
+    if (resources->fd < 0)
         return NULL;
-    return path + strlen("manifests/");
+    if (strcmp(path, "manifests") == 0)
+        return "";
+    return g_str_has_prefix(path, "manifests/") ? path + strlen("manifests/") : NULL;
 }
 
 GBytes *okse_resources_read(const OkseResources *resources, const char *path, GError **error)

@@ -8,6 +8,11 @@ typedef struct OkseResources OkseResources;
 
 /* directory: replaces the embedded manifests/ as a whole, or NULL. Errors: INVALID, NOT_FOUND, SYSTEM. */
 OkseResources *okse_resources_open(const char *directory, GError **error);
+/* The same for a directory that is open already. fd: taken over, also on failure. name: what messages call it.
+ * identity: of the bundle that promised these bytes ("sha256:…"), which whoever calls has checked. */
+OkseResources *okse_resources_open_at(int fd, const char *name, const char *identity);
+/* NULL: nobody vouches for them but the binary itself or whoever named the directory. Borrowed. */
+const char *okse_resources_identity(const OkseResources *resources);
 void okse_resources_free(OkseResources *resources);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseResources, okse_resources_free)
 

@@ -22,13 +22,31 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool check_country(const OkseBuildRequest *request, const OkseResources *resources, GError **error)
+/* Only law goes everywhere. */
+static bool check_everywhere(const OkseStack *stack, GError **error)
+{
+    for (guint i = 0; i < stack->components->len; i++) {
+        const OkseStackComponent *one = g_ptr_array_index(stack->components, i);
+
+        if (strcmp(one->kind, OKSE_KIND_POLICY) != 0)
+            return okse_fail(error, OKSE_ERROR_INVALID,
+                             "%s:%u:%u: --country " OKSE_COUNTRY_EVERYWHERE
+                             " is for bundles of law alone, and component '%s' is of kind %s: name the destination",
+                             stack->origin, one->line, one->column, one->name, one->kind);
+    }
+    return true;
+}
+
+static bool check_country(const OkseBuildRequest *request, const OkseStack *stack, const OkseResources *resources,
+                          GError **error)
 {
     g_autoptr(OkseVocabulary) countries = okse_vocabulary_read(resources, "countries", error);
     const char *near;
 
     if (countries == NULL)
         return false;
+    if (strcmp(request->country, OKSE_COUNTRY_EVERYWHERE) == 0)
+        return check_everywhere(stack, error);
     if (okse_vocabulary_find(countries, request->country) != NULL)
         return true;
     near = okse_text_nearest(request->country, okse_vocabulary_words(countries));
@@ -249,12 +267,11 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     g_auto(OkseLayout) layout = {0};
     g_auto(OkseBuildResult) built = {0};
 
-    if (!check_country(request, resources, error))
-        return false;
     yaml = okse_read_path(request->stack_path, OKSE_LIMIT_DOCUMENT, error);
     stack = yaml == NULL ? NULL : okse_stack_read(yaml, request->stack_path, resources, error);
-    plan =
-        stack == NULL || !read_site(request, &site, error) ? NULL : make_plan(request, stack, site, resources, error);
+    if (stack == NULL || !check_country(request, stack, resources, error) || !read_site(request, &site, error))
+        return false;
+    plan = make_plan(request, stack, site, resources, error);
     if (plan == NULL || !okse_layout_place(plan, index_length(plan), &layout, error))
         return false;
     built.path = request->output != NULL

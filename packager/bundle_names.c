@@ -104,6 +104,8 @@ static bool announce_manifest(OkseBundle *bundle, const json_t *descriptor, bool
         is_stack != (strcmp(name, OKSE_STACK_COMPONENT) == 0) || (is_stack && is_image) ||
         (is_stack ? strcmp(kind, OKSE_STACK_COMPONENT) != 0 : !g_strv_contains(okse_stack_kinds, kind)))
         return refuse(bundle, error, "an entry's component or kind is not one that a bundle has there");
+    if (!is_stack && strcmp(kind, OKSE_KIND_POLICY) != 0 && strcmp(bundle->country, OKSE_COUNTRY_EVERYWHERE) == 0)
+        return refuse(bundle, error, "only law has no destination, and it lists something else");
     return bundle_descriptor(bundle, descriptor, &digest, &size, error) &&
            bundle_expect(bundle, &digest, size, EXPECT_METADATA, error);
 }

@@ -16,8 +16,8 @@
 #define NAME_LIMIT 63
 #define VERSION_LIMIT 64
 
-const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "service", "driver", "infra",
-                                        "compliance", "evaluation", "source",  "docs",    NULL};
+const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "service", "driver",         "infra",
+                                        "compliance", "evaluation", "source",  "docs",    OKSE_KIND_POLICY, NULL};
 
 typedef struct {
     OkseIssues *issues;

@@ -53,6 +53,11 @@ typedef struct {
 
 extern const char *const okse_stack_kinds[]; /* NULL-terminated */
 
+/* A directory of law (manifests/), and the destination of bundles that hold nothing else: law is for every site. A code
+ * that ISO 3166-1 leaves to its users; no country has it. */
+#define OKSE_KIND_POLICY "policy"
+#define OKSE_COUNTRY_EVERYWHERE "ZZ"
+
 /* The grammars of names and versions, for everything that reads them back from a bundle. */
 bool okse_stack_name_is_good(const char *name);
 bool okse_stack_version_is_good(const char *version);

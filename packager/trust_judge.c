@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 #include "packager/judge_statement.h"
+#include "packager/stack.h"
 
 #include <string.h>
 
@@ -80,7 +81,8 @@ static void facts_judge(const Court *court)
         okse_verification_refuse(verification, "identity is %s, expected was %s",
                                  okse_sha256_text(facts->identity, found), okse_sha256_text(terms->expect, wanted));
     }
-    if (terms->country != NULL && g_ascii_strcasecmp(terms->country, facts->country) != 0)
+    if (terms->country != NULL && strcmp(facts->country, OKSE_COUNTRY_EVERYWHERE) != 0 &&
+        g_ascii_strcasecmp(terms->country, facts->country) != 0)
         okse_verification_refuse(verification, "the bundle is for destination %s, this site is in %s", facts->country,
                                  terms->country);
     for (guint i = 0; i < court->trust->minimum_sequence->len; i++) {

@@ -1,0 +1,297 @@
+/* okse policy pack: a directory of law becomes a bundle like any other, for every country. What is packed is a copy
+ * that was read through the same door as everything that is judged by it. */
+#include "audit/law.h"
+#include "cli/commands.h"
+#include "cli/edge.h"
+#include "cli/policy_parts.h"
+#include "cli/signing_key.h"
+#include "core/fd.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "packager/build.h"
+#include "packager/sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPONENT "law"
+#define STACK "stack.yaml"
+
+typedef struct {
+    char *output, *date;
+    char *key, *certificate, *role, *passphrase_fd, *tsa;
+    gboolean is_unsigned;
+} PackOptions;
+
+static const OkseOption pack_options[] = {
+    {OKSE_OPTION_PATH, "output", 'o', "FILE", "where to write the bundle (default: NAME-DATE-ZZ.okse)",
+     offsetof(PackOptions, output)},
+    {OKSE_OPTION_TEXT, "date", 0, "DATE", "the date of the pack (default: that of DIR/pack.yaml)",
+     offsetof(PackOptions, date)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(PackOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
+     offsetof(PackOptions, certificate)},
+    {OKSE_OPTION_TEXT, "role", 0, "ROLE", "sign as vendor (default), builder, …", offsetof(PackOptions, role)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(PackOptions, passphrase_fd)},
+    {OKSE_OPTION_TEXT, "tsa", 0, "URL", "have the signature timestamped there (RFC 3161 over http)",
+     offsetof(PackOptions, tsa)},
+    {OKSE_OPTION_FLAG, "unsigned", 0, NULL, "say nothing about the missing signature",
+     offsetof(PackOptions, is_unsigned)},
+    {0},
+};
+
+/* A directory that is copied to and goes away again. */
+typedef struct {
+    char *path;
+    int fd;
+} Stage;
+
+static void stage_clear(Stage *stage)
+{
+    okse_fd_clear(&stage->fd);
+    if (stage->path != NULL)
+        okse_remove_tree(AT_FDCWD, stage->path, NULL);
+    g_clear_pointer(&stage->path, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stage, stage_clear)
+
+static bool stage_open(Stage *stage, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    stage->path = g_dir_make_tmp("okse-pack-XXXXXX", &cause);
+    if (stage->path == NULL)
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "make a temporary directory: %s", cause->message);
+    stage->fd = okse_open_directory(stage->path, error);
+    return stage->fd >= 0 && okse_make_directories(stage->fd, COMPONENT, error);
+}
+
+static bool is_hidden(const char *path)
+{
+    return *path == '.' || strstr(path, "/.") != NULL;
+}
+
+static bool stage_file(const Stage *stage, const char *path, GBytes *bytes, GError **error)
+{
+    g_autofree char *target = g_strconcat(COMPONENT "/", path, NULL), *directory = g_path_get_dirname(target);
+
+    return okse_make_directories(stage->fd, directory, error) &&
+           okse_write_beneath(stage->fd, target, bytes, 0644, error);
+}
+
+/* Every file but hidden ones, of which editors and repositories are full; links are none. */
+static bool stage_law(const Stage *stage, const OkseResources *resources, GError **error)
+{
+    g_auto(GStrv) paths = okse_resources_tree(resources, "manifests", error);
+
+    for (char **path = paths; path != NULL && *path != NULL; path++) {
+        g_autofree char *source = g_strconcat("manifests/", *path, NULL);
+        g_autoptr(GBytes) bytes = is_hidden(*path) ? NULL : okse_resources_read(resources, source, error);
+
+        if (!is_hidden(*path) && (bytes == NULL || !stage_file(stage, *path, bytes, error)))
+            return false;
+    }
+    return paths != NULL;
+}
+
+/* JSON is YAML, and quotes every text. */
+static GBytes *yaml_of(const char *kind, json_t *value)
+{
+    g_autoptr(json_t) owned = value;
+    char *text;
+
+    json_object_set_new(owned, "okse", json_string(kind));
+    text = okse_json_write_pretty(owned);
+    return g_bytes_new_take(text, strlen(text));
+}
+
+static json_t *vendor_of(const OksePolicyPack *pack)
+{
+    return json_pack("{s:s, s:s, s:s*}", "name", pack->vendor_name, "country", pack->vendor_country, "contact",
+                     pack->vendor_contact);
+}
+
+/* --date replaces the date in the copy. */
+static bool stage_date(const Stage *stage, const OksePolicyPack *pack, GError **error)
+{
+    g_autoptr(GBytes) yaml =
+        yaml_of("policy-pack/v1", json_pack("{s:s, s:s, s:I, s:o}", "name", pack->name, "date", pack->date,
+                                            "valid_days", (json_int_t)pack->valid_days, "vendor", vendor_of(pack)));
+
+    return stage_file(stage, "pack.yaml", yaml, error);
+}
+
+/* 2026-11-30 is release 20261130: what is newer is higher, and one day has one pack. */
+static json_int_t sequence_of(const OksePolicyPack *pack)
+{
+    g_auto(GStrv) parts = g_strsplit(pack->date, "-", 3);
+    g_autofree char *digits = g_strjoinv("", parts);
+
+    return (json_int_t)g_ascii_strtoull(digits, NULL, 10);
+}
+
+static bool stage_stack(const Stage *stage, const OksePolicyPack *pack, GError **error)
+{
+    g_autoptr(GBytes) yaml = yaml_of(
+        "stack/v1", json_pack("{s:s, s:s, s:I, s:o, s:[{s:s, s:s, s:{s:s}}]}", "name", pack->name, "version",
+                              pack->date, "sequence", sequence_of(pack), "vendor", vendor_of(pack), "components",
+                              "name", COMPONENT, "kind", OKSE_KIND_POLICY, "source", "path", COMPONENT));
+
+    return okse_write_beneath(stage->fd, STACK, yaml, 0644, error);
+}
+
+/* What this okse reads and the directory has not would be missed only on site. */
+static bool check_complete(const char *directory, const OkseResources *resources, const OkseResources *known,
+                           GError **error)
+{
+    g_auto(GStrv) wanted = okse_resources_list(known, "manifests", error);
+    g_auto(GStrv) there = wanted == NULL ? NULL : okse_resources_list(resources, "manifests", error);
+
+    for (char **name = wanted; there != NULL && *name != NULL; name++)
+        if (!g_strv_contains((const char *const *)there, *name))
+            return okse_fail(error, OKSE_ERROR_INVALID,
+                             "%s: no %s, which this okse reads; a pack takes the place of everything that is built in",
+                             directory, *name);
+    return there != NULL;
+}
+
+static bool check_law(const char *directory, const OkseLaw *law, GError **error)
+{
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+
+    okse_law_lint(law, issues);
+    if (!okse_issues_none(issues, error))
+        return false;
+    return (law->pack != NULL && law->pack->vendor_name != NULL) ||
+           okse_fail(error, OKSE_ERROR_INVALID,
+                     "%s/pack.yaml: says nobody who answers for the pack: add vendor: {name: …, country: …}",
+                     directory);
+}
+
+static bool set_date(const PackOptions *options, OksePolicyPack *pack, GError **error)
+{
+    if (options->date == NULL)
+        return true;
+    if (!okse_policy_pack_is_date(options->date, &pack->time))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--date: '%s' is no day such as 2026-11-30", options->date);
+    g_free(pack->date);
+    pack->date = g_strdup(options->date);
+    return true;
+}
+
+static bool build(const PackOptions *options, const OksePolicyPack *pack, const OkseResources *law,
+                  const OkseResources *known, OkseBuildResult *result, GError **error)
+{
+    g_auto(Stage) stage = {NULL, -1};
+    g_autofree char *stack = NULL;
+    OkseBuildRequest request = {
+        .country = OKSE_COUNTRY_EVERYWHERE, .output = options->output, .epoch = pack->time, .show_progress = true};
+
+    if (!stage_open(&stage, error) || !stage_law(&stage, law, error) ||
+        (options->date != NULL && !stage_date(&stage, pack, error)) || !stage_stack(&stage, pack, error))
+        return false;
+    stack = g_build_filename(stage.path, STACK, NULL);
+    request.stack_path = stack;
+    return okse_build(&request, known, result, error);
+}
+
+static bool sign(const char *path, const PackOptions *options, const OkseSigningKey *signer, GError **error)
+{
+    OkseSigning signing = {.key = signer->key,
+                           .chain = signer->chain,
+                           .role = options->role != NULL ? options->role : "vendor",
+                           .built = true,
+                           .tsa = options->tsa,
+                           .not_before = OKSE_TIME_NONE,
+                           .expires = OKSE_TIME_NONE};
+    g_auto(OkseSigned) made = {0};
+
+    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
+        return true;
+    g_prefix_error(error, "%s is written, but not signed: ", path);
+    return false;
+}
+
+static bool print_result(const OkseInvocation *invocation, const OkseLaw *law, const OkseBuildResult *result,
+                         GError **error)
+{
+    const PackOptions *options = invocation->options;
+    g_autofree char *until = okse_policy_pack_until(law->pack), *size = okse_text_size(result->size);
+    char identity[OKSE_SHA256_TEXT];
+
+    okse_sha256_text(&result->identity, identity);
+    if (invocation->json) {
+        g_autoptr(json_t) document =
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:b}", "schema", "okse.policy.pack.v1", "path",
+                      result->path, "identity", identity, "name", result->name, "date", law->pack->date, "valid_until",
+                      until, "sequence", (json_int_t)result->sequence, "size", (json_int_t)result->size, "files",
+                      (int)result->files, "signed", options->key != NULL);
+
+        return okse_print_json(document, error);
+    }
+    okse_print("%s\n  identity  %s\n  law       %s of %s, to be used until %s\n  size      %s, %u files\n",
+               result->path, identity, result->name, law->pack->date, until, size, result->files);
+    if (options->key != NULL)
+        okse_print("  signed    as %s\n", options->role != NULL ? options->role : "vendor");
+    else if (!options->is_unsigned)
+        okse_note("The pack is not signed; nobody will accept it yet. Next: okse sign %s --role vendor --key KEY.pem",
+                  result->path);
+    return true;
+}
+
+static bool check_options(const OkseInvocation *invocation, GError **error)
+{
+    const PackOptions *options = invocation->options;
+
+    if (invocation->manifests != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--manifests: DIR itself is what is packed");
+    if (options->key != NULL && options->is_unsigned)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
+    return options->tsa == NULL || options->key != NULL ||
+           okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
+}
+
+static int pack_run(const OkseInvocation *invocation, GError **error)
+{
+    const PackOptions *options = invocation->options;
+    const char *directory = invocation->arguments[0];
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_autoptr(OkseResources) known = NULL, resources = NULL;
+    g_autoptr(OkseLaw) law = NULL;
+    g_auto(OkseBuildResult) result = {0};
+
+    if (!check_options(invocation, error))
+        return 2;
+    /* a key that cannot be used is found out before anything is written */
+    if (options->key != NULL &&
+        !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
+        return 3;
+    known = okse_resources_open(NULL, error);
+    resources = known == NULL ? NULL : okse_resources_open(directory, error);
+    if (resources == NULL || !check_complete(directory, resources, known, error))
+        return 2;
+    law = okse_law_load(resources, NULL, error);
+    if (law == NULL || !check_law(directory, law, error) || !set_date(options, law->pack, error))
+        return 2;
+    if (!build(options, law->pack, resources, known, &result, error) ||
+        (options->key != NULL && !sign(result.path, options, &signer, error)) ||
+        !print_result(invocation, law, &result, error))
+        return 3;
+    return 0;
+}
+
+const OkseCommand okse_command_policy_pack = {
+    .name = "policy pack",
+    .arguments = "DIR",
+    .minimum = 1,
+    .maximum = 1,
+    .summary = "Pack a directory of law into a bundle for every site, dated by its pack.yaml.",
+    .details = "The bundle is verified and installed like any other; okse audit --policy ROOT asks the law in it. The "
+               "same\n"
+               "files and date give the same bytes. A directory that okse policy lint objects to is refused.",
+    .options = pack_options,
+    .options_size = sizeof(PackOptions),
+    .run = pack_run,
+};
