@@ -55,7 +55,8 @@ static void append_object(GString *text, const json_t *object)
     json_t *value;
 
     json_object_foreach((json_t *)(guintptr)object, key, value) members[count++] = (Member){key, value};
-    qsort(members, count, sizeof *members, compare_members);
+    if (count > 1) /* an empty object has no array at all */
+        qsort(members, count, sizeof *members, compare_members);
     g_string_append_c(text, '{');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
