@@ -215,6 +215,12 @@ static guint piece_of(const struct stat *info, guint used)
     return size == 0 ? PIECE_UNKNOWN : (guint)CLAMP(size > used ? size - used + 1 : 0, PIECE_LEAST, PIECE_MOST);
 }
 
+static bool too_large(const char *name, uint64_t limit, GError **error)
+{
+    return okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %" G_GUINT64_FORMAT " bytes", name,
+                     limit);
+}
+
 GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -228,6 +234,10 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
     if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name,
                   S_ISDIR(info.st_mode) ? "is a directory where a file belongs" : "is not a regular file");
+        return NULL;
+    }
+    if (S_ISREG(info.st_mode) && info.st_size > 0 && (uint64_t)info.st_size > limit) {
+        too_large(name, limit, error);
         return NULL;
     }
     bytes = g_byte_array_sized_new((guint)MIN((uint64_t)MAX(info.st_size, 0), MIN(limit, RESERVE)) + PIECE_LEAST);
@@ -248,8 +258,7 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
             return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
         asked_again = got == 0; /* shorter than it said: cut off meanwhile, or of a file system that rounds sizes up */
         if (bytes->len > limit) {
-            okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of %" G_GUINT64_FORMAT " bytes", name,
-                      limit);
+            too_large(name, limit, error);
             return NULL;
         }
     }
