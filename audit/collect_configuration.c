@@ -7,7 +7,6 @@
 #include "core/worker.h"
 #include "core/yaml.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -140,31 +139,15 @@ static void visit(Walk *walk, int dir_fd, const char *prefix, const char *name, 
         walk_directory(walk, child, path, depth + 1);
 }
 
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by OKSE_LIMIT_DEPTH */
 static void walk_directory(Walk *walk, int fd, const char *prefix, unsigned depth)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *entry = NULL;
-    bool whole;
+    bool whole = true;
+    g_autoptr(GPtrArray) names = okse_directory_names(fd, &whole);
 
-    if (directory == NULL) {
+    if (names == NULL || !whole)
         partial(walk, prefix, g_strerror(errno));
-        return;
-    }
-    while ((whole = okse_directory_next(directory, &entry, prefix, NULL)) && entry != NULL)
-        g_ptr_array_add(names, g_strdup(entry->d_name));
-    if (!whole)
-        partial(walk, prefix, g_strerror(errno));
-    closedir(directory);
-    g_ptr_array_sort(names, compare_names);
-    for (guint i = 0; i < names->len; i++)
+    for (guint i = 0; names != NULL && i < names->len; i++)
         visit(walk, fd, prefix, g_ptr_array_index(names, i), depth);
 }
 

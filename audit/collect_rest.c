@@ -13,7 +13,6 @@
 #include "core/text.h"
 #include "core/worker.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -162,6 +161,10 @@ static void visit(Rest *rest, int directory, const char *prefix, const char *nam
 
     if (is_left(rest, path))
         return;
+    if (okse_collect_on_network(rest->collection, path)) {
+        partial(rest, path, "is a network file system, which is not touched");
+        return;
+    }
     if (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
         partial(rest, path, g_strerror(errno));
         return;
@@ -177,31 +180,15 @@ static void visit(Rest *rest, int directory, const char *prefix, const char *nam
         walk(rest, child, path, depth + 1);
 }
 
-static int compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by DEPTH */
 static void walk(Rest *rest, int fd, const char *prefix, unsigned depth)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *entry = NULL;
-    bool whole;
+    bool whole = true;
+    g_autoptr(GPtrArray) names = okse_directory_names(fd, &whole);
 
-    if (directory == NULL) {
+    if (names == NULL || !whole)
         partial(rest, prefix, g_strerror(errno));
-        return;
-    }
-    while ((whole = okse_directory_next(directory, &entry, prefix, NULL)) && entry != NULL)
-        g_ptr_array_add(names, g_strdup(entry->d_name));
-    if (!whole)
-        partial(rest, prefix, g_strerror(errno));
-    closedir(directory);
-    g_ptr_array_sort(names, compare_names);
-    for (guint i = 0; i < names->len && !okse_interrupted(); i++)
+    for (guint i = 0; names != NULL && i < names->len && !okse_interrupted(); i++)
         visit(rest, fd, prefix, g_ptr_array_index(names, i), depth);
 }
 

@@ -327,6 +327,34 @@ bool okse_directory_next(DIR *directory, const struct dirent **entry, const char
     return true;
 }
 
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *okse_directory_names(int fd, bool *whole)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), failed;
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+    const struct dirent *entry = NULL;
+
+    if (directory == NULL) {
+        failed = errno;
+        if (copy >= 0)
+            close(copy);
+        errno = failed;
+        return NULL;
+    }
+    while ((*whole = okse_directory_next(directory, &entry, "", NULL)) && entry != NULL)
+        g_ptr_array_add(names, g_strdup(entry->d_name));
+    failed = errno;
+    closedir(directory);
+    errno = failed;
+    g_ptr_array_sort(names, compare_names);
+    return g_steal_pointer(&names);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): see okse_remove_tree() */
 static bool remove_children(int fd, const char *path, GError **error)
 {

@@ -71,6 +71,9 @@ GBytes *okse_read_path(const char *path, uint64_t limit, GError **error) G_GNUC_
 /* The next entry of a listing, without "." and "..": *entry, NULL at its end; valid until the next call. False when the
  * listing breaks off, which readdir(3) itself makes look like its end; `name` is for the message. Errors: SYSTEM. */
 bool okse_directory_next(DIR *directory, const struct dirent **entry, const char *name, GError **error);
+/* The names in an open directory, sorted by bytes; the descriptor stays as it was. NULL with errno when it cannot be
+ * listed; *whole is false, with errno, when the listing broke off. New. */
+GPtrArray *okse_directory_names(int fd, bool *whole) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Make directory `path` and its missing parents beneath dir_fd, mode 0755 (umask applies). */
 bool okse_make_directories(int dir_fd, const char *path, GError **error);
