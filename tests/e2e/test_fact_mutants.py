@@ -5,7 +5,7 @@ import copy
 import law_facts
 import test_law_scenarios as scenarios
 
-LAWS = ("SA", "CN", "IN", "KZ", "EU")  # much of what a law can ask about, between them
+LAWS = ("SA", "CN", "IN")  # much of what a law can ask about, between them
 ROLES = ("logs", "metrics", "traces", "errors", "telemetry", "update-check", "licence", "model-hub", "registry", "package-mirror", "dns", "ntp", "proxy", "backup", "replica",
          "object-storage", "database", "cache", "queue", "kms", "hsm", "idp", "directory", "ca-acme", "ocsp-crl", "tsa", "mail", "webhook", "llm-api", "web-search", "vpn",
          "remote-support", "remote-fs", "block-remote", "code-repo", "cdn", "monitoring-agent", "peer", "unknown")
@@ -19,8 +19,12 @@ def base():
     """A target with a fact of every kind that decides where data goes, all at home and in order."""
     row = scenarios.merged({**scenarios.BASE, "home": "SA", "storage": [{"place": "SA", "remote": True, "declared": True}], "sector": ["government", "finance", "health", "telecom"],
                             "data": ["personal", "government", "financial", "health", "sensitive", "telecom", "logs", "user-data", "classified", "critical-infrastructure"],
-                            "egress": [{"role": role, "country": "SA", "declared": True} for role in ROLES]}, {})
+                            "contacts": {"incident": "soc@site.example"}, "without": ["backup-plan"], "egress": [{"role": role, "country": "SA", "declared": True} for role in ROLES]}, {})
     value = scenarios.facts_of("SA", row)
+    value["mounts"][0]["holds"] = ["models"]
+    for paper in value["documents"]:  # what stands elsewhere as well would hide the change
+        if paper["type"] == "access-policy":
+            del paper["fields"]["mfa"]
     value["resources"] = [{"id": "res:0000000000000001", "type": "aws_s3_bucket", "name": "b", "module": None, "provider": "aws", "region": "me-central-2", "country": "SA", "replicates_to": [],
                            "several_regions": False, "values": [], "source": source("resources"), "state": "declared"}]
     value["telemetry"] = [{"id": "tel:0000000000000001", "program": "vllm", "software": "vLLM", "does": "telemetry", "enabled": "no", "grade": "declared", "reason": None, "switch": None,
@@ -80,7 +84,7 @@ def test_every_changed_fact_changes_a_finding_or_is_named_as_unwatched(okse, tmp
     arguments = ["--evidence", law_facts.write(tmp_path, base(), "m999.json")]
     for number, (_, _, value) in enumerate(changed):
         arguments += ["--evidence", law_facts.write(tmp_path, value, f"m{number:03}.json")]
-    laws = [word for law in LAWS for word in ("--country", law)]
+    laws = [word for law in LAWS for word in ("--country", law)] + ["--framework", "iso-27001"]
     told = okse("audit", *arguments, *laws, "--at", "2026-10-01", "--json", timeout=900).json["audits"]
     before = told[0]["findings"]
     unwatched = {(fact["list"], fact["id"]) for fact in before["inventory"]["unpoliced_facts"]}
