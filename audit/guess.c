@@ -395,6 +395,8 @@ static void report(Pass *pass, Match *found)
                      strcmp(found->host, "::1") == 0 || is_any(found->host);
     find_keys(pass, found->start, &keys);
     path = path_of(pass, &keys);
+    if (path != NULL && !g_utf8_validate(path, -1, NULL)) /* a key was cut inside a character */
+        g_clear_pointer(&path, g_free);
     key = keys.near != NULL && keys.assigned ? keys.near : keys.line;
     if ((found->shape == OKSE_GUESS_URL || g_hostname_is_ip_address(found->host) ||
          is_place_name(pass, found, &keys)) &&
