@@ -210,7 +210,7 @@ void okse_collect_rest(OkseCollection *collection)
             partial(&rest, path, error != NULL ? error->message : "lies on a network file system and was left alone");
     }
     if (rest.files > FILES)
-        partial(&rest, "", "there are more files with configuration than are looked at");
+        partial(&rest, "the rest", "there are more files with configuration than are looked at");
     if (okse_interrupted())
-        partial(&rest, "", OKSE_OUT_OF_TIME);
+        partial(&rest, "the rest", OKSE_OUT_OF_TIME);
 }

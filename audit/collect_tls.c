@@ -1,5 +1,6 @@
 /* TLS as configuration states it, and the certificates of a host: those that configuration names, and those in the
- * usual places that the distribution did not bring. Of a private key its mode alone; its bytes are never read. */
+ * usual places that the distribution did not bring. Of a private key its mode alone; its bytes are read only where
+ * they stand in the certificate's own file, and never told. */
 #include "audit/collect_tls.h"
 
 #include "audit/collect_host_files.h"

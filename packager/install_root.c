@@ -81,6 +81,18 @@ char *okse_root_current(int root_fd, GError **error)
     return NULL;
 }
 
+char *okse_root_current_of(const char *root, int root_fd, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    char *current = okse_root_current(root_fd, &cause);
+
+    if (cause != NULL)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    else if (current == NULL)
+        okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: nothing is installed here yet (okse install)", root);
+    return current;
+}
+
 int okse_root_generation(int root_fd, const char *name, GError **error)
 {
     g_autofree char *path = g_strconcat(GENERATIONS, name, NULL);

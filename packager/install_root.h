@@ -16,6 +16,8 @@ int okse_root_lock(int root_fd, bool wait, GError **error);
 /* The generation that `current` names, or NULL without an error when there is none yet.
  * Errors: INVALID when `current` is not a link of ours. */
 char *okse_root_current(int root_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same where one must be there. root: for the message. Errors: also NOT_FOUND. */
+char *okse_root_current_of(const char *root, int root_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Open the directory of a generation. Errors: NOT_FOUND, REFUSED (a link), SYSTEM. */
 int okse_root_generation(int root_fd, const char *name, GError **error);

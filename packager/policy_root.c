@@ -19,18 +19,6 @@ void okse_policy_root_clear(OksePolicyRoot *policy)
     g_clear_pointer(&policy->path, g_free);
 }
 
-static char *current_of(const char *root, int root_fd, GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-    char *current = okse_root_current(root_fd, &cause);
-
-    if (cause != NULL)
-        g_propagate_error(error, g_steal_pointer(&cause));
-    else if (current == NULL)
-        okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: nothing is installed here yet (okse install)", root);
-    return current;
-}
-
 /* "changed law/jurisdictions/vn.yaml, …" */
 static char *named(const OkseDriftReport *report)
 {
@@ -113,7 +101,7 @@ static bool open_law(const char *root, int generation_fd, const OkseInstalled *i
 bool okse_policy_root_open(const char *root, OksePolicyRoot *policy, GError **error)
 {
     okse_autofd root_fd = okse_root_open(root, false, error);
-    g_autofree char *current = root_fd < 0 ? NULL : current_of(root, root_fd, error);
+    g_autofree char *current = root_fd < 0 ? NULL : okse_root_current_of(root, root_fd, error);
     g_autoptr(OkseState) state = current == NULL ? NULL : okse_state_load(root_fd, error);
     const OkseInstalled *installed = state == NULL ? NULL : okse_state_find(state, current);
     okse_autofd fd = -1;

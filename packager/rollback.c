@@ -74,23 +74,11 @@ static bool switch_to(const OkseRollback *rollback, int root_fd, OkseState *stat
            okse_config_follow(rollback->root, root_fd, to, error);
 }
 
-static char *current_of(const char *root, int root_fd, GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-    char *current = okse_root_current(root_fd, &cause);
-
-    if (cause != NULL)
-        g_propagate_error(error, g_steal_pointer(&cause));
-    else if (current == NULL)
-        okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: nothing is installed here yet", root);
-    return current;
-}
-
 bool okse_rollback(const OkseRollback *rollback, char **from, char **now_current, GError **error)
 {
     okse_autofd root_fd = okse_root_open(rollback->root, false, error);
     okse_autofd lock = root_fd < 0 ? -1 : okse_root_lock(root_fd, true, error);
-    g_autofree char *current = lock < 0 ? NULL : current_of(rollback->root, root_fd, error);
+    g_autofree char *current = lock < 0 ? NULL : okse_root_current_of(rollback->root, root_fd, error);
     g_autoptr(OkseState) state = current == NULL ? NULL : okse_state_load(root_fd, error);
     const char *to = NULL;
 
@@ -210,7 +198,7 @@ static bool set_running(json_t *value, const Running *running, const OkseStatusT
 json_t *okse_status(const char *root, const OkseStatusTerms *terms, GError **error)
 {
     okse_autofd root_fd = okse_root_open(root, false, error);
-    g_autofree char *current = root_fd < 0 ? NULL : current_of(root, root_fd, error);
+    g_autofree char *current = root_fd < 0 ? NULL : okse_root_current_of(root, root_fd, error);
     g_autoptr(OkseState) state = current == NULL ? NULL : okse_state_load(root_fd, error);
     g_autofree char *shown = g_utf8_make_valid(root, -1);
     g_autoptr(json_t) value = NULL;
