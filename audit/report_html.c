@@ -1,6 +1,7 @@
 /* The HTML report: one file that asks for nothing. Style and script are inline and named by their SHA-256 in the
  * content security policy, which forbids everything else. */
 #include "audit/report_html.h"
+#include "audit/report_redaction.h"
 
 #include "core/digest.h"
 #include "core/json.h"
@@ -58,6 +59,9 @@ static GBytes *style_sheet(const json_t *findings, const OkseResources *resource
         return NULL;
     sheet = g_string_new(NULL);
     append_bytes(sheet, fixed);
+    if (okse_findings_redaction(findings) != NULL) /* one of two words: checked */
+        g_string_append_printf(sheet, "@page{@top-center{content:\"Redacted: %s\"}}\n",
+                               okse_findings_redaction(findings));
     g_string_append_printf(sheet, "@page{@bottom-left{content:\"%s\"}}\n", okse_sha256_text(&digest, text));
     return g_string_free_to_bytes(sheet);
 }

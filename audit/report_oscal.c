@@ -1,6 +1,7 @@
 /* OSCAL 1.1.3 assessment-results: one result a jurisdiction, one finding a provision, one observation an evidence. The
  * finding ids of Okse travel as properties. Source: NIST OSCAL 1.1.3, assessment-results schema and its constraints. */
 #include "audit/report_formats.h"
+#include "audit/report_redaction.h"
 
 #include "audit/report_uuid.h"
 #include "core/json.h"
@@ -331,6 +332,8 @@ static json_t *metadata(const Oscal *oscal)
     json_array_append_new(props, property("manifests-digest", okse_json_peek_text(inputs, "manifests")));
     if (identity != NULL)
         json_array_append_new(props, property("bundle-identity", identity));
+    if (okse_findings_redaction(oscal->findings) != NULL)
+        json_array_append_new(props, property("redaction", okse_findings_redaction(oscal->findings)));
     add_policy(props, json_object_get(inputs, "policy"));
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:[{s:s, s:s}], s:[{s:s, s:s, s:s}], s:[{s:s, s:[s]}]}", "title",
                      "Data-residency audit", "last-modified", oscal->time, "version", "1", "oscal-version", VERSION,

@@ -2,6 +2,7 @@
 #include "audit/report_formats.h"
 
 #include "audit/report_escape.h"
+#include "audit/report_redaction.h"
 #include "core/json.h"
 
 #include <string.h>
@@ -118,7 +119,13 @@ static void junit_suite(GString *out, const json_t *findings, const OkseReportVi
     attribute(out, "hostname", okse_json_peek_text(json_object_get(findings, "target"), "hostname"));
     attribute(out, "timestamp", okse_json_peek_text(findings, "audited_at"));
     junit_counts(out, counts, total, true);
-    g_string_append_printf(out, ">\n%s</testsuite>\n", cases->str);
+    g_string_append(out, ">\n");
+    if (okse_findings_redaction(findings) != NULL) {
+        g_string_append(out, "<properties><property name=\"redaction\"");
+        attribute(out, "value", okse_findings_redaction(findings));
+        g_string_append(out, "/></properties>\n");
+    }
+    g_string_append_printf(out, "%s</testsuite>\n", cases->str);
 }
 
 GBytes *okse_report_junit(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
@@ -245,6 +252,10 @@ static void xccdf_test(GString *out, const json_t *findings, const OkseReportVie
     okse_escape_markup(out, host);
     g_string_append(out, "</fact><fact name=\"urn:okse:facts\" type=\"string\">");
     okse_escape_markup(out, okse_json_peek_text(inputs, "facts"));
+    if (okse_findings_redaction(findings) != NULL) {
+        g_string_append(out, "</fact><fact name=\"urn:okse:redaction\" type=\"string\">");
+        okse_escape_markup(out, okse_findings_redaction(findings));
+    }
     g_string_append(out, "</fact></target-facts>\n");
     for (size_t i = 0; i < json_array_size(list); i++)
         xccdf_result(out, findings, json_array_get(list, i));

@@ -1,16 +1,19 @@
 #include "cli/commands.h"
 
 #include "audit/report.h"
+#include "audit/report_redaction.h"
 #include "core/fd.h"
 #include "core/limits.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct {
     char *format;
     char *output;
     char *language;
+    char *redact, *redact_key;
 } ReportOptions;
 
 /* A terminal gets colours, unless the user said no. Source: no-color.org. */
@@ -39,6 +42,35 @@ static bool print_bytes(GBytes *bytes, GError **error)
     return true;
 }
 
+/* The findings as they may be shown: replaced when --redact asks for it. */
+static bool redact(const ReportOptions *options, json_t **findings, const OkseResources *resources, GError **error)
+{
+    g_autoptr(GBytes) key = NULL;
+    json_t *redacted;
+
+    if (options->redact == NULL || strcmp(options->redact, "full") == 0)
+        return true;
+    key = okse_read_path(options->redact_key, OKSE_REDACTION_KEY_MOST, error);
+    redacted = key != NULL ? okse_findings_redacted(*findings, options->redact, key, resources, error) : NULL;
+    if (redacted == NULL)
+        return false;
+    json_decref(*findings);
+    *findings = redacted;
+    return true;
+}
+
+static bool options_check(const ReportOptions *options, GError **error)
+{
+    bool hides = options->redact != NULL && strcmp(options->redact, "full") != 0;
+
+    if (hides == (options->redact_key != NULL))
+        return true;
+    return okse_fail(error, OKSE_ERROR_INVALID,
+                     hides ? "--redact needs --redact-key FILE, under which names are hashed: make one by "
+                             "'openssl rand -out redaction.key 32' and keep it"
+                           : "--redact-key belongs to --redact regulator or --redact public");
+}
+
 static int report_run(const OkseInvocation *invocation, GError **error)
 {
     const ReportOptions *options = invocation->options;
@@ -55,9 +87,13 @@ static int report_run(const OkseInvocation *invocation, GError **error)
                   format);
         return 2;
     }
+    if (!options_check(options, error))
+        return 2;
     bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
     findings = bytes != NULL ? okse_findings_read(bytes, path, error) : NULL;
-    report = findings != NULL ? render(findings, options, format, resources, error) : NULL;
+    if (findings == NULL || !redact(options, &findings, resources, error))
+        return 2;
+    report = render(findings, options, format, resources, error);
     if (report == NULL)
         return 2;
     if (options->output == NULL)
@@ -74,6 +110,10 @@ static const OkseOption report_options[] = {
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "write here, not to standard output", offsetof(ReportOptions, output)},
     {OKSE_OPTION_TEXT, "language", 'l', "LANG", "language that comes first (en, vi, …)",
      offsetof(ReportOptions, language)},
+    {OKSE_OPTION_TEXT, "redact", 0, "LEVEL", "what may leave the country: full, regulator or public (default: full)",
+     offsetof(ReportOptions, redact)},
+    {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "with --redact: the secret under which names are hashed",
+     offsetof(ReportOptions, redact_key)},
     {0},
 };
 

@@ -1,6 +1,7 @@
 /* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
 #include "audit/profile.h"
 #include "audit/report.h"
+#include "audit/report_redaction.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
 #include "cli/law_source.h"
@@ -11,7 +12,7 @@
 #include <string.h>
 
 typedef struct {
-    char *evidence, *trust, *waivers;
+    char *evidence, *trust, *waivers, *redact_key;
     char **profiles;
 } VerifyOptions;
 
@@ -22,6 +23,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
     {OKSE_OPTION_LIST, "profile", 0, "FILE", "a profile of the audit, in its order; may be repeated",
      offsetof(VerifyOptions, profiles)},
+    {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "for redacted findings: the secret of their redaction",
+     offsetof(VerifyOptions, redact_key)},
     {0},
 };
 
@@ -104,10 +107,30 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
     return okse_audit_findings(&source, law, at, resources, error);
 }
 
+/* What was redacted is compared with what is redacted again. */
+static json_t *redacted_again(const OkseInvocation *invocation, const json_t *findings, json_t *made, GError **error)
+{
+    const VerifyOptions *given = invocation->options;
+    const char *level = okse_findings_redaction(findings);
+    g_autoptr(json_t) full = made;
+    g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(GBytes) key = NULL;
+
+    if (full == NULL || level == NULL)
+        return g_steal_pointer(&full);
+    resources = okse_law_source(invocation, error);
+    key = resources != NULL ? okse_read_path(given->redact_key, OKSE_REDACTION_KEY_MOST, error) : NULL;
+    return key != NULL ? okse_findings_redacted(full, level, key, resources, error) : NULL;
+}
+
 static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
 {
     if (given->evidence == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "give --evidence FILE: what the findings were made from");
+    if ((given->redact_key == NULL) != (okse_findings_redaction(findings) == NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         given->redact_key == NULL ? "these findings are redacted: give --redact-key FILE"
+                                                   : "these findings are not redacted: leave --redact-key out");
     if ((given->waivers == NULL) != (json_object_get(findings, "waivers") == NULL))
         return okse_fail(error, OKSE_ERROR_INVALID,
                          given->waivers == NULL ? "these findings have waivers: give --waivers and --trust"
@@ -152,7 +175,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
 
     if (findings == NULL || !options_check(invocation->options, findings, error))
         return 2;
-    made = make_again(invocation, findings, error);
+    made = redacted_again(invocation, findings, make_again(invocation, findings, error), error);
     return made == NULL ? 2 : tell(invocation, findings, made, error);
 }
 
