@@ -54,6 +54,22 @@ void okse_html_article_link(OkseHtml *html, const json_t *finding);
 /* path:line of an evidence as code, or the fact's id; false (and nothing written) when it has neither. */
 bool okse_html_place(OkseHtml *html, const json_t *evidence);
 
+/* The languages of a page: the asked one (may be NULL), those of the document, English; none twice. Ends with NULL. */
+char **okse_html_languages(const json_t *document, const char *first) G_GNUC_WARN_UNUSED_RESULT;
+/* The style sheet, and for print the digest of the document on every page. */
+GBytes *okse_html_style(const json_t *document, const OkseResources *resources,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* From the document type to the link that skips to "#findings". script: NULL for a page without. */
+void okse_html_head(OkseHtml *html, const char *title_key, const char *subject, GBytes *style, GBytes *script);
+/* The title and the choice of languages. */
+void okse_html_banner(OkseHtml *html, const char *title_key);
+/* A table with one column head per key (ends with NULL), its cells, its end. A caption that only repeats the section's
+ * title is for screen readers alone. */
+void okse_html_table(OkseHtml *html, const char *caption_key, const char *const *keys);
+void okse_html_table_end(OkseHtml *html);
+void okse_html_cell_text(OkseHtml *html, const json_t *object, const char *member);
+void okse_html_cell_number(OkseHtml *html, const json_t *object, const char *member);
+
 /* Decide which findings are shown with details, worst first, and fill `detailed`. */
 void okse_html_share_room(OkseHtml *html);
 

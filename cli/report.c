@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include "audit/fleet.h"
 #include "audit/report.h"
 #include "audit/report_redaction.h"
 #include "core/fd.h"
@@ -71,6 +72,34 @@ static bool options_check(const ReportOptions *options, GError **error)
                            : "--redact-key belongs to --redact regulator or --redact public");
 }
 
+/* What says of itself that it is a fleet is read as one, strictly. */
+static bool is_fleet(GBytes *bytes)
+{
+    gsize length;
+    const char *data = g_bytes_get_data(bytes, &length);
+    g_autoptr(json_t) document = json_loadb(data, length, 0, NULL);
+
+    return document != NULL && okse_fleet_is(document);
+}
+
+static int render_fleet(const OkseInvocation *invocation, GBytes *bytes, const char *format,
+                        const OkseResources *resources, GError **error)
+{
+    const ReportOptions *options = invocation->options;
+    g_autoptr(json_t) fleet = okse_fleet_read(bytes, invocation->arguments[0], error);
+    g_autoptr(GBytes) report = NULL;
+
+    if (fleet != NULL && options->redact_key != NULL)
+        okse_fail(error, OKSE_ERROR_INVALID, "a fleet is not redacted by itself: redact the findings, then join them");
+    else if (fleet != NULL)
+        report = okse_fleet_render(fleet, format, options->language, resources, error);
+    if (report == NULL)
+        return 2;
+    if (options->output == NULL)
+        return print_bytes(report, error) ? 0 : 3;
+    return okse_write_path(options->output, report, error) ? 0 : 3;
+}
+
 static int report_run(const OkseInvocation *invocation, GError **error)
 {
     const ReportOptions *options = invocation->options;
@@ -90,6 +119,8 @@ static int report_run(const OkseInvocation *invocation, GError **error)
     if (!options_check(options, error))
         return 2;
     bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
+    if (bytes != NULL && is_fleet(bytes))
+        return render_fleet(invocation, bytes, format, resources, error);
     findings = bytes != NULL ? okse_findings_read(bytes, path, error) : NULL;
     if (findings == NULL || !redact(options, &findings, resources, error))
         return 2;
