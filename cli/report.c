@@ -14,6 +14,7 @@ typedef struct {
     char *output;
     char *language;
     char *redact, *redact_key;
+    char *baseline;
 } ReportOptions;
 
 /* A terminal gets colours, unless the user said no. Source: no-color.org. */
@@ -24,9 +25,19 @@ static bool wants_colour(const ReportOptions *options)
     return options->output == NULL && isatty(STDOUT_FILENO) == 1 && (refused == NULL || *refused == '\0');
 }
 
+static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
+
+    return older != NULL ? okse_report_render_since(findings, older, format, error) : NULL;
+}
+
 static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
                       const OkseResources *resources, GError **error)
 {
+    if (options->baseline != NULL)
+        return render_since(findings, options, format, error);
     if (g_strcmp0(format, "text") == 0 && wants_colour(options))
         return okse_report_terminal(findings, options->language, resources, error);
     return okse_report_render(findings, format, options->language, resources, error);
@@ -114,6 +125,8 @@ static const OkseOption report_options[] = {
      offsetof(ReportOptions, redact)},
     {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "with --redact: the secret under which names are hashed",
      offsetof(ReportOptions, redact_key)},
+    {OKSE_OPTION_PATH, "baseline", 0, "FILE", "older findings: say in SARIF what is new, unchanged or updated",
+     offsetof(ReportOptions, baseline)},
     {0},
 };
 
@@ -124,7 +137,7 @@ const OkseCommand okse_command_report = {
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
     .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
-               "sarif-full, oscal, prometheus.\n\n"
+               "sarif-full, oscal, poam, in-toto, prometheus.\n\n"
                "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
                "function of that document alone: the same findings give the same bytes. The\n"
                "exit status says whether the report was made, not what its verdict is.",
