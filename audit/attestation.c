@@ -61,20 +61,21 @@ static bool is_compliant(const json_t *judged)
     return g_strcmp0(okse_json_peek_text(judged, "verdict"), "compliant") == 0;
 }
 
-/* `lists` are passed, warned and failed tests. */
+/* `lists` are passed, warned and failed tests. Policies take a warned test for a passed one: what could not be decided
+ * under binding law has failed. */
 static void sort_finding(const json_t *finding, json_t *const lists[3])
 {
     OkseStatus status = okse_finding_status(finding);
-    unsigned list = status == OKSE_STATUS_PASS                                      ? 0
-                    : status == OKSE_STATUS_FAIL && okse_finding_mandatory(finding) ? 2
-                                                                                    : 1;
+    bool met = status == OKSE_STATUS_PASS, waived = status == OKSE_STATUS_WAIVED;
 
     if (status == OKSE_STATUS_NOT_APPLICABLE)
         return;
-    json_array_append_new(lists[list], json_sprintf("%s %s %s %s", okse_json_peek_text(finding, "id"),
-                                                    okse_json_peek_text(finding, "jurisdiction"),
-                                                    okse_json_peek_text(finding, "provision"),
-                                                    okse_json_peek_text(finding, "control")));
+    json_array_append_new(
+        lists[met                                          ? 0
+              : waived || !okse_finding_mandatory(finding) ? 1
+                                                           : 2],
+        json_sprintf("%s %s %s %s", okse_json_peek_text(finding, "id"), okse_json_peek_text(finding, "jurisdiction"),
+                     okse_json_peek_text(finding, "provision"), okse_json_peek_text(finding, "control")));
 }
 
 static json_t *subjects_json(const OkseAttested *subjects, unsigned count)

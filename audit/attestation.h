@@ -13,9 +13,9 @@ typedef struct {
     OkseSha256 digest;
 } OkseAttested;
 
-/* The test result of checked findings; its subjects are files. Passed tests are findings that pass; warned ones are
- * undecided, waived, or recommendations that fail; failed ones are broken law. The whole is PASSED or WARNED only where
- * the verdict is compliant. A new reference. */
+/* The test result of checked findings; its subjects are files. Passed tests are findings that pass; failed ones are
+ * binding law that is broken or could not be decided; warned ones are waived, or recommendations. The whole is PASSED
+ * or WARNED only where the verdict is compliant. A new reference. */
 json_t *okse_attestation_test_result(const json_t *findings, const OkseAttested *subjects,
                                      unsigned count) G_GNUC_WARN_UNUSED_RESULT;
 

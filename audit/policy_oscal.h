@@ -10,6 +10,7 @@ typedef struct {
     gint64 at;                /* when that is asked; only with a target */
     const char *source;       /* what the document refers to: the catalog, or the profile */
     const json_t *claim;      /* checked findings that a package carries about itself; NULL: no package */
+    const char *identity;     /* of that package, "sha256:…"; findings inside it cannot name it */
 } OksePolicyExport;
 
 /* Instruments are groups within their jurisdiction's, provisions are controls. */

@@ -116,7 +116,7 @@ static json_t *requirements(const OksePolicyExport *export, GHashTable *used)
 static json_t *stack(const OksePolicyExport *export, GHashTable *used, json_t *list)
 {
     const json_t *install = json_object_get(json_object_get(export->claim, "target"), "install");
-    const char *identity = okse_json_peek_text(install, "identity"), *version = okse_json_peek_text(install, "version");
+    const char *identity = export->identity, *version = okse_json_peek_text(install, "version");
     const char *title = okse_json_peek_text(install, "name");
     g_autofree char *name = g_strdup_printf("%s %s", export->law->digest, identity != NULL ? identity : "-");
     json_t *props = rules(export->law, used, false), *out;

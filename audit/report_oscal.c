@@ -145,6 +145,8 @@ json_t *okse_oscal_risk(const OkseOscal *oscal, const json_t *provision, const G
                   "statement", okse_oscal_line(okse_json_peek_text(provision, "article")), "status", words[status],
                   "characterizations", "origin", "actors", "type", "tool", "actor-uuid", oscal->okse, "facets", "name",
                   "severity", "system", "http://csrc.nist.gov/ns/oscal", "value", mandatory ? "high" : "moderate");
+    if (status == OKSE_STATUS_WAIVED)
+        json_object_set_new(out, "props", json_pack("[{s:s, s:s}]", "name", "accepted", "value", "yes"));
     if (status == OKSE_STATUS_WAIVED && deadline != NULL)
         json_object_set_new(out, "deadline", json_string(deadline));
     okse_oscal_set_list(out, "remediations", remediations);

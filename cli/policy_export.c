@@ -64,7 +64,7 @@ static bool options_check(const ExportOptions *options, Format *format, GError *
 }
 
 /* The findings that the package was sealed with. Nobody's word is taken for them: okse verify says whose they are. */
-static bool read_claim(const char *path, json_t **claim, GError **error)
+static bool read_claim(const char *path, json_t **claim, char identity[OKSE_SHA256_TEXT], GError **error)
 {
     okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
@@ -75,6 +75,7 @@ static bool read_claim(const char *path, json_t **claim, GError **error)
     if (findings == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: it carries no findings of a pre-flight (okse build --gate)",
                          path);
+    okse_sha256_text(okse_bundle_identity(bundle), identity);
     *claim = okse_findings_read(findings, "findings.json", error);
     return *claim != NULL;
 }
@@ -87,6 +88,7 @@ static json_t *export_law(const OkseInvocation *invocation, Format format, GErro
     g_autoptr(OkseTarget) target = NULL;
     g_autoptr(json_t) facts = NULL, claim = NULL;
     g_autoptr(OkseLaw) law = NULL;
+    char identity[OKSE_SHA256_TEXT];
     OksePolicyExport request = {.source = options->source != NULL ? options->source : sources[format]};
 
     if (resources == NULL || !okse_policy_time("at", options->at, &request.at, error) ||
@@ -99,11 +101,12 @@ static json_t *export_law(const OkseInvocation *invocation, Format format, GErro
             return NULL;
         target = okse_target_new(facts, law->classes);
     }
-    if (options->bundle != NULL && !read_claim(options->bundle, &claim, error))
+    if (options->bundle != NULL && !read_claim(options->bundle, &claim, identity, error))
         return NULL;
     request.law = law;
     request.target = target;
     request.claim = claim;
+    request.identity = claim != NULL ? identity : NULL;
     return format == CATALOG   ? okse_policy_oscal_catalog(&request)
            : format == PROFILE ? okse_policy_oscal_profile(&request, error)
                                : okse_policy_oscal_component(&request, error);

@@ -300,16 +300,16 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     bool good;
 
+    if (options->audit == NULL && (options->evidence != NULL || options->summary)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "--evidence and --summary belong to --audit FILE");
+        return 2;
+    }
     if (options->model != NULL)
         return model_run(invocation, error);
     if (options->document != NULL)
         return document_run(invocation, error);
     if (options->audit != NULL)
         return audit_run(invocation, error);
-    if (options->evidence != NULL || options->summary) {
-        okse_fail(error, OKSE_ERROR_INVALID, "--evidence and --summary belong to --audit FILE");
-        return 2;
-    }
     if (path == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, --oms DIR, --document FILE or --audit FILE");
         return 2;
