@@ -4,10 +4,10 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "packager/statement.h"
 
 #include <string.h>
 
+#define STATEMENT "https://in-toto.io/Statement/v1"
 #define VERIFIER "https://okse.dev/verifier/"
 
 /* The hexadecimal digits of "sha256:…", or NULL: findings may come from anybody. */
@@ -100,7 +100,7 @@ json_t *okse_attestation_test_result(const json_t *findings, const OkseAttested 
     for (size_t i = 0; i < json_array_size(list); i++)
         sort_finding(json_array_get(list, i), lists);
     result = !is_compliant(findings) ? "FAILED" : json_array_size(lists[1]) > 0 ? "WARNED" : "PASSED";
-    return json_pack("{s:s, s:o, s:s, s:{s:s, s:o, s:o, s:o, s:o}}", "_type", OKSE_STATEMENT_TYPE, "subject",
+    return json_pack("{s:s, s:o, s:s, s:{s:s, s:o, s:o, s:o, s:o}}", "_type", STATEMENT, "subject",
                      subjects_json(subjects, count), "predicateType", OKSE_PREDICATE_TEST_RESULT, "predicate", "result",
                      result, "configuration", configuration(findings), "passedTests", lists[0], "warnedTests", lists[1],
                      "failedTests", lists[2]);
@@ -138,11 +138,10 @@ json_t *okse_attestation_svr(const json_t *findings, const char *origin, GError 
     okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &seconds);
     time = okse_text_time(seconds);
     describe(policies, "manifests", okse_json_peek_text(json_object_get(findings, "inputs"), "manifests"));
-    return json_pack("{s:s, s:[{s:o, s:{s:s}}], s:s, s:{s:{s:o, s:o}, s:s, s:o}}", "_type", OKSE_STATEMENT_TYPE,
-                     "subject", "name", shown(okse_json_peek_text(install, "name")), "digest", "sha256", hex,
-                     "predicateType", OKSE_PREDICATE_SVR, "predicate", "verifier", "id",
-                     json_sprintf("%s%s", VERIFIER, verifier), "policies", policies, "timeCreated", time, "properties",
-                     properties(findings));
+    return json_pack("{s:s, s:[{s:o, s:{s:s}}], s:s, s:{s:{s:o, s:o}, s:s, s:o}}", "_type", STATEMENT, "subject",
+                     "name", shown(okse_json_peek_text(install, "name")), "digest", "sha256", hex, "predicateType",
+                     OKSE_PREDICATE_SVR, "predicate", "verifier", "id", json_sprintf("%s%s", VERIFIER, verifier),
+                     "policies", policies, "timeCreated", time, "properties", properties(findings));
 }
 
 /* Not signed yet: the file it is about is what the format json writes. */

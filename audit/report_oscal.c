@@ -153,6 +153,23 @@ json_t *okse_oscal_risk(const OkseOscal *oscal, const json_t *provision, const G
     return out;
 }
 
+/* Not every piece of evidence is in the document: how much there was. */
+static json_t *counted(const GPtrArray *list)
+{
+    guint64 violations = 0, unknown = 0; /* of hostile findings the sum may wrap */
+    size_t listed = 0;
+
+    for (guint i = 0; i < list->len; i++) {
+        const json_t *finding = g_ptr_array_index(list, i);
+
+        violations += (guint64)json_integer_value(json_object_get(finding, "violations"));
+        unknown += (guint64)json_integer_value(json_object_get(finding, "unknown"));
+        listed += json_array_size(json_object_get(finding, "evidence"));
+    }
+    return json_sprintf("%" G_GUINT64_FORMAT " violations, %" G_GUINT64_FORMAT " unknown; %zu of them listed.",
+                        violations, unknown, listed);
+}
+
 static json_t *target_of(const json_t *provision, OkseStatus status)
 {
     static const char *const reasons[OKSE_STATUSES] = {"fail", "other", "fail", "pass", "other"};
@@ -190,6 +207,7 @@ static void assess(const OkseOscal *oscal, const json_t *provision, const GPtrAr
         json_array_append_new(lists[1], open);
         json_object_set_new(finding, "related-risks", json_pack("[{s:s}]", "risk-uuid", risk_uuid));
     }
+    json_object_set_new(finding, "remarks", counted(list));
     json_array_append_new(lists[2], finding);
 }
 
@@ -209,8 +227,9 @@ json_t *okse_oscal_local_definitions(const OkseOscal *oscal)
     const char *host = okse_json_peek_text(json_object_get(oscal->findings, "target"), "hostname");
     char platform[OKSE_UUID_TEXT];
 
-    return json_pack("{s:[{s:s, s:o}], s:{s:[o], s:[{s:s, s:s, s:[{s:s}]}]}}", "inventory-items", "uuid", oscal->host,
-                     "description", okse_oscal_line(host), "assessment-assets", "components", tool_component(oscal),
+    return json_pack("{s:[{s:s, s:o, s:[{s:s, s:o}]}], s:{s:[o], s:[{s:s, s:s, s:[{s:s}]}]}}", "inventory-items",
+                     "uuid", oscal->host, "description", okse_oscal_line(host), "props", "name", "fqdn", "value",
+                     okse_oscal_line(host), "assessment-assets", "components", tool_component(oscal),
                      "assessment-platforms", "uuid", okse_uuid5("platform", oscal->okse, platform), "title", "okse",
                      "uses-components", "component-uuid", oscal->okse);
 }
@@ -235,6 +254,15 @@ static json_t *assessment_log(const OkseOscal *oscal, const char *iso)
                                                  okse_oscal_line(reason), "start", oscal->time));
     }
     return entries;
+}
+
+/* How many of the checks somebody looked at and knew. */
+static json_t *coverage(const OkseOscal *oscal, const char *iso)
+{
+    OkseCounts counts = okse_report_view_counts(oscal->view, iso);
+    g_autofree char *text = g_strdup_printf("%u of %u", counts.decided, counts.total);
+
+    return okse_oscal_property("coverage", text);
 }
 
 /* Each result defines its own tool and host: a UUID may be defined only once in a document. */
@@ -278,6 +306,7 @@ static json_t *result(const OkseOscal *document, const json_t *jurisdiction)
                             ? json_pack("{s:[{s:O}]}", "control-selections", "include-controls", controls)
                             : json_pack("{s:[{s:{}}]}", "control-selections", "include-all"));
     json_decref(controls);
+    json_array_append_new(json_object_get(out, "props"), coverage(oscal, iso));
     okse_oscal_set_list(out, "observations", lists[0]);
     okse_oscal_set_list(out, "risks", lists[1]);
     okse_oscal_set_list(out, "findings", lists[2]);

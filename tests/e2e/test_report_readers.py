@@ -374,6 +374,27 @@ def test_an_auditor_attests_findings_and_their_evidence(okse, law, tmp_path, kin
     assert (predicate["result"] == "FAILED") == (findings["verdict"] != "compliant")
 
 
+def test_the_commands_of_the_page_verify_an_attestation(okse, law, tmp_path):
+    auditor, page = Key(tmp_path, "auditor"), (ROOT / "docs/reports.md").read_text().split("## Attestations")[1]
+    script = "set -e\n" + re.search(r"```sh\n(.*?)```", page, re.S)[1]
+    for name in ("findings.json", "facts.json"):
+        shutil.copy(law / name, tmp_path)
+    okse("sign", "--audit", "findings.json", "--evidence", "facts.json", "--key", auditor.path, status=0)
+    by_hand = lambda: subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    done = by_hand()
+    assert done.returncode == 0 and done.stdout.split() == ["Signature", "Verified", "Successfully", "findings.json:", "OK", "facts.json:", "OK", "FAILED"]
+    (tmp_path / "facts.json").write_text((tmp_path / "facts.json").read_text() + " ")
+    assert by_hand().returncode != 0
+    shutil.copy(law / "facts.json", tmp_path)
+    sealed = tmp_path / "findings.json.sigstore.json"
+    envelope = json.loads(sealed.read_text())
+    payload = base64.b64decode(envelope["dsseEnvelope"]["payload"]).replace(b'"result":"FAILED"', b'"result":"PASSED"')
+    envelope["dsseEnvelope"]["payload"] = signing.b64(payload)
+    sealed.write_text(json.dumps(envelope))
+    done = by_hand()
+    assert done.returncode != 0 and "PASSED" not in done.stdout
+
+
 @pytest.mark.parametrize("source, result", [("compliant", "PASSED"), ("inconclusive", "FAILED"), ("vn-two-faults", "FAILED")])
 def test_what_is_not_known_has_not_passed(okse, tmp_path, source, result):
     statement = json.loads(render(okse, DATA / f"{source}.json", "in-toto"))
