@@ -207,6 +207,13 @@ static json_t *control(const OkseLaw *law, const OkseProvision *provision)
     return out;
 }
 
+/* Readers make it a link: the web's, nothing that runs. */
+static bool is_link(const char *url)
+{
+    return url != NULL && (g_str_has_prefix(url, "https://") || g_str_has_prefix(url, "http://")) &&
+           strpbrk(url, " \t\r\n<>\"\\^`{|}") == NULL && g_uri_is_valid(url, G_URI_FLAGS_NONE, NULL);
+}
+
 static json_t *instrument_group(const OksePolicyExport *export, const OkseJurisdiction *jurisdiction,
                                 const json_t *instrument)
 {
@@ -222,7 +229,7 @@ static json_t *instrument_group(const OksePolicyExport *export, const OkseJurisd
     out = json_pack("{s:s, s:s, s:o, s:[o]}", "id", id, "class", "instrument", "title",
                     okse_oscal_line_of(json_object_get(instrument, "title")), "props",
                     property("label", okse_json_peek_text(instrument, "citation")));
-    if (url != NULL && g_uri_is_valid(url, G_URI_FLAGS_NONE, NULL))
+    if (is_link(url))
         json_object_set_new(out, "links", json_pack("[{s:s, s:s}]", "href", url, "rel", "reference"));
     okse_oscal_set_list(out, "controls", controls);
     return out;

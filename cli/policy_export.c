@@ -57,8 +57,7 @@ static bool options_check(const ExportOptions *options, Format *format, GError *
                          "--evidence: a catalog has everything; what applies says a profile");
     if (options->at != NULL && options->evidence == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--at says on which day something applies to --evidence FILE");
-    if (options->source != NULL && !g_uri_is_valid(options->source, G_URI_FLAGS_NONE, NULL) &&
-        strcspn(options->source, " \t\r\n") != strlen(options->source))
+    if (options->source != NULL && (*options->source == '\0' || strpbrk(options->source, " \t\r\n") != NULL))
         return okse_fail(error, OKSE_ERROR_INVALID, "--source '%s' is no reference", options->source);
     return true;
 }

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 import law_facts
+import own_law as ol
 import signing
 from conftest import Okse
 from report_formats import formats
@@ -152,6 +153,31 @@ def test_the_catalog_says_what_the_law_says(law):
             for key, value in one["parameters"].items():
                 if isinstance(value, list) and [c["control"] for c in provision["controls"]].count(one["control"]) == 1:
                     assert values[f"{provision['id']}_{one['control']}_{key}"] == [str(item) for item in value]
+
+
+@pytest.mark.parametrize("provision, instrument, says", [("1a", "act", "'1a' cannot be a provision's id"), ("a", "1 act", "'1 act' cannot be an instrument's id"),
+                                                         ("a", "act", "instrument act is given twice")])
+def test_the_law_has_no_id_that_reports_cannot_carry(okse, tmp_path, provision, instrument, says):
+    value = ol.country("XA", ol.provision("a", instrument=instrument))
+    value["provisions"][0]["id"] = provision
+    value["instruments"][0]["id"] = instrument
+    value["instruments"] *= 2 if "twice" in says else 1
+    ol.write(ol.manifests(tmp_path), value)
+    assert says in okse("policy", "export", "--format", "oscal-catalog", "--manifests", "manifests", "--country", "XA", status=2).err
+
+
+def test_law_from_a_stranger_makes_a_valid_catalog(okse, shared, tmp_path):
+    evil = "</script>{{ insert: param, x }} \u202e\u00a0\"<x>"
+    law = ol.country("XA", ol.provision("a", [ol.declared(), ol.declared(["model-card"])], title={"en": evil}, article=" \u00a0 "))
+    law["instruments"][0].update(url="javascript:alert(1) x", citation=evil)
+    ol.manifests(tmp_path, law)
+    for kind, form in EXPORTS.items():
+        document = okse("policy", "export", "--format", form, "--manifests", "manifests", "--country", "XA", status=0).json
+        schema = json.loads((shared / f"schemas/oscal-1.1.3-{kind.split('-')[0]}.schema.json").read_text())
+        jsonschema.validate(document, for_python(schema))
+        if kind == "catalog":
+            ((group,),) = [country["groups"] for country in document["catalog"]["groups"]]
+            assert "links" not in group and [p["id"] for p in group["controls"][0]["params"]] == ["a_documents.present_types", "a_documents.present-2_types"]
 
 
 def test_exports_are_the_same_everywhere(okse, law, tmp_path):
