@@ -62,14 +62,17 @@ static void plan_item(const OkseOscal *oscal, const json_t *finding, json_t *con
                   okse_oscal_origins(oscal), "related-observations", related, "related-risks", "risk-uuid", risk_uuid));
 }
 
-/* OSCAL wants at least one item: where nothing is open, it says so. */
+/* OSCAL wants at least one item: where no finding is open, it says what the audit came to. */
 static json_t *nothing(const OkseOscal *oscal)
 {
+    bool compliant = strcmp(okse_json_peek_text(oscal->findings, "verdict"), "compliant") == 0;
     char uuid[OKSE_UUID_TEXT];
 
     return json_pack("{s:s, s:s, s:s, s:[o]}", "uuid", okse_uuid5("poam-nothing", oscal->run, uuid), "title",
-                     "Nothing is open", "description", "The audit found nothing to plan for.", "props",
-                     okse_oscal_property("verdict", "none"));
+                     compliant ? "Nothing is open" : "Nothing was decided", "description",
+                     compliant ? "The audit found nothing to plan for."
+                               : "The audit decided nothing: plan for evidence.",
+                     "props", okse_oscal_property("verdict", compliant ? "none" : "inconclusive"));
 }
 
 GBytes *okse_report_poam(const json_t *findings, const char *language, const OkseResources *resources, GError **error)

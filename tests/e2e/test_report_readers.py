@@ -250,13 +250,21 @@ def test_poam_validates_and_has_what_is_open(okse, shared, source):
     assert [risk["status"] for risk in plan.get("risks", [])] == [states[status] for _, status in wanted]
 
 
+def test_a_plan_over_nothing_decided_does_not_say_that_nothing_is_open(okse, write):  # noqa: F811
+    document = load("compliant")
+    document["verdict"] = document["jurisdictions"][0]["verdict"] = "inconclusive"
+    document["findings"] = []
+    (item,) = json.loads(render(okse, write(document), "poam"))["plan-of-action-and-milestones"]["poam-items"]
+    assert item["title"] == "Nothing was decided" and item["props"][0]["value"] == "inconclusive"
+
+
 def test_a_waiver_ends_as_a_deadline(okse, write):  # noqa: F811
     document = load("inconclusive")
     waived = next(f for f in document["findings"] if f["status"] == "waived")
     row = {"control": waived["control"], "provision": None, "file": None, "approver": "Head of security", "reason": "r", "risk": "low",
            "from": "2026-11-01T00:00:00Z", "until": "2026-12-31T00:00:00Z", "state": "applied"}
     document["waivers"] = {"digest": "sha256:" + "0" * 64, "status": "valid", "signer": "x", "reason": None, "rows": [
-        {**row, "until": "2027-03-01"}, row, {**row, "until": "2026-12-01", "state": "expired"}, {**row, "until": "2026-12-01", "control": "other"}]}
+        {**row, "until": "2027-03-01"}, row, {**row, "until": "2027-01-01"}, {**row, "until": "2026-12-01", "state": "expired"}, {**row, "until": "2026-12-01", "control": "other"}]}
     for form in ("oscal", "poam"):
         (body,) = json.loads(render(okse, write(document), form)).values()
         risks = body["risks"] if form == "poam" else body["results"][0]["risks"]
@@ -342,6 +350,7 @@ import json, openpyxl
 rows = list(openpyxl.load_workbook('f.xlsx').active.iter_rows())
 print(json.dumps([[[cell.data_type, '' if cell.value is None else str(cell.value)] for cell in row] for row in rows]))
 """, cwd=tmp_path))
+    assert (tmp_path / "f.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # what its dialogue, and Excel, know UTF-8 by
     with (tmp_path / "f.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [[text for _, text in row] for row in cells] == list(csv.reader(file))
     assert not any(kind == "f" for row in cells for kind, _ in row)
