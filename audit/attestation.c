@@ -66,16 +66,18 @@ static bool is_compliant(const json_t *judged)
 static void sort_finding(const json_t *finding, json_t *const lists[3])
 {
     OkseStatus status = okse_finding_status(finding);
-    bool met = status == OKSE_STATUS_PASS, waived = status == OKSE_STATUS_WAIVED;
+    unsigned list = 2;
 
     if (status == OKSE_STATUS_NOT_APPLICABLE)
         return;
-    json_array_append_new(
-        lists[met                                          ? 0
-              : waived || !okse_finding_mandatory(finding) ? 1
-                                                           : 2],
-        json_sprintf("%s %s %s %s", okse_json_peek_text(finding, "id"), okse_json_peek_text(finding, "jurisdiction"),
-                     okse_json_peek_text(finding, "provision"), okse_json_peek_text(finding, "control")));
+    if (status == OKSE_STATUS_PASS)
+        list = 0;
+    else if (status == OKSE_STATUS_WAIVED || !okse_finding_mandatory(finding))
+        list = 1;
+    json_array_append_new(lists[list], json_sprintf("%s %s %s %s", okse_json_peek_text(finding, "id"),
+                                                    okse_json_peek_text(finding, "jurisdiction"),
+                                                    okse_json_peek_text(finding, "provision"),
+                                                    okse_json_peek_text(finding, "control")));
 }
 
 static json_t *subjects_json(const OkseAttested *subjects, unsigned count)
