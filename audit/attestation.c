@@ -1,6 +1,7 @@
 #include "audit/attestation.h"
 
 #include "audit/report_formats.h"
+#include "audit/report_redaction.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -80,7 +81,8 @@ static void sort_finding(const json_t *finding, json_t *const lists[3])
                                                     okse_json_peek_text(finding, "control")));
 }
 
-static json_t *subjects_json(const OkseAttested *subjects, unsigned count)
+/* redaction: the level of findings that do not show everything, or NULL. */
+static json_t *subjects_json(const OkseAttested *subjects, unsigned count, const char *redaction)
 {
     json_t *list = json_array();
 
@@ -90,6 +92,8 @@ static json_t *subjects_json(const OkseAttested *subjects, unsigned count)
         json_array_append_new(list, json_pack("{s:o, s:{s:s}}", "name", shown(subjects[i].name), "digest", "sha256",
                                               okse_sha256_hex(&subjects[i].digest, hex)));
     }
+    if (redaction != NULL)
+        json_object_set_new(json_array_get(list, 0), "annotations", json_pack("{s:s}", "redaction", redaction));
     return list;
 }
 
@@ -103,9 +107,10 @@ json_t *okse_attestation_test_result(const json_t *findings, const OkseAttested 
         sort_finding(json_array_get(list, i), lists);
     result = !is_compliant(findings) ? "FAILED" : json_array_size(lists[1]) > 0 ? "WARNED" : "PASSED";
     return json_pack("{s:s, s:o, s:s, s:{s:s, s:o, s:o, s:o, s:o}}", "_type", STATEMENT, "subject",
-                     subjects_json(subjects, count), "predicateType", OKSE_PREDICATE_TEST_RESULT, "predicate", "result",
-                     result, "configuration", configuration(findings), "passedTests", lists[0], "warnedTests", lists[1],
-                     "failedTests", lists[2]);
+                     subjects_json(subjects, count, okse_findings_redaction(findings)), "predicateType",
+                     OKSE_PREDICATE_TEST_RESULT, "predicate", "result", result, "configuration",
+                     configuration(findings), "passedTests", lists[0], "warnedTests", lists[1], "failedTests",
+                     lists[2]);
 }
 
 static json_t *properties(const json_t *findings)

@@ -25,24 +25,6 @@ static bool wants_colour(const ReportOptions *options)
     return options->output == NULL && isatty(STDOUT_FILENO) == 1 && (refused == NULL || *refused == '\0');
 }
 
-static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format, GError **error)
-{
-    g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
-    g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
-
-    return older != NULL ? okse_report_render_since(findings, older, format, error) : NULL;
-}
-
-static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
-                      const OkseResources *resources, GError **error)
-{
-    if (options->baseline != NULL)
-        return render_since(findings, options, format, error);
-    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
-        return okse_report_terminal(findings, options->language, resources, error);
-    return okse_report_render(findings, format, options->language, resources, error);
-}
-
 static bool print_bytes(GBytes *bytes, GError **error)
 {
     gsize length;
@@ -68,6 +50,28 @@ static bool redact(const ReportOptions *options, json_t **findings, const OkseRe
     json_decref(*findings);
     *findings = redacted;
     return true;
+}
+
+/* What is hidden now is hidden of what was then. */
+static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format,
+                            const OkseResources *resources, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
+
+    if (older == NULL || !redact(options, &older, resources, error))
+        return NULL;
+    return okse_report_render_since(findings, older, format, error);
+}
+
+static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
+                      const OkseResources *resources, GError **error)
+{
+    if (options->baseline != NULL)
+        return render_since(findings, options, format, resources, error);
+    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
+        return okse_report_terminal(findings, options->language, resources, error);
+    return okse_report_render(findings, format, options->language, resources, error);
 }
 
 static bool options_check(const ReportOptions *options, GError **error)

@@ -316,6 +316,19 @@ def test_sarif_says_what_is_new_since_a_baseline(okse, shared, write):  # noqa: 
     okse("report", new_path, "--format", "sarif", "--baseline", write("{}", "none.json"), status=2)
 
 
+def test_what_is_hidden_is_hidden_of_the_baseline_too(okse, write, tmp_path):  # noqa: F811
+    old, new = load("vn-two-faults"), load("vn-two-faults")
+    gone = new["findings"].pop(0)
+    assert gone["evidence"][0]["file"]
+    (tmp_path / "key").write_bytes(b"k" * 32)
+    hide = ["--redact", "public", "--redact-key", "key"]
+    run = sarif(okse, write(new, "new.json"), "full", "--baseline", write(old, "old.json"), *hide)
+    assert gone["evidence"][0]["file"].strip("/") not in json.dumps(run) and gone["evidence"][0]["message"] not in json.dumps(run)
+    assert sorted(r["baselineState"] for r in run["results"]) == ["absent"] + ["unchanged"] * 6
+    statement = okse("report", "new.json", "--format", "in-toto", *hide, status=0).out
+    assert json.loads(statement)["subject"][0]["annotations"] == {"redaction": "public"}
+
+
 # Build servers, spreadsheets, monitoring
 
 @needs_readers
