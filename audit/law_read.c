@@ -61,7 +61,7 @@ bool okse_law_is_id(const char *text)
     size_t length = strlen(text);
 
     for (size_t i = 0; i < length; i++)
-        if (!g_ascii_islower(text[i]) && !g_ascii_isdigit(text[i]) && (i == 0 || strchr("-._", text[i]) == NULL))
+        if (!g_ascii_islower(text[i]) && (i == 0 || (!g_ascii_isdigit(text[i]) && strchr("-._", text[i]) == NULL)))
             return false;
     return length > 0 && length <= 64;
 }

@@ -69,7 +69,9 @@ GBytes *okse_report_csv(const json_t *findings, const char *language, const Okse
 {
     g_autoptr(OkseReportView) view = okse_report_view_new(findings);
     const json_t *list = json_object_get(findings, "findings");
-    GString *out = g_string_new("id,jurisdiction,instrument,provision,article,title,control,check,severity,confidence,"
+    /* without the mark spreadsheets take UTF-8 for Windows-1252 */
+    GString *out = g_string_new("\xef\xbb\xbf"
+                                "id,jurisdiction,instrument,provision,article,title,control,check,severity,confidence,"
                                 "status,warning,reason,violations,unknown,evidence,file,line,fact,country,message,"
                                 "excerpt");
     const char *redaction = okse_findings_redaction(findings);

@@ -53,6 +53,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_calendar,
     &okse_command_policy_coverage,
     &okse_command_policy_explain,
+    &okse_command_policy_export,
     &okse_command_policy_diff,
     &okse_command_policy_pack,
     /* reports */

@@ -15,6 +15,7 @@ typedef struct {
     char *output;
     char *language;
     char *redact, *redact_key;
+    char *baseline;
 } ReportOptions;
 
 /* A terminal gets colours, unless the user said no. Source: no-color.org. */
@@ -23,14 +24,6 @@ static bool wants_colour(const ReportOptions *options)
     const char *refused = g_getenv("NO_COLOR");
 
     return options->output == NULL && isatty(STDOUT_FILENO) == 1 && (refused == NULL || *refused == '\0');
-}
-
-static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
-                      const OkseResources *resources, GError **error)
-{
-    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
-        return okse_report_terminal(findings, options->language, resources, error);
-    return okse_report_render(findings, format, options->language, resources, error);
 }
 
 static bool print_bytes(GBytes *bytes, GError **error)
@@ -58,6 +51,28 @@ static bool redact(const ReportOptions *options, json_t **findings, const OkseRe
     json_decref(*findings);
     *findings = redacted;
     return true;
+}
+
+/* What is hidden now is hidden of what was then. */
+static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format,
+                            const OkseResources *resources, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
+
+    if (older == NULL || !redact(options, &older, resources, error))
+        return NULL;
+    return okse_report_render_since(findings, older, format, error);
+}
+
+static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
+                      const OkseResources *resources, GError **error)
+{
+    if (options->baseline != NULL)
+        return render_since(findings, options, format, resources, error);
+    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
+        return okse_report_terminal(findings, options->language, resources, error);
+    return okse_report_render(findings, format, options->language, resources, error);
 }
 
 static bool options_check(const ReportOptions *options, GError **error)
@@ -145,6 +160,8 @@ static const OkseOption report_options[] = {
      offsetof(ReportOptions, redact)},
     {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "with --redact: the secret under which names are hashed",
      offsetof(ReportOptions, redact_key)},
+    {OKSE_OPTION_PATH, "baseline", 0, "FILE", "older findings: say in SARIF what is new, unchanged or updated",
+     offsetof(ReportOptions, baseline)},
     {0},
 };
 
@@ -155,7 +172,7 @@ const OkseCommand okse_command_report = {
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
     .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
-               "sarif-full, oscal, prometheus.\n\n"
+               "sarif-full, oscal, poam, in-toto, prometheus.\n\n"
                "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
                "function of that document alone: the same findings give the same bytes. The\n"
                "exit status says whether the report was made, not what its verdict is.",
