@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define REASONS 8u /* why a collector is partial: so many are told */
+
 struct OkseFacts {
     json_t *document;
     json_t *coverage;      /* collector → {"status","reason"} */
@@ -43,10 +45,27 @@ void okse_facts_free(OkseFacts *facts)
     g_free(facts);
 }
 
+/* One more reason of a collector that is partial already: whoever mends the first wants to know of the others. */
+static void add_reason(json_t *row, const char *reason)
+{
+    static const char and_more[] = "; and more";
+    const char *said = okse_json_peek_text(row, "reason");
+    g_auto(GStrv) reasons = said == NULL ? NULL : g_strsplit(said, "; ", -1);
+    g_autofree char *both = NULL;
+
+    if (reasons == NULL || reason == NULL || strstr(said, reason) != NULL || g_str_has_suffix(said, and_more))
+        return;
+    both = g_strv_length(reasons) < REASONS ? g_strdup_printf("%s; %s", said, reason) : g_strconcat(said, and_more, NULL);
+    json_object_set_new(row, "reason", json_string(both));
+}
+
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason)
 {
-    const char *before = okse_json_peek_text(json_object_get(facts->coverage, collector), "status");
+    json_t *row = json_object_get(facts->coverage, collector);
+    const char *before = okse_json_peek_text(row, "status");
 
+    if (coverage == OKSE_PARTIAL && g_strcmp0(before, coverages[OKSE_PARTIAL]) == 0)
+        add_reason(row, reason);
     for (unsigned i = 0; before != NULL && i < G_N_ELEMENTS(coverages); i++)
         if (strcmp(before, coverages[i]) == 0 && badness[i] >= badness[coverage])
             return;
