@@ -71,8 +71,8 @@ void okse_collect_files_partial(const OkseCollectFiles *files, const char *path,
     okse_facts_coverage(files->collection->facts, collector_of(files), OKSE_PARTIAL, reason);
 }
 
-/* Whether a file that is no text is named: on a host every one whose kind is not known, in a component what is named like
- * configuration; every byte of a component is looked at once more (audit/collect_payload.c). */
+/* Whether a file that is no text is named: on a host every one whose kind is not known, in a component what is named
+ * like configuration; every byte of a component is looked at once more (audit/collect_payload.c). */
 static bool wants_text(const OkseCollectFiles *files, const char *name, GBytes *bytes)
 {
     return files->component == NULL ? !okse_guess_is_data(files->collection->guess, bytes)
@@ -86,8 +86,7 @@ static void scan_configuration(const OkseCollectFiles *files, const char *path, 
     const char *place = files->component != NULL ? path : shown;
     bool whole = true;
     g_autoptr(GBytes) text = okse_text_decode(bytes, &whole);
-    const OkseScanFile file = {
-        collector_of(files), shown, place, files->component, text, is_pins(files, name), bytes};
+    const OkseScanFile file = {collector_of(files), shown, place, files->component, text, is_pins(files, name), bytes};
 
     if (g_bytes_get_size(bytes) == 0 || name_matches(files->collection, "noise_names", name))
         return;

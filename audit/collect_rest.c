@@ -1,6 +1,7 @@
 /* Configuration of programs that no table knows. Whatever lies below the directories of manifests/guess.yaml, was read
  * by nobody else is looked at for hosts (audit/guess.h), and what is no text, cannot be read or was left out is named:
- * never silence. Links are followed at the end, to files that lie elsewhere: what they name in there is met as itself. */
+ * never silence. Links are followed at the end, to files that lie elsewhere: what they name in there is met as itself.
+ */
 #include "audit/collect_host_files.h"
 #include "audit/collect_software.h"
 #include "audit/collector.h"

@@ -237,7 +237,8 @@ static void read_timer(const Schedules *schedules, const char *path)
         g_autoptr(GBytes) bytes = read_file(schedules, where);
 
         if (bytes != NULL)
-            okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false, NULL});
+            okse_collect_scan(schedules->collection,
+                              &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false, NULL});
     }
     add_job(schedules, &(Job){"timer", when->str, user->len > 0 ? user->str : "root", command->str, shown,
                               of_command.line > 0 ? of_command.line : MAX(1, of_when.line)});

@@ -215,8 +215,8 @@ json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *
  * mentions. */
 typedef struct {
     const char *collector, *path, *name, *component; /* name: the path that decides the role */
-    GBytes *bytes;    /* the text (core/text_decode.h) */
-    bool pins_only;   /* a list of what somebody builds from, no configuration */
+    GBytes *bytes;                                   /* the text (core/text_decode.h) */
+    bool pins_only;                                  /* a list of what somebody builds from, no configuration */
     GBytes *original; /* the file, of which facts tell the digest; NULL: the same bytes */
 } OkseScanFile;
 /* "sha256:…" of a file that is being looked at, computed when a fact first asks for it; borrowed until another is asked
