@@ -30,7 +30,7 @@ static void paint(Text *text, const char *code)
 
 static const char *say(const Text *text, const char *key)
 {
-    return okse_messages_get(text->messages, 0, key, NULL);
+    return okse_messages_marked(text->messages, 0, key);
 }
 
 static const char *law(const Text *text, const json_t *texts)
@@ -41,9 +41,8 @@ static const char *law(const Text *text, const json_t *texts)
 static const char *word(const Text *text, const char *prefix, const char *value)
 {
     g_autofree char *key = g_strconcat(prefix, value, NULL);
-    const char *found = okse_messages_find(text->messages, 0, key, NULL);
 
-    return found != NULL ? found : value;
+    return okse_messages_find(text->messages, 0, key, NULL) != NULL ? say(text, key) : value;
 }
 
 /* Words of one paragraph, broken at COLUMNS, each line indented. */
@@ -81,9 +80,10 @@ static void heading(Text *text, const char *title)
     g_string_append_c(text->out, '\n');
 }
 
-static char *fill(const char *message, const char *name, guint64 value)
+static char *fill(const Text *text, const char *message, const char *name, guint64 value)
 {
-    g_autofree char *pattern = g_strdup_printf("{%s}", name), *number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    g_autofree char *pattern = g_strdup_printf("{%s}", name), *plain = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    g_autofree char *number = okse_messages_number(text->messages, 0, plain);
     g_autoptr(GString) filled = g_string_new(message);
 
     g_string_replace(filled, pattern, number, 0);
@@ -103,7 +103,7 @@ static void write_policed(Text *text)
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *before = message;
 
-        message = fill(before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
+        message = fill(text, before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
     }
     paragraph(text, 2, message);
 }
@@ -138,12 +138,12 @@ static void write_verdict(Text *text)
                                                               : OKSE_STATUS_INCONCLUSIVE;
     g_autofree char *key = g_strconcat("why.", verdict, NULL);
     bool empty = counts.decided + counts.all[OKSE_STATUS_INCONCLUSIVE] == 0;
-    g_autofree char *one = fill(say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
-    g_autofree char *two = fill(one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
-    g_autofree char *why = fill(two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
-    g_autofree char *decided = fill(say(text, "coverage"), "decided", counts.decided);
-    g_autofree char *total = fill(decided, "total", counts.total);
-    g_autofree char *coverage = fill(total, "na", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
+    g_autofree char *one = fill(text, say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
+    g_autofree char *two = fill(text, one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
+    g_autofree char *why = fill(text, two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
+    g_autofree char *decided = fill(text, say(text, "coverage"), "decided", counts.decided);
+    g_autofree char *total = fill(text, decided, "total", counts.total);
+    g_autofree char *coverage = fill(text, total, "na", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
 
     paint(text, "1");
     paint(text, colours[like]);
@@ -263,7 +263,7 @@ static void write_finding(Text *text, const json_t *finding)
     for (size_t i = 0; i < shown; i++)
         write_evidence(text, json_array_get(list, i));
     if (all > shown) {
-        g_autofree char *more = fill(say(text, "evidence.more"), "n", all - shown);
+        g_autofree char *more = fill(text, say(text, "evidence.more"), "n", all - shown);
 
         paragraph(text, 8, more);
     }
