@@ -18,8 +18,8 @@ typedef struct {
     unsigned details;     /* findings with details */
 } OkseHtml;
 
-/* What replaces {name} in a message; ends with {NULL, NULL}. What replaces {date} is written as a date, a value of
- * digits elsewhere as a number. */
+/* What replaces {name} in a message; ends with {NULL, NULL}. What replaces {date} is written as a date, {status} in
+ * the words of the language, a value of digits elsewhere as a number. */
 typedef struct {
     const char *name;
     const char *value;

@@ -88,12 +88,22 @@ static void write_number(OkseHtml *html, unsigned index, const char *plain)
     okse_html_raw(html, isolate ? "</bdi>" : "");
 }
 
+static void write_status(OkseHtml *html, unsigned index, const char *word)
+{
+    g_autofree char *key = g_strconcat("status.", word, NULL);
+    const char *text = okse_messages_find(html->messages, index, key, NULL);
+
+    okse_html_text(html, text != NULL ? text : word);
+}
+
 static void write_fill(OkseHtml *html, unsigned index, const OkseFill *fill)
 {
     if (fill->name == NULL)
         okse_html_text(html, "{");
     else if (strcmp(fill->name, "date") == 0)
         write_date(html, index, fill->value);
+    else if (strcmp(fill->name, "status") == 0)
+        write_status(html, index, fill->value);
     else
         write_number(html, index, fill->value);
 }

@@ -10,6 +10,6 @@
  * "16.060.556.376", "0,75" in German. */
 char *okse_locale_number(const OkseNode *locale, const char *plain) G_GNUC_WARN_UNUSED_RESULT;
 
-/* iso begins with YYYY-MM-DD: "23 November 2026", in the language's calendar. NULL when it is no date, when the language
- * has no pattern, or for a year that the calendar's rule does not cover: then ISO 8601 stands alone. */
+/* iso begins with YYYY-MM-DD: "23 November 2026", in the language's calendar. NULL when it is no date, when the
+ * language has no pattern, or for a year that the calendar's rule does not cover: then ISO 8601 stands alone. */
 char *okse_locale_date(const OkseNode *locale, const char *iso) G_GNUC_WARN_UNUSED_RESULT;

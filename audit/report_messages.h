@@ -30,8 +30,7 @@ const char *okse_messages_marked(const OkseMessages *messages, unsigned index, c
 const char *okse_messages_country(const OkseMessages *messages, unsigned index, const char *iso, bool *translated);
 
 /* As okse_locale_number() and okse_locale_date() of that language. The caller owns the result; a date may be NULL. */
-char *okse_messages_number(const OkseMessages *messages, unsigned index,
-                           const char *plain) G_GNUC_WARN_UNUSED_RESULT;
+char *okse_messages_number(const OkseMessages *messages, unsigned index, const char *plain) G_GNUC_WARN_UNUSED_RESULT;
 char *okse_messages_date(const OkseMessages *messages, unsigned index, const char *iso) G_GNUC_WARN_UNUSED_RESULT;
 
 /* True when `language` has a catalogue. */

@@ -45,6 +45,16 @@ static const char *word(const Text *text, const char *prefix, const char *value)
     return okse_messages_find(text->messages, 0, key, NULL) != NULL ? say(text, key) : value;
 }
 
+/* A jurisdiction's name: its own texts first, the names of countries where they lack the language. */
+static const char *nation(const Text *text, const json_t *jurisdiction)
+{
+    bool own = false, known = false;
+    const char *name = okse_texts_get(json_object_get(jurisdiction, "name"), text->language, &own);
+    const char *country = okse_messages_country(text->messages, 0, okse_json_peek_text(jurisdiction, "iso"), &known);
+
+    return !own && known ? country : name;
+}
+
 /* Words of one paragraph, broken at COLUMNS, each line indented. */
 static void paragraph(Text *text, unsigned indent, const char *words)
 {
@@ -300,7 +310,7 @@ static void write_instrument(Text *text, const json_t *jurisdiction, const json_
         if (strcmp(okse_json_peek_text(provision, "instrument"), okse_json_peek_text(instrument, "id")) != 0)
             continue;
         if (!open) {
-            g_autofree char *title = g_strdup_printf("%s · %s%s%s", law(text, json_object_get(jurisdiction, "name")),
+            g_autofree char *title = g_strdup_printf("%s · %s%s%s", nation(text, jurisdiction),
                                                      law(text, json_object_get(instrument, "title")),
                                                      citation != NULL ? ", " : "", citation != NULL ? citation : "");
 
