@@ -55,6 +55,53 @@ static const char *nation(const Text *text, const json_t *jurisdiction)
     return !own && known ? country : name;
 }
 
+/* Chinese and Japanese break between letters, though never before a sign that closes. */
+static bool may_break(gunichar before, gunichar after)
+{
+    GUnicodeBreakType type = g_unichar_break_type(after), last = g_unichar_break_type(before);
+
+    if (type == G_UNICODE_BREAK_IDEOGRAPHIC)
+        return last != G_UNICODE_BREAK_OPEN_PUNCTUATION;
+    return last == G_UNICODE_BREAK_IDEOGRAPHIC && type == G_UNICODE_BREAK_OPEN_PUNCTUATION;
+}
+
+/* Up to where a line cannot be broken, and how many columns of a terminal that fills. */
+static const char *unbroken(const char *text, glong *width)
+{
+    for (*width = 0; *text != '\0';) {
+        gunichar c = g_utf8_get_char(text);
+        const char *next = text + g_utf8_skip[(guchar)*text];
+
+        *width += g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
+        if (*next != '\0' && may_break(c, g_utf8_get_char(next)))
+            return next;
+        text = next;
+    }
+    return text;
+}
+
+/* One word at the end of what is written; returns the new column. */
+static glong put_word(Text *text, unsigned indent, glong column, const char *word, bool space)
+{
+    while (*word != '\0' || space) {
+        glong width;
+        const char *end = unbroken(word, &width);
+
+        if (column > (glong)indent && column + space + width > (glong)COLUMNS) {
+            g_string_append_printf(text->out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (space) {
+            g_string_append_c(text->out, ' ');
+            column++;
+        }
+        g_string_append_len(text->out, word, end - word);
+        column += width;
+        word = end;
+        space = false;
+    }
+    return column;
+}
+
 /* Words of one paragraph, broken at COLUMNS, each line indented. */
 static void paragraph(Text *text, unsigned indent, const char *words)
 {
@@ -65,19 +112,8 @@ static void paragraph(Text *text, unsigned indent, const char *words)
     okse_escape_line(shown, words);
     split = g_strsplit(shown->str, " ", -1);
     g_string_append_printf(text->out, "%*s", (int)indent, "");
-    for (char **part = split; *part != NULL; part++) {
-        glong width = g_utf8_strlen(*part, -1);
-
-        if (column > (glong)indent && column + 1 + width > (glong)COLUMNS) {
-            g_string_append_printf(text->out, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (part != split) {
-            g_string_append_c(text->out, ' ');
-            column++;
-        }
-        g_string_append(text->out, *part);
-        column += width;
-    }
+    for (char **part = split; *part != NULL; part++)
+        column = put_word(text, indent, column, *part, part != split);
     g_string_append_c(text->out, '\n');
 }
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 import yaml
@@ -45,10 +46,8 @@ for language in languages:
         return format_date(day, "long", locale=locale)
     said[language] = {
         "numbers": {str(n): number(n) for n in numbers},
-        "decimal": number(0.75),
         "dates": {iso: date(iso) for iso in dates},
         "direction": {"left-to-right": "ltr", "right-to-left": "rtl"}[locale.character_order],
-        "name": locale.get_display_name(locale),
         "countries": {code: locale.territories[code] for code in ("SG", "DE", "VN")}}
 json.dump(said, sys.stdout)
 """
@@ -172,6 +171,26 @@ def test_text_is_wholly_in_the_language(report, cldr, language):
     for key in ("status.fail", "status.waived", "first", "severity.mandatory"):
         assert texts[key] in text
     assert cldr[language]["numbers"]["16060556376"] in text
+
+
+def columns(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("language", ["ja", "zh", "ko", "ru"])
+def test_paragraphs_of_any_script_stay_within_a_hundred_columns(report, cldr, language):
+    texts = yaml.load((REPORT / f"messages.{language}.yaml").read_text(), yaml.BaseLoader)["texts"]
+    said, lines = texts["policed"], []
+    for name, number in (("looked", 56789), ("facts", 16060556376), ("read", 1234), ("unpoliced", 999)):
+        said = said.replace("{%s}" % name, cldr[language]["numbers"][str(number)])
+    text = report(language, "text")
+    for line in text[text.index("  " + said[:8]):].split("\n"):
+        if not line or not said.replace(" ", "").startswith("".join([*lines, line]).replace(" ", "")):
+            break
+        lines.append(line)
+    assert "".join(lines).replace(" ", "") == said.replace(" ", "")
+    assert len(lines) > 1 and max(map(columns, lines)) <= 100
+    assert not [line for line in lines if line.strip()[0] in "、。，）」："]
 
 
 @pytest.mark.parametrize("form", ["html", "text", "markdown"])

@@ -101,7 +101,8 @@ def test_the_same_package_gives_the_same_page(okse):
     assert okse("passport", "x.okse", status=0, env={"LC_ALL": "C.UTF-8", "TZ": "Asia/Seoul"}).out == passport(okse)
 
 
-@pytest.mark.parametrize("language, direction, word", [("ko", "ltr", "AI 패키지 여권"), ("vi", "ltr", "Hộ chiếu"), ("ar", "rtl", "جواز")])
+@pytest.mark.parametrize("language, direction, word", [("ko", "ltr", "AI 패키지 여권"), ("vi", "ltr", "Hộ chiếu"), ("ar", "rtl", "جواز"),
+                                                       ("th", "ltr", "หนังสือเดินทาง"), ("de", "ltr", "Pass eines KI-Pakets"), ("he", "rtl", "דרכון")])
 def test_other_languages(okse, language, direction, word):
     packed(okse)
     text = passport(okse, "--language", language)
