@@ -122,8 +122,10 @@ def own(text, language):
     return [plain(piece) for piece in pieces]
 
 
-def test_the_promised_languages_are_there():
+def test_the_promised_languages_are_there_and_those_of_every_jurisdiction():
     assert set(PROMISED) | {"fa", "he", "ur"} <= set(LANGUAGES)
+    laws = [yaml.safe_load(path.read_text())["jurisdiction"] for path in (ROOT / "manifests/jurisdictions").glob("*.yaml")]
+    assert len(laws) >= 59 and {language for law in laws for language in law["languages"]} <= set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -140,7 +142,7 @@ def test_a_page_is_wholly_in_the_language_and_runs_its_way(report, cldr, languag
     assert len(said) > 200 and texts["title"] in said and texts["method.advice"] in said
     assert texts["waived.from"].replace("{status}", texts["status.fail"]) in said
     assert [part for part in said if part.startswith(f"({language}) ")]  # the law, marked as this language
-    assert (f'lang="{language}" dir="rtl">' in text) == (direction == "rtl")
+    assert (f'class="t l1" lang="{language}" dir="rtl">' in text) == (direction == "rtl")
     assert cldr[language]["countries"]["SG"] in said and cldr[language]["countries"]["DE"] in said
 
 
