@@ -77,35 +77,24 @@ static void write_date(OkseHtml *html, unsigned index, const char *iso)
         okse_html_raw(html, isolate ? ")</bdi>" : ")");
 }
 
-/* Numbers and words of the format: left to right also inside Arabic. */
-static void write_number(OkseHtml *html, unsigned index, const char *plain)
-{
-    bool isolate = strcmp(html->element, "span") == 0;
-    g_autofree char *written = okse_messages_number(html->messages, index, plain);
-
-    okse_html_raw(html, isolate ? "<bdi dir=\"ltr\">" : "");
-    okse_html_text(html, written);
-    okse_html_raw(html, isolate ? "</bdi>" : "");
-}
-
-static void write_status(OkseHtml *html, unsigned index, const char *word)
-{
-    g_autofree char *key = g_strconcat("status.", word, NULL);
-    const char *text = okse_messages_find(html->messages, index, key, NULL);
-
-    okse_html_text(html, text != NULL ? text : word);
-}
-
+/* Numbers are left to right also inside Arabic. */
 static void write_fill(OkseHtml *html, unsigned index, const OkseFill *fill)
 {
-    if (fill->name == NULL)
+    g_autofree char *written = NULL;
+    bool isolate = strcmp(html->element, "span") == 0;
+
+    if (fill->name == NULL) {
         okse_html_text(html, "{");
-    else if (strcmp(fill->name, "date") == 0)
+        return;
+    }
+    if (strcmp(fill->name, "date") == 0) {
         write_date(html, index, fill->value);
-    else if (strcmp(fill->name, "status") == 0)
-        write_status(html, index, fill->value);
-    else
-        write_number(html, index, fill->value);
+        return;
+    }
+    written = okse_messages_value(html->messages, index, fill->name, fill->value);
+    okse_html_raw(html, !isolate ? "" : g_ascii_isdigit(*fill->value) ? "<bdi dir=\"ltr\">" : "<bdi>");
+    okse_html_text(html, written);
+    okse_html_raw(html, isolate ? "</bdi>" : "");
 }
 
 static void write_filled(OkseHtml *html, unsigned index, const char *text, const OkseFill *fills)

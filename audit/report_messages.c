@@ -227,3 +227,19 @@ char *okse_messages_date(const OkseMessages *messages, unsigned index, const cha
 {
     return okse_locale_date(locale_of(catalogue_at(messages, index)), iso);
 }
+
+char *okse_messages_value(const OkseMessages *messages, unsigned index, const char *name, const char *value)
+{
+    g_autofree char *written = NULL, *key = NULL;
+    const char *word;
+
+    if (strcmp(name, "date") == 0) {
+        written = okse_messages_date(messages, index, value);
+        return written != NULL ? g_strdup_printf("%s (%s)", written, value) : g_strdup(value);
+    }
+    if (strcmp(name, "status") != 0)
+        return okse_messages_number(messages, index, value);
+    key = g_strconcat("status.", value, NULL);
+    word = okse_messages_find(messages, index, key, NULL);
+    return g_strdup(word != NULL ? word : value);
+}

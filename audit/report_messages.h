@@ -33,5 +33,10 @@ const char *okse_messages_country(const OkseMessages *messages, unsigned index, 
 char *okse_messages_number(const OkseMessages *messages, unsigned index, const char *plain) G_GNUC_WARN_UNUSED_RESULT;
 char *okse_messages_date(const OkseMessages *messages, unsigned index, const char *iso) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What replaces {name} in a text: a {date} with ISO 8601 beside, a {status} in the words of the language, digits as a
+ * number, anything else as it is. The caller owns the result. */
+char *okse_messages_value(const OkseMessages *messages, unsigned index, const char *name,
+                          const char *value) G_GNUC_WARN_UNUSED_RESULT;
+
 /* True when `language` has a catalogue. */
 bool okse_messages_known(const OkseResources *resources, const char *language);

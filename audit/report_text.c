@@ -129,7 +129,7 @@ static void heading(Text *text, const char *title)
 static char *fill(const Text *text, const char *message, const char *name, guint64 value)
 {
     g_autofree char *pattern = g_strdup_printf("{%s}", name), *plain = g_strdup_printf("%" G_GUINT64_FORMAT, value);
-    g_autofree char *number = okse_messages_number(text->messages, 0, plain);
+    g_autofree char *number = okse_messages_value(text->messages, 0, name, plain);
     g_autoptr(GString) filled = g_string_new(message);
 
     g_string_replace(filled, pattern, number, 0);
