@@ -31,7 +31,7 @@ from babel.numbers import format_decimal
 languages, numbers, dates = json.load(sys.stdin)
 said = {}
 for language in languages:
-    locale = Locale.parse(language)
+    locale = Locale.parse(language, sep="-")
     system = locale.default_numbering_system
     zero = {"latn": 0x30, "arabext": 0x6f0}[system]  # Babel has the signs of a numbering system, not its digits
     native = lambda text: "".join(chr(zero + int(c)) if c.isdigit() else c for c in text)
@@ -208,6 +208,15 @@ def test_a_year_that_the_persian_rule_does_not_cover_is_iso_alone(okse, tmp_path
     (tmp_path / "f.json").write_text(json.dumps(document))
     said = own(okse("report", tmp_path / "f.json", "--format", "html", status=0).out, "fa")
     assert "لازم‌الاجرا از 2121-06-01" in said and "لازم‌الاجرا از 1700-01-01" in said
+
+
+def test_a_law_in_chinese_is_read_by_whoever_reads_traditional_characters(okse, tmp_path):
+    document = findings("zh")
+    document["languages"] = ["zh-Hant", "en"]
+    (tmp_path / "f.json").write_text(json.dumps(document))
+    page = okse("report", tmp_path / "f.json", "--format", "html", status=0).out
+    assert '<html lang="zh-Hant" dir="ltr">' in page and "不符合規定" in own(page, "zh-Hant")
+    assert "(zh) Cross-border transfer of personal data" in own(page, "zh-Hant")
 
 
 def test_a_language_without_texts_falls_back_where_one_sees_it(okse, tmp_path):
