@@ -1,6 +1,7 @@
 /* Shared reading of the two kinds of law files. */
 #include "audit/law_read.h"
 
+#include "audit/report_view.h"
 #include "core/text.h"
 
 #include <stdint.h>
@@ -118,7 +119,12 @@ json_t *okse_law_take_texts(OkseMap *map, const char *key, OksePresence presence
 void okse_law_lint_language(const json_t *texts, const char *what, const char *language, const OksePlace *at,
                             OkseIssues *issues)
 {
-    if (texts != NULL && json_object_get(texts, language) == NULL)
+    bool own = false;
+
+    if (texts == NULL)
+        return;
+    okse_texts_get(texts, language, &own);
+    if (!own)
         okse_issue(issues, at, "%s is not translated to '%s'", what, language);
 }
 

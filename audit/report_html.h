@@ -18,7 +18,8 @@ typedef struct {
     unsigned details;     /* findings with details */
 } OkseHtml;
 
-/* What replaces {name} in a message; ends with {NULL, NULL}. */
+/* What replaces {name} in a message; ends with {NULL, NULL}. What replaces {date} is written as a date, {status} in
+ * the words of the language, a value of digits elsewhere as a number. */
 typedef struct {
     const char *name;
     const char *value;
@@ -30,7 +31,11 @@ void okse_html_text(OkseHtml *html, const char *text);
 void okse_html_data(OkseHtml *html, const char *text);
 /* <code>, left to right in every language. */
 void okse_html_code(OkseHtml *html, const char *text);
+/* A number as each language writes it; decimal: its text in ASCII ("0.75"). */
 void okse_html_number(OkseHtml *html, guint64 number);
+void okse_html_decimal(OkseHtml *html, const char *plain);
+/* A date or a time (ISO 8601) as each language writes it, with ISO beside. */
+void okse_html_date(OkseHtml *html, const char *iso);
 /* An interface text in every language of the report. */
 void okse_html_say(OkseHtml *html, const char *key);
 void okse_html_fill(OkseHtml *html, const char *key, const OkseFill *fills);

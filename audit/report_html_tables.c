@@ -38,8 +38,8 @@ void okse_html_cell_number(OkseHtml *html, const json_t *object, const char *mem
     const json_t *number = json_object_get(object, member);
 
     okse_html_raw(html, "<td class=\"number\">");
-    if (json_is_integer(number))
-        g_string_append_printf(html->out, "%" JSON_INTEGER_FORMAT, json_integer_value(number));
+    if (json_integer_value(number) >= 0 && json_is_integer(number))
+        okse_html_number(html, (guint64)json_integer_value(number));
     else
         okse_html_raw(html, "–");
 }
