@@ -1,6 +1,7 @@
 /* okse policy lint, test. Without a path they look at everything there is; with paths, at these files against the
  * built-in rest. */
 #include "audit/law.h"
+#include "audit/law_words.h"
 #include "audit/policy_coverage.h"
 #include "audit/policy_test.h"
 #include "audit/profile.h"
@@ -33,6 +34,7 @@ static bool lint_profile(const char *path, GBytes *bytes, const OkseResources *r
 typedef struct {
     const OkseResources *resources;
     const json_t *schema;
+    const OkseLawWords *words;
     GPtrArray *controls;
     OkseIssues *issues;
 } Reading;
@@ -48,6 +50,7 @@ static bool read_file(const char *path, const Reading *reading, GError **error)
         return false;
     peek = okse_yaml_read(bytes, path, NULL);
     kind = peek == NULL ? NULL : okse_node_text(okse_node_get(okse_yaml_root(peek), "okse"));
+    okse_law_words_lint(reading->words, bytes, path, reading->issues);
     if (g_strcmp0(kind, "profile/v1") == 0)
         return lint_profile(path, bytes, reading->resources, reading->issues);
     if (g_strcmp0(kind, "jurisdiction/v1") == 0) {
@@ -82,11 +85,12 @@ static int report_issues(const OkseInvocation *invocation, const OkseIssues *iss
 static int lint_paths(const OkseInvocation *invocation, const OkseResources *resources, GError **error)
 {
     g_autoptr(json_t) schema = okse_law_schema(resources, error);
+    g_autoptr(OkseLawWords) words = schema == NULL ? NULL : okse_law_words_read(resources, error);
     g_autoptr(GPtrArray) controls = g_ptr_array_new_with_free_func(control_free);
     g_autoptr(OkseIssues) issues = okse_issues_new();
-    const Reading reading = {resources, schema, controls, issues};
+    const Reading reading = {resources, schema, words, controls, issues};
 
-    if (schema == NULL)
+    if (words == NULL)
         return 2;
     for (unsigned i = 0; i < invocation->count; i++)
         if (!read_file(invocation->arguments[i], &reading, error))
@@ -110,6 +114,8 @@ static int lint_run(const OkseInvocation *invocation, GError **error)
     if (law == NULL)
         return 2;
     okse_law_lint(law, issues);
+    if (!okse_law_words_lint_all(resources, issues, error))
+        return 3;
     return report_issues(invocation, issues, law->controls->len + law->jurisdictions->len, error);
 }
 
@@ -196,12 +202,13 @@ static int report_tests(const OkseInvocation *invocation, json_t *report, json_t
 static int test_paths(const OkseInvocation *invocation, const OkseResources *resources, GError **error)
 {
     g_autoptr(json_t) schema = okse_law_schema(resources, error);
+    g_autoptr(OkseLawWords) words = schema == NULL ? NULL : okse_law_words_read(resources, error);
     g_autoptr(GPtrArray) controls = g_ptr_array_new_with_free_func(control_free);
     g_autoptr(OkseIssues) issues = okse_issues_new();
-    const Reading reading = {resources, schema, controls, issues};
+    const Reading reading = {resources, schema, words, controls, issues};
     g_autoptr(json_t) report = NULL;
 
-    if (schema == NULL)
+    if (words == NULL)
         return 2;
     for (unsigned i = 0; i < invocation->count; i++)
         if (!read_file(invocation->arguments[i], &reading, error))
