@@ -87,6 +87,26 @@ static void lint_scopes(const Linting *linting, const OkseNode *list)
     }
 }
 
+/* A target of scenarios names one sector or several. */
+static void lint_target(const Linting *linting, const OkseNode *target)
+{
+    const OkseNode *sector = okse_node_get(target, "sector");
+
+    lint_list(linting, OKSE_WORD_DATA, okse_node_get(target, "data"));
+    lint_list(linting, OKSE_WORD_SECTOR, sector);
+    if (sector != NULL && okse_node_kind(sector) == OKSE_NODE_TEXT)
+        lint_word(linting, OKSE_WORD_SECTOR, okse_node_text(sector), okse_node_place(sector));
+}
+
+static void lint_targets(const Linting *linting, const OkseNode *root)
+{
+    const OkseNode *rows = okse_node_get(root, "rows");
+
+    lint_target(linting, okse_node_get(root, "complete"));
+    for (unsigned i = 0; rows != NULL && okse_node_kind(rows) == OKSE_NODE_LIST && i < okse_node_count(rows); i++)
+        lint_target(linting, okse_node_item(rows, i));
+}
+
 void okse_law_words_lint(const OkseLawWords *words, GBytes *yaml, const char *origin, OkseIssues *issues)
 {
     g_autoptr(OkseYaml) document = okse_yaml_read(yaml, origin, NULL);
@@ -96,6 +116,7 @@ void okse_law_words_lint(const OkseLawWords *words, GBytes *yaml, const char *or
     lint_scopes(&linting, okse_node_get(root, "provisions"));
     lint_scopes(&linting, okse_node_get(root, "transfers"));
     lint_scopes(&linting, okse_node_get(root, "add"));
+    lint_targets(&linting, root);
 }
 
 /* word: [words that follow from it] */
@@ -150,5 +171,6 @@ bool okse_law_words_lint_all(const OkseResources *resources, OkseIssues *issues,
         return false;
     lint_rules(words, rules, origin, issues);
     return lint_directory(words, resources, "manifests/jurisdictions", issues, error) &&
-           lint_directory(words, resources, "manifests/frameworks", issues, error);
+           lint_directory(words, resources, "manifests/frameworks", issues, error) &&
+           lint_directory(words, resources, "manifests/scenarios", issues, error);
 }

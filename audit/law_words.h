@@ -18,9 +18,9 @@ typedef enum { OKSE_WORD_DATA, OKSE_WORD_SECTOR } OkseWordKind;
 char *okse_law_words_objection(const OkseLawWords *words, OkseWordKind kind,
                                const char *word) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The words of a jurisdiction, a framework or a profile: in `applies_to` and in `transfers`, where "all" may stand,
- * too. What is no such document has none. */
+/* The words of a jurisdiction, a framework, a profile or scenarios: in `applies_to` and in `transfers`, where "all" may
+ * stand, too, and in targets. What is no such document has none. */
 void okse_law_words_lint(const OkseLawWords *words, GBytes *yaml, const char *origin, OkseIssues *issues);
-/* Those of every jurisdiction and framework there is, and of the rules by which words follow from each other. Errors:
- * those of reading files. */
+/* Those of every jurisdiction, framework and table of scenarios there is, and of the rules by which words follow from
+ * each other. Errors: those of reading files. */
 bool okse_law_words_lint_all(const OkseResources *resources, OkseIssues *issues, GError **error);
