@@ -88,10 +88,10 @@ static const Member resource[] = {{"region", OKSE_NODE_TEXT, OKSE_OPTIONAL},
                                   {"several_regions", OKSE_NODE_FLAG, OKSE_OPTIONAL},
                                   {NULL, OKSE_NODE_NULL, OKSE_OPTIONAL}};
 
-static void check_item(const OkseNode *node, const char *what, const Member *members, OkseIssues *issues)
+static void check_item(const OkseNode *node, const char *what, const Member *members, const char *origin,
+                       OkseIssues *issues)
 {
     OkseMap *map = okse_map_open(node, what, issues);
-    const OkseNode *list;
     const char *text;
     bool flag;
 
@@ -99,20 +99,21 @@ static void check_item(const OkseNode *node, const char *what, const Member *mem
         if (members->kind == OKSE_NODE_FLAG)
             okse_map_take_flag(map, members->key, members->presence, &flag);
         else if (members->kind == OKSE_NODE_LIST)
-            okse_map_take_list(map, members->key, members->presence, &list);
+            g_ptr_array_unref(okse_law_take_words(map, members->key, members->presence, origin, issues));
         else
             okse_map_take_text(map, members->key, members->presence, &text);
     }
     okse_map_end(map);
 }
 
-static void check_items(OkseMap *map, const char *key, const char *what, const Member *members, OkseIssues *issues)
+static void check_items(OkseMap *map, const char *key, const char *what, const Member *members, const char *origin,
+                        OkseIssues *issues)
 {
     const OkseNode *list = NULL;
 
     if (okse_map_take_list(map, key, OKSE_OPTIONAL, &list))
         for (unsigned i = 0; i < okse_node_count(list); i++)
-            check_item(okse_node_item(list, i), what, members, issues);
+            check_item(okse_node_item(list, i), what, members, origin, issues);
 }
 
 static void check_texts(OkseMap *map, const char *key, const char *origin, OkseIssues *issues)
@@ -168,9 +169,9 @@ static void check_target(OkseMap *map, const char *origin, OkseIssues *issues)
     const OkseNode *node = NULL;
     const char *text = NULL;
 
-    check_items(map, "storage", "a store", store, issues);
-    check_items(map, "egress", "a destination", destination, issues);
-    check_items(map, "resources", "a resource", resource, issues);
+    check_items(map, "storage", "a store", store, origin, issues);
+    check_items(map, "egress", "a destination", destination, origin, issues);
+    check_items(map, "resources", "a resource", resource, origin, issues);
     check_sector(map, origin, issues);
     check_documents(map, origin, issues);
     check_at(map, origin, issues);

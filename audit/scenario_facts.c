@@ -179,6 +179,18 @@ static void add_reach(json_t *facts, const json_t *target)
     json_decref(prefixes);
 }
 
+/* Countries, as copies in some region of each. */
+static json_t *copies_of(const json_t *resource)
+{
+    json_t *copies = json_array();
+    const json_t *country;
+    size_t i;
+
+    json_array_foreach(json_object_get(resource, "replicates_to"), i, country)
+        json_array_append_new(copies, json_pack("{s:n, s:O}", "region", "country", country));
+    return copies;
+}
+
 static json_t *resources_of(const json_t *target)
 {
     json_t *resources = json_array();
@@ -190,6 +202,7 @@ static json_t *resources_of(const json_t *target)
         json_t *resource = json_pack("{s:s, s:s, s:s}", "type", "aws_s3_bucket", "name", "bucket", "provider", "aws");
 
         json_object_update(resource, (json_t *)(uintptr_t)one);
+        json_object_set_new(resource, "replicates_to", copies_of(one));
         json_array_append_new(resources, resource);
     }
     return resources;

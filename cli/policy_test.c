@@ -52,7 +52,7 @@ static void print_share(const json_t *provisions, const char *jurisdiction, cons
         okse_print("  %s: %s %u of %u provisions with controls%s\n", jurisdiction, what, covered, all, missed->str);
 }
 
-/* tests: those of all controls were run. */
+/* tests_too: those of all controls were run. */
 static void print_coverage(const json_t *coverage, bool tests_too)
 {
     const json_t *provisions = json_object_get(coverage, "provisions"), *one;
@@ -144,8 +144,8 @@ static int report_tests(const OkseInvocation *invocation, json_t *report, const 
             okse_print("%" JSON_INTEGER_FORMAT " tests passed, %" JSON_INTEGER_FORMAT " failed\n", passed, failed);
         print_scenarios(tables);
         if (coverage != NULL)
-            print_coverage(coverage, passed + failed > 0);
-        if (coverage != NULL && passed + failed > 0)
+            print_coverage(coverage, invocation->count == 0);
+        if (coverage != NULL && invocation->count == 0)
             print_totals(coverage);
     }
     failed += sum_of(tables, "failed");
