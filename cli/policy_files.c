@@ -22,6 +22,7 @@ void okse_policy_files_clear(OksePolicyFiles *files)
     g_clear_pointer(&files->schema, json_decref);
     g_clear_pointer(&files->words, okse_law_words_free);
     g_clear_pointer(&files->target, json_decref);
+    g_clear_pointer(&files->law, okse_law_free);
     g_clear_pointer(&files->controls, g_ptr_array_unref);
     g_clear_pointer(&files->scenarios, g_ptr_array_unref);
     g_clear_pointer(&files->issues, okse_issues_free);
@@ -51,6 +52,21 @@ static bool read_scenarios(OksePolicyFiles *files, const char *path, GBytes *byt
     return true;
 }
 
+/* Against the controls that it maps to. */
+static bool read_jurisdiction(OksePolicyFiles *files, const char *path, GBytes *bytes, GError **error)
+{
+    static const char *const none[] = {NULL};
+    g_autoptr(OkseJurisdiction) jurisdiction = okse_jurisdiction_read(bytes, path, files->issues);
+
+    if (files->law == NULL && (files->law = okse_law_load(files->resources, none, error)) == NULL)
+        return false;
+    if (jurisdiction != NULL) {
+        okse_law_link(files->law, jurisdiction, files->issues);
+        okse_law_lint_languages(jurisdiction, files->issues);
+    }
+    return true;
+}
+
 static bool read_file(OksePolicyFiles *files, const char *path, GError **error)
 {
     g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_DOCUMENT, error);
@@ -69,10 +85,8 @@ static bool read_file(OksePolicyFiles *files, const char *path, GError **error)
         read_profile(files, path, bytes);
         return true;
     }
-    if (g_strcmp0(kind, "jurisdiction/v1") == 0) {
-        okse_jurisdiction_free(okse_jurisdiction_read(bytes, path, files->issues));
-        return true;
-    }
+    if (g_strcmp0(kind, "jurisdiction/v1") == 0)
+        return read_jurisdiction(files, path, bytes, error);
     control = okse_control_read(bytes, path, files->schema, files->issues);
     if (control != NULL)
         g_ptr_array_add(files->controls, control);

@@ -11,6 +11,7 @@ typedef struct {
     json_t *schema; /* of the facts */
     OkseLawWords *words;
     json_t *target;       /* of scenarios */
+    OkseLaw *law;         /* the control library, for jurisdictions */
     GPtrArray *controls;  /* OkseControl */
     GPtrArray *scenarios; /* OkseScenarios */
     OkseIssues *issues;
