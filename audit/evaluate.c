@@ -22,24 +22,32 @@ const OkseEvaluateLimits okse_evaluate_limits = {.seconds = 4, .memory = 1024u <
 #define WALL_FACTOR 15u                 /* a stopped machine is not a looping program */
 #define POLL_MILLISECONDS 100
 #define TASKS_A_PROGRAM 64u
+#define LANES 2u
 
 typedef struct {
     const OkseTask *tasks;
-    unsigned count, done;
-    unsigned batch; /* tasks of one process */
+    unsigned count, next; /* the first that no process was asked yet */
     const OkseEvaluateLimits *limits;
+    const json_t *documents; /* where each task has its own; else NULL: */
     GBytes *facts;
-    json_t *results;
+    json_t **results; /* one for each task */
+    unsigned stops;   /* tasks that had to be stopped so far */
 } Evaluation;
 
+/* One process at a time, for a row of tasks. */
 typedef struct {
-    pid_t pid;
-    int fd; /* owned: where its lines arrive */
+    unsigned done, end; /* of the tasks: answered; behind its last */
+    bool single;        /* one of them does not compile: each for itself */
+    unsigned asked;     /* behind the last of this process */
+    GBytes *facts;      /* owned: what this process is given */
+    OkseTask *tasks;    /* owned: from `done` on, as this process knows them */
+    pid_t pid;          /* 0: none */
+    int fd;             /* owned: where its lines arrive */
     GString *line;
     uint64_t used;    /* processor nanoseconds when the last line arrived */
     gint64 since;     /* monotonic microseconds of the same */
     const char *stop; /* why it was stopped, or NULL */
-} Child;
+} Lane;
 
 static const char reference[] =
     "def okse_reference: if type == \"object\" and (.id | type) == \"string\" then .id"
@@ -115,47 +123,77 @@ json_t *okse_evaluate_arguments(const OkseTask *tasks, unsigned count)
     return arguments;
 }
 
-static unsigned seconds_a_task(const Evaluation *evaluation)
+static unsigned seconds_a_task(const Evaluation *evaluation, const Lane *lane)
 {
-    return evaluation->limits->seconds + (unsigned)(g_bytes_get_size(evaluation->facts) / FACTS_BYTES_A_SECOND);
+    return evaluation->limits->seconds + (unsigned)(g_bytes_get_size(lane->facts) / FACTS_BYTES_A_SECOND);
 }
 
-static void run_child(const Evaluation *evaluation, int fd)
+static void run_child(const Evaluation *evaluation, const Lane *lane, int fd)
 {
-    const OkseTask *tasks = evaluation->tasks + evaluation->done;
-    unsigned count = MIN(evaluation->count - evaluation->done, evaluation->batch);
-    g_autofree char *program = okse_evaluate_program(tasks, count);
-    g_autoptr(json_t) arguments = okse_evaluate_arguments(tasks, count);
+    unsigned count = lane->asked - lane->done;
+    g_autofree char *program = okse_evaluate_program(lane->tasks, count);
+    g_autoptr(json_t) arguments = okse_evaluate_arguments(lane->tasks, count);
     g_autoptr(GBytes) written = okse_json_write(arguments);
     g_autofree char *text = g_strndup(g_bytes_get_data(written, NULL), g_bytes_get_size(written));
-    size_t length = g_bytes_get_size(evaluation->facts);
+    size_t length = g_bytes_get_size(lane->facts);
     OkseWorkerRequest request = {.program = program,
                                  .arguments = text,
-                                 .facts = g_bytes_get_data(evaluation->facts, NULL),
+                                 .facts = g_bytes_get_data(lane->facts, NULL),
                                  .facts_length = length,
                                  .memory = evaluation->limits->memory + (uint64_t)length * MEMORY_A_FACTS_BYTE,
-                                 .seconds = (uint64_t)seconds_a_task(evaluation) * (count + 1),
+                                 .seconds = (uint64_t)seconds_a_task(evaluation, lane) * (count + 1),
                                  .output = evaluation->limits->output};
 
     okse_evaluate_worker(&request, fd);
 }
 
-static bool start(const Evaluation *evaluation, Child *child, GError **error)
+/* The tasks of one process, and the documents that they are about: those alone, and numbered anew. */
+static void prepare(const Evaluation *evaluation, Lane *lane)
+{
+    g_autoptr(json_t) documents = json_array();
+    unsigned last = 0;
+
+    lane->tasks = g_memdup2(evaluation->tasks + lane->done, sizeof *lane->tasks * (lane->asked - lane->done));
+    if (evaluation->documents == NULL) {
+        lane->facts = g_bytes_ref(evaluation->facts);
+        return;
+    }
+    for (unsigned i = 0; i < lane->asked - lane->done; i++) {
+        unsigned number = lane->tasks[i].document;
+
+        if (number != last)
+            json_array_append(documents, json_array_get(evaluation->documents, number - 1));
+        last = number;
+        lane->tasks[i].document = (unsigned)json_array_size(documents);
+    }
+    lane->facts = okse_json_write(documents);
+}
+
+static bool start(const Evaluation *evaluation, Lane *lane, GError **error)
 {
     int ends[2];
+    pid_t pid;
 
+    lane->asked = lane->single ? lane->done + 1 : lane->end;
+    prepare(evaluation, lane);
+    if (g_bytes_get_size(lane->facts) > (gsize)INT_MAX)
+        return okse_fail(error, OKSE_ERROR_INVALID, "the facts are larger than 2 GiB");
     if (pipe2(ends, O_CLOEXEC) < 0)
         return okse_fail_errno(error, "make a pipe for the evaluation");
-    child->pid = fork();
-    if (child->pid == 0) {
+    pid = fork();
+    if (pid == 0) {
         close(ends[0]);
-        run_child(evaluation, ends[1]);
+        run_child(evaluation, lane, ends[1]);
     }
     close(ends[1]);
-    child->fd = ends[0];
-    if (child->pid < 0)
+    lane->fd = ends[0];
+    if (pid < 0)
         return okse_fail_errno(error, "make a process for the evaluation");
-    child->since = g_get_monotonic_time();
+    lane->pid = pid;
+    lane->stop = NULL;
+    lane->used = 0;
+    lane->since = g_get_monotonic_time();
+    g_string_truncate(lane->line, 0);
     return true;
 }
 
@@ -170,86 +208,65 @@ static uint64_t used_by(pid_t pid)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool is_late(const Evaluation *evaluation, const Child *child)
+static bool is_late(const Evaluation *evaluation, const Lane *lane)
 {
-    uint64_t allowed = seconds_a_task(evaluation);
-    uint64_t used = used_by(child->pid);
+    uint64_t allowed = seconds_a_task(evaluation, lane);
+    uint64_t used = used_by(lane->pid);
 
-    return (used > child->used && used - child->used > allowed * 1000000000u) ||
-           g_get_monotonic_time() - child->since > (gint64)(allowed * WALL_FACTOR) * G_USEC_PER_SEC;
+    return (used > lane->used && used - lane->used > allowed * 1000000000u) ||
+           g_get_monotonic_time() - lane->since > (gint64)(allowed * WALL_FACTOR) * G_USEC_PER_SEC;
 }
 
-static void take_line(Evaluation *evaluation, Child *child)
+static void take_line(Evaluation *evaluation, Lane *lane)
 {
-    json_t *result =
-        evaluation->done < evaluation->count ? json_loadb(child->line->str, child->line->len, 0, NULL) : NULL;
+    json_t *result = lane->done < lane->asked ? json_loadb(lane->line->str, lane->line->len, 0, NULL) : NULL;
 
     if (!json_is_object(result)) {
         json_decref(result);
         result = json_pack("{s:s}", "error", "its answer could not be read");
     }
-    if (evaluation->done < evaluation->count) {
-        json_array_append_new(evaluation->results, result);
-        evaluation->done++;
-    } else {
+    if (lane->done < lane->asked)
+        evaluation->results[lane->done++] = result;
+    else
         json_decref(result);
-    }
-    g_string_truncate(child->line, 0);
-    child->used = used_by(child->pid);
-    child->since = g_get_monotonic_time();
+    g_string_truncate(lane->line, 0);
+    lane->used = used_by(lane->pid);
+    lane->since = g_get_monotonic_time();
 }
 
-/* What arrived. False: nothing more will, or enough did. Nothing read from a pipe that has not been hung up is no end.
- */
-static bool take_bytes(Evaluation *evaluation, Child *child, bool hung_up, GError **error)
+/* What arrived; *more is false where nothing more will, or enough did. Nothing read from a pipe that has not been hung
+ * up is no end. */
+static bool take_bytes(Evaluation *evaluation, Lane *lane, bool hung_up, bool *more, GError **error)
 {
     char buffer[16384];
-    ssize_t got = read(child->fd, buffer, sizeof buffer);
+    ssize_t got = read(lane->fd, buffer, sizeof buffer);
 
+    *more = true;
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return true;
     if (got < 0)
         return okse_fail_errno(error, "read the answers of the evaluation");
     if (got == 0)
-        return !hung_up;
+        *more = !hung_up;
     for (const char *at = buffer, *end = buffer + got; at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
 
-        g_string_append_len(child->line, at, (newline != NULL ? newline : end) - at);
+        g_string_append_len(lane->line, at, (newline != NULL ? newline : end) - at);
         at = newline != NULL ? newline + 1 : end;
         if (newline != NULL)
-            take_line(evaluation, child);
+            take_line(evaluation, lane);
     }
-    if (child->line->len > evaluation->limits->output + 1)
-        child->stop = "its answer is longer than the limit";
-    return child->stop == NULL;
+    if (lane->line->len > evaluation->limits->output + 1) {
+        lane->stop = "its answer is longer than the limit";
+        *more = false;
+    }
+    return true;
 }
 
-static bool listen_to(Evaluation *evaluation, Child *child, GError **error)
+static const char *why_ended(const Lane *lane, int status)
 {
-    GError *cause = NULL;
-
-    for (;;) {
-        struct pollfd ready = {child->fd, POLLIN, 0};
-        int found = poll(&ready, 1, POLL_MILLISECONDS);
-        bool hung_up = (ready.revents & POLLHUP) != 0 && (ready.revents & POLLIN) == 0;
-
-        if (found > 0 && !take_bytes(evaluation, child, hung_up, &cause))
-            break;
-        if (is_late(evaluation, child)) {
-            child->stop = "it took longer than the limit and was stopped";
-            break;
-        }
-    }
-    if (cause != NULL)
-        g_propagate_error(error, cause);
-    return cause == NULL;
-}
-
-static const char *why_ended(const Child *child, int status)
-{
-    if (child->stop != NULL)
-        return child->stop;
+    if (lane->stop != NULL)
+        return lane->stop;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return "it took longer than the limit and was stopped";
     if (WIFSIGNALED(status))
@@ -261,67 +278,132 @@ static const char *why_ended(const Child *child, int status)
     return "it gave no answer";
 }
 
-static void answer_rest(Evaluation *evaluation, unsigned count, const char *why)
+static void answer(Evaluation *evaluation, Lane *lane, unsigned count, const char *why)
 {
     for (unsigned i = 0; i < count; i++)
-        json_array_append_new(evaluation->results, json_pack("{s:s}", "error", why));
-    evaluation->done += count;
+        evaluation->results[lane->done++] = json_pack("{s:s}", "error", why);
 }
 
-/* The process ended and left tasks of its batch without an answer. */
-static void judge_end(Evaluation *evaluation, const Child *child, int status, unsigned *stops)
+/* The process ended and left tasks of its own without an answer. */
+static void judge_end(Evaluation *evaluation, Lane *lane, int status)
 {
-    bool exited = child->stop == NULL && WIFEXITED(status);
+    bool exited = lane->stop == NULL && WIFEXITED(status);
 
     if (exited && WEXITSTATUS(status) == OKSE_WORKER_UNCONFINED) {
-        answer_rest(evaluation, evaluation->count - evaluation->done, why_ended(child, status));
-    } else if (exited && WEXITSTATUS(status) == OKSE_WORKER_PROGRAM && evaluation->batch > 1) {
-        evaluation->batch = 1; /* one of them does not compile: each for itself */
+        answer(evaluation, lane, lane->end - lane->done, why_ended(lane, status));
+    } else if (exited && WEXITSTATUS(status) == OKSE_WORKER_PROGRAM && lane->asked - lane->done > 1) {
+        lane->single = true;
     } else {
-        answer_rest(evaluation, 1, why_ended(child, status));
-        *stops += !exited;
+        answer(evaluation, lane, 1, why_ended(lane, status));
+        evaluation->stops += !exited;
     }
 }
 
-/* One process, from the first task without an answer on. */
-static bool run_once(Evaluation *evaluation, unsigned *stops, GError **error)
+/* End the process, which has ended already or has to. */
+static int end_process(Lane *lane)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
-    Child child = {.fd = -1, .line = line};
-    unsigned end = evaluation->done + MIN(evaluation->count - evaluation->done, evaluation->batch);
     int status = 0;
-    bool heard;
 
-    if (!start(evaluation, &child, error)) {
-        okse_fd_clear(&child.fd);
-        return false;
+    if (lane->pid > 0) {
+        kill(lane->pid, SIGKILL);
+        while (waitpid(lane->pid, &status, 0) < 0 && errno == EINTR)
+            continue;
     }
-    heard = listen_to(evaluation, &child, error);
-    kill(child.pid, SIGKILL); /* already ended, or has to */
-    while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    okse_fd_clear(&child.fd);
-    if (heard && evaluation->done < end)
-        judge_end(evaluation, &child, status, stops);
-    return heard;
+    lane->pid = 0;
+    okse_fd_clear(&lane->fd);
+    g_clear_pointer(&lane->facts, g_bytes_unref);
+    g_clear_pointer(&lane->tasks, g_free);
+    return status;
 }
 
-json_t *okse_evaluate(const json_t *facts, const OkseTask *tasks, unsigned count, const OkseEvaluateLimits *limits,
-                      GError **error)
+/* What a lane without a process does next; *busy: it has one then. */
+static bool go_on(Evaluation *evaluation, Lane *lane, bool *busy, GError **error)
 {
-    g_autoptr(GBytes) text = okse_json_write(facts);
-    g_autoptr(json_t) results = json_array();
-    Evaluation evaluation = {
-        .tasks = tasks, .count = count, .batch = TASKS_A_PROGRAM, .limits = limits, .facts = text, .results = results};
-    unsigned stops = 0;
+    if (lane->done == lane->end) {
+        lane->single = false;
+        lane->done = evaluation->next;
+        lane->end = MIN(evaluation->next + TASKS_A_PROGRAM, evaluation->count);
+        evaluation->next = lane->end;
+    }
+    if (evaluation->stops >= evaluation->limits->stops)
+        answer(evaluation, lane, lane->end - lane->done, "too many controls had to be stopped before it");
+    *busy = lane->done < lane->end;
+    return !*busy || start(evaluation, lane, error);
+}
 
-    if (g_bytes_get_size(text) > (gsize)INT_MAX) {
-        okse_fail(error, OKSE_ERROR_INVALID, "the facts are larger than 2 GiB");
+static bool attend(Evaluation *evaluation, Lane *lane, short events, GError **error)
+{
+    bool more = true, hung_up = (events & POLLHUP) != 0 && (events & POLLIN) == 0;
+
+    if (events != 0 && !take_bytes(evaluation, lane, hung_up, &more, error))
+        return false;
+    if (more && is_late(evaluation, lane)) {
+        lane->stop = "it took longer than the limit and was stopped";
+        more = false;
+    }
+    if (!more) {
+        int status = end_process(lane);
+
+        if (lane->done < lane->asked)
+            judge_end(evaluation, lane, status);
+    }
+    return true;
+}
+
+/* A round over all lanes; *busy: there is still something to wait for. */
+static bool round_of(Evaluation *evaluation, Lane *lanes, bool *busy, GError **error)
+{
+    struct pollfd ready[LANES];
+
+    *busy = false;
+    for (unsigned i = 0; i < LANES; i++) {
+        bool has = lanes[i].pid > 0;
+
+        while (!has && (lanes[i].done < lanes[i].end || evaluation->next < evaluation->count))
+            if (!go_on(evaluation, &lanes[i], &has, error))
+                return false;
+        *busy |= has;
+        ready[i] = (struct pollfd){has ? lanes[i].fd : -1, POLLIN, 0};
+    }
+    if (!*busy || poll(ready, LANES, POLL_MILLISECONDS) < 0)
+        return true;
+    for (unsigned i = 0; i < LANES; i++)
+        if (lanes[i].pid > 0 && !attend(evaluation, &lanes[i], ready[i].revents, error))
+            return false;
+    return true;
+}
+
+json_t *okse_evaluate_plain(const json_t *facts, const OkseTask *tasks, unsigned count,
+                            const OkseEvaluateLimits *limits, GError **error)
+{
+    bool own = count > 0 && tasks[0].document > 0, busy = true, done = true;
+    g_autoptr(GBytes) text = own ? NULL : okse_json_write(facts);
+    g_autofree json_t **results = g_new0(json_t *, count + 1);
+    Evaluation evaluation = {.tasks = tasks,
+                             .count = count,
+                             .limits = limits,
+                             .documents = own ? facts : NULL,
+                             .facts = text,
+                             .results = results};
+    Lane lanes[LANES] = {0};
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < LANES; i++) {
+        lanes[i].fd = -1;
+        lanes[i].line = g_string_new(NULL);
+    }
+    while (done && busy)
+        done = round_of(&evaluation, lanes, &busy, error);
+    for (unsigned i = 0; i < LANES; i++) {
+        end_process(&lanes[i]);
+        g_string_free(lanes[i].line, TRUE);
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (results[i] != NULL)
+            json_array_append_new(list, results[i]);
+    if (!done) {
+        json_decref(list);
         return NULL;
     }
-    while (evaluation.done < count && stops < limits->stops)
-        if (!run_once(&evaluation, &stops, error))
-            return NULL;
-    answer_rest(&evaluation, count - evaluation.done, "too many controls had to be stopped before it");
-    return g_steal_pointer(&results);
+    return list;
 }

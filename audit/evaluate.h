@@ -27,10 +27,15 @@ extern const OkseEvaluateLimits okse_evaluate_limits;
  *   {"applies": true, "violations": […], "unknown": […], "subjects": […]}
  *   {"error": "why"}                                        it failed, or had to be stopped
  * A violation, unknown or subject is the id of a fact, or {"absent": "what"} for something that is not there; sorted,
- * each once. The program has no environment, no files, no sockets, no clock.
+ * each once. The program has no environment, no files, no sockets, no clock. Lists of several results may be the same.
+ * Facts that a control cannot tell apart are evaluated once (docs/decisions/0040-one-fact-for-many.md).
  * Errors: SYSTEM when no process can be made. */
 json_t *okse_evaluate(const json_t *facts, const OkseTask *tasks, unsigned count, const OkseEvaluateLimits *limits,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same, every task over every fact: what okse_evaluate() is tested against. */
+json_t *okse_evaluate_plain(const json_t *facts, const OkseTask *tasks, unsigned count,
+                            const OkseEvaluateLimits *limits, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The jq program of these tasks, and the value of its variable $okse: for tests, and for people who want to run it
  * with jq itself. */

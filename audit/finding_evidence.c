@@ -7,37 +7,21 @@
 
 #include <string.h>
 
+/* Where a fact was seen. What evidence says of a place is the same in every finding, and is made once. */
+typedef struct {
+    const json_t *fact, *source;
+    const char *id, *file;
+    json_int_t line;
+    guint32 rank;        /* in the order of evidence, among all places */
+    json_t *evidence[2]; /* as a violation, as unknown; owned, NULL: not made yet */
+} Place;
+
 struct OkseFactIndex {
-    GHashTable *by_id; /* borrowed text → borrowed fact */
+    GHashTable *by_id;   /* borrowed text → 1 + index of its first place */
+    GHashTable *by_name; /* the same by the JSON value of the id: results hold those of the facts */
+    GArray *places;      /* those of one fact follow each other */
+    guint32 *ranked;     /* indices of places, in the order of evidence */
 };
-
-OkseFactIndex *okse_fact_index_new(const json_t *facts)
-{
-    OkseFactIndex *index = g_new0(OkseFactIndex, 1);
-
-    index->by_id = g_hash_table_new(g_str_hash, g_str_equal);
-    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
-        json_t *fact;
-        size_t i;
-
-        json_array_foreach(json_object_get(facts, kind->list), i, fact)
-        {
-            const char *id = okse_json_peek_text(fact, "id");
-
-            if (id != NULL)
-                g_hash_table_insert(index->by_id, (gpointer)(uintptr_t)id, fact);
-        }
-    }
-    return index;
-}
-
-void okse_fact_index_free(OkseFactIndex *index)
-{
-    if (index == NULL)
-        return;
-    g_hash_table_unref(index->by_id);
-    g_free(index);
-}
 
 static const char *text_or(const json_t *object, const char *key, const char *otherwise)
 {
@@ -75,19 +59,87 @@ static json_t *evidence_absent(const char *what, const char *verdict)
                      "excerpt", "message", what, "component", "state", "country");
 }
 
-static void add_evidence(const OkseFactIndex *index, GPtrArray *all, const json_t *reference, const char *verdict)
+static void add_place(OkseFactIndex *index, const json_t *fact, const json_t *source)
 {
-    const char *id = json_string_value(reference);
-    const json_t *fact = id != NULL ? g_hash_table_lookup(index->by_id, id) : NULL;
+    Place place = {.fact = fact,
+                   .source = source,
+                   .id = okse_json_peek_text(fact, "id"),
+                   .file = text_or(source, "path", ""),
+                   .line = json_integer_value(json_object_get(source, "line"))};
+
+    g_array_append_val(index->places, place);
+}
+
+static void add_places(OkseFactIndex *index, const json_t *fact)
+{
     const json_t *sources = json_object_get(fact, "sources"), *source;
     size_t i;
 
-    if (fact == NULL)
-        g_ptr_array_add(all, evidence_absent(id != NULL ? id : text_or(reference, "absent", "?"), verdict));
-    else if (json_array_size(sources) > 0)
-        json_array_foreach(sources, i, source) g_ptr_array_add(all, evidence_at(id, verdict, fact, source));
+    g_hash_table_insert(index->by_id, (gpointer)(uintptr_t)okse_json_peek_text(fact, "id"),
+                        GUINT_TO_POINTER(index->places->len + 1));
+    if (json_array_size(sources) == 0)
+        add_place(index, fact, json_object_get(fact, "source"));
     else
-        g_ptr_array_add(all, evidence_at(id, verdict, fact, json_object_get(fact, "source")));
+        json_array_foreach(sources, i, source) add_place(index, fact, source);
+}
+
+/* The message comes last, and follows from the fact. */
+static int compare_places(gconstpointer a, gconstpointer b, gpointer places)
+{
+    const Place *first = &((const Place *)places)[*(const guint32 *)a];
+    const Place *second = &((const Place *)places)[*(const guint32 *)b];
+    int order = strcmp(first->file, second->file);
+
+    if (order == 0)
+        order = (first->line > second->line) - (first->line < second->line);
+    if (order == 0)
+        order = strcmp(first->id, second->id);
+    return order != 0 ? order
+                      : (*(const guint32 *)a > *(const guint32 *)b) - (*(const guint32 *)a < *(const guint32 *)b);
+}
+
+OkseFactIndex *okse_fact_index_new(const json_t *facts)
+{
+    OkseFactIndex *index = g_new0(OkseFactIndex, 1);
+
+    index->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    index->places = g_array_new(FALSE, FALSE, sizeof(Place));
+    for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
+        json_t *fact;
+        size_t i;
+
+        json_array_foreach(json_object_get(facts, kind->list), i, fact) if (okse_json_peek_text(fact, "id") != NULL)
+            add_places(index, fact);
+    }
+    index->by_name = g_hash_table_new(g_direct_hash, g_direct_equal);
+    for (guint32 i = 0; i < index->places->len; i++) {
+        const Place *place = &g_array_index(index->places, Place, i);
+
+        g_hash_table_insert(index->by_name, json_object_get(place->fact, "id"),
+                            g_hash_table_lookup(index->by_id, place->id));
+    }
+    index->ranked = g_new(guint32, index->places->len + 1);
+    for (guint32 i = 0; i < index->places->len; i++)
+        index->ranked[i] = i;
+    g_qsort_with_data(index->ranked, (gint)index->places->len, sizeof *index->ranked, compare_places,
+                      index->places->data);
+    for (guint32 i = 0; i < index->places->len; i++)
+        g_array_index(index->places, Place, index->ranked[i]).rank = i;
+    return index;
+}
+
+void okse_fact_index_free(OkseFactIndex *index)
+{
+    if (index == NULL)
+        return;
+    for (guint i = 0; i < index->places->len; i++)
+        for (unsigned k = 0; k < G_N_ELEMENTS(((Place *)NULL)->evidence); k++)
+            json_decref(g_array_index(index->places, Place, i).evidence[k]);
+    g_array_unref(index->places);
+    g_hash_table_unref(index->by_id);
+    g_hash_table_unref(index->by_name);
+    g_free(index->ranked);
+    g_free(index);
 }
 
 static int compare_evidence(gconstpointer a, gconstpointer b)
@@ -106,17 +158,67 @@ static int compare_evidence(gconstpointer a, gconstpointer b)
     return order;
 }
 
+static void evidence_free(gpointer data)
+{
+    json_decref(data);
+}
+
+/* Mark the places of a fact by their ranks; false: there is no such fact. */
+static bool mark_places(const OkseFactIndex *index, const json_t *id, guint8 *ranks)
+{
+    guint first = GPOINTER_TO_UINT(g_hash_table_lookup(index->by_name, id));
+
+    if (first == 0)
+        first = GPOINTER_TO_UINT(g_hash_table_lookup(index->by_id, json_string_value(id)));
+    for (guint i = first; first > 0 && i <= index->places->len; i++) {
+        const Place *place = &g_array_index(index->places, Place, i - 1);
+
+        if (place->fact != g_array_index(index->places, Place, first - 1).fact)
+            break;
+        ranks[place->rank / 8] |= (guint8)(1u << place->rank % 8);
+    }
+    return first > 0;
+}
+
+static json_t *evidence_of(const OkseFactIndex *index, guint32 rank, unsigned verdict, const char *name)
+{
+    Place *place = &g_array_index(index->places, Place, index->ranked[rank]);
+
+    if (place->evidence[verdict] == NULL)
+        place->evidence[verdict] = evidence_at(place->id, name, place->fact, place->source);
+    return json_incref(place->evidence[verdict]);
+}
+
+/* The first places of these facts, and all that is absent; no more of the former than are listed at all. */
+static GPtrArray *candidates(const OkseFactIndex *index, const json_t *references, unsigned verdict, const char *name)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func(evidence_free);
+    g_autofree guint8 *ranks = g_malloc0(index->places->len / 8 + 1);
+    guint found = 0;
+    json_t *reference;
+    size_t i;
+
+    json_array_foreach(references, i, reference)
+    {
+        const char *id = json_string_value(reference);
+
+        if (id == NULL || !mark_places(index, reference, ranks))
+            g_ptr_array_add(all, evidence_absent(id != NULL ? id : text_or(reference, "absent", "?"), name));
+    }
+    for (guint32 rank = 0; rank < index->places->len && found < OKSE_EVIDENCE_LISTED; rank++)
+        if ((ranks[rank / 8] >> rank % 8 & 1) != 0) {
+            g_ptr_array_add(all, evidence_of(index, rank, verdict, name));
+            found++;
+        }
+    return all;
+}
+
 /* The first so many are kept; violations before what is merely unknown, so that a cut never hides them. */
 static void append_sorted(json_t *list, GPtrArray *all)
 {
     g_ptr_array_sort(all, compare_evidence);
     for (guint i = 0; i < all->len && json_array_size(list) < OKSE_EVIDENCE_LISTED; i++)
         json_array_append(list, g_ptr_array_index(all, i));
-}
-
-static void evidence_free(gpointer data)
-{
-    json_decref(data);
 }
 
 json_t *okse_finding_evidence(const OkseFactIndex *index, const json_t *result)
@@ -127,10 +229,9 @@ json_t *okse_finding_evidence(const OkseFactIndex *index, const json_t *result)
     json_t *sorted = json_array(), *entry;
     size_t i;
 
-    for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
-        g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(evidence_free);
+    for (unsigned k = 0; k < G_N_ELEMENTS(keys) && json_array_size(list) < OKSE_EVIDENCE_LISTED; k++) {
+        g_autoptr(GPtrArray) all = candidates(index, json_object_get(result, keys[k][0]), k, keys[k][1]);
 
-        json_array_foreach(json_object_get(result, keys[k][0]), i, entry) add_evidence(index, all, entry, keys[k][1]);
         append_sorted(list, all);
     }
     json_array_foreach(list, i, entry) g_ptr_array_add(kept, entry);

@@ -3,6 +3,7 @@
 #include "audit/findings.h"
 
 #include "audit/conflicts.h"
+#include "audit/evaluate_tasks.h"
 #include "audit/facts_read.h"
 #include "audit/finding_evidence.h"
 #include "audit/findings_inventory.h"
@@ -276,6 +277,9 @@ static bool evaluate(Audit *audit, GError **error)
         for (guint j = 0; j < jurisdiction->provisions->len; j++)
             collect_provision(audit, jurisdiction, g_ptr_array_index(jurisdiction->provisions, j));
     }
+    if (audit->request->programs != NULL && !okse_tasks_write((const OkseTask *)(void *)audit->tasks->data,
+                                                              audit->tasks->len, audit->request->programs, error))
+        return false;
     audit->results = okse_evaluate(audit->request->facts, (const OkseTask *)(void *)audit->tasks->data,
                                    audit->tasks->len, audit->request->limits, error);
     return audit->results != NULL;

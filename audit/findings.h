@@ -12,6 +12,7 @@ typedef struct {
     const json_t *geo;   /* {"digest","description"} of the address database, or NULL */
     const OkseEvaluateLimits *limits;
     OkseWaivers *waivers; /* applied to what fails; may be NULL */
+    const char *programs; /* a directory to make and to write what is asked into (okse_tasks_write()), or NULL */
 } OkseAuditRequest;
 
 /* Evaluate, and build the okse.findings.v1 document; a new value. Same request, same bytes when written by

@@ -31,12 +31,19 @@ static GHashTable *looked_at(const json_t *results)
 {
     static const char *const keys[] = {"subjects", "violations", "unknown", NULL};
     GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal); /* results share lists and ids */
     const json_t *result, *reference;
     size_t i, j;
 
     json_array_foreach(results, i, result) for (const char *const *key = keys; *key != NULL; key++)
-        json_array_foreach(json_object_get(result, *key), j, reference) if (json_is_string(reference))
-            g_hash_table_add(ids, (gpointer)(uintptr_t)json_string_value(reference));
+    {
+        json_t *list = json_object_get(result, *key);
+
+        if (g_hash_table_add(seen, list))
+            json_array_foreach(list, j, reference) if (json_is_string(reference) &&
+                                                       g_hash_table_add(seen, (gpointer)(uintptr_t)reference))
+                g_hash_table_add(ids, (gpointer)(uintptr_t)json_string_value(reference));
+    }
     return ids;
 }
 

@@ -7,15 +7,19 @@
 typedef struct {
     GHashTable *ids;   /* of facts that a control looked at; borrowed texts */
     GHashTable *lists; /* that a control reads without saying what of it it looks at */
+    GHashTable *seen;  /* lists and ids of results, which share them */
 } Looked;
 
-static void add_ids(GHashTable *ids, const json_t *references)
+static void add_ids(Looked *looked, json_t *references)
 {
     const json_t *reference;
     size_t i;
 
-    json_array_foreach(references, i, reference) if (json_is_string(reference))
-        g_hash_table_add(ids, (gpointer)(uintptr_t)json_string_value(reference));
+    if (!g_hash_table_add(looked->seen, references))
+        return;
+    json_array_foreach(references, i, reference) if (json_is_string(reference) &&
+                                                     g_hash_table_add(looked->seen, (gpointer)(uintptr_t)reference))
+        g_hash_table_add(looked->ids, (gpointer)(uintptr_t)json_string_value(reference));
 }
 
 static void add_lists(GHashTable *lists, const OkseControl *control, const json_t *schema)
@@ -42,9 +46,9 @@ static void look(Looked *looked, const OkseTask *tasks, const json_t *results, c
 
         if (!json_is_true(json_object_get(result, "applies")))
             continue;
-        add_ids(looked->ids, json_object_get(result, "subjects"));
-        add_ids(looked->ids, json_object_get(result, "violations"));
-        add_ids(looked->ids, json_object_get(result, "unknown"));
+        add_ids(looked, json_object_get(result, "subjects"));
+        add_ids(looked, json_object_get(result, "violations"));
+        add_ids(looked, json_object_get(result, "unknown"));
         if (control->expressions[OKSE_EXPRESSION_SUBJECTS] == NULL &&
             g_hash_table_add(seen, (gpointer)(uintptr_t)control))
             add_lists(looked->lists, control, schema);
@@ -89,7 +93,8 @@ void okse_findings_unpoliced(json_t *inventory, const json_t *facts, const OkseT
 {
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) read = g_hash_table_new(g_str_hash, g_str_equal);
-    Looked looked = {ids, read};
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
+    Looked looked = {ids, read, seen};
     json_int_t all[4] = {0};
     json_t *lists = json_object(), *unpoliced = json_array(), *coverage;
 

@@ -21,7 +21,7 @@ typedef struct {
     char *trust, *waivers;
     char **profiles;
     char **reports;
-    char *fleet;
+    char *fleet, *programs;
 } AuditOptions;
 
 static const OkseOption audit_options[] = {
@@ -45,6 +45,8 @@ static const OkseOption audit_options[] = {
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
     {OKSE_OPTION_PATH, "fleet", 0, "FILE", "write one document about all evidence (okse report renders it)",
      offsetof(AuditOptions, fleet)},
+    {OKSE_OPTION_PATH, "programs", 0, "DIR", "write what is asked into a new directory, as programs for jq",
+     offsetof(AuditOptions, programs)},
     {0},
 };
 
@@ -127,6 +129,7 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
                               .geo = options->geo,
                               .now = (gint64)time(NULL),
                               .waivers = options->waivers,
+                              .programs = options->programs,
                               .payload = options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
@@ -142,6 +145,10 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
             !okse_audit_several_check(evidence, options->reports, options->fleet != NULL, error))
             return 2;
         source.evidence = evidence[0];
+        if (options->programs != NULL && (evidence[1] != NULL || options->fleet != NULL)) {
+            okse_fail(error, OKSE_ERROR_INVALID, "--programs is for one --evidence: each may be asked other things");
+            return 2;
+        }
     }
     if (options->bundle != NULL) /* a sealed bundle is the same on any day: it is asked on that of the law */
         source.now = at;

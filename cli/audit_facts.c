@@ -119,7 +119,7 @@ json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, g
 {
     g_autoptr(json_t) facts = NULL, geo = NULL;
     g_autoptr(OkseWaivers) waivers = NULL;
-    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
+    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits, .programs = source->programs};
 
     facts = okse_audit_facts(source, resources, &geo, error);
     if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))

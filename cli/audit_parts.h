@@ -18,6 +18,7 @@ typedef struct {
     gint64 now;             /* seconds since 1970 */
     const OkseTrust *trust; /* of --trust FILE, or NULL */
     const char *waivers;    /* --waivers FILE, or NULL */
+    const char *programs;   /* --programs DIR, or NULL */
     bool payload;           /* look into every file of an install, as a framework asks it */
     const json_t *geo_said; /* of the address database at collection, for evidence; or NULL */
 } OkseAuditSource;

@@ -1,0 +1,221 @@
+#include "audit/fact_column.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DUMP (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)
+
+struct OksePairs {
+    guint64 *keys; /* of the slots; key + 1, 0 is free */
+    guint32 *numbers;
+    guint32 count;
+    guint32 mask;
+};
+
+static void pairs_resize(OksePairs *pairs, guint32 slots)
+{
+    OksePairs old = *pairs;
+
+    pairs->keys = g_new0(guint64, slots);
+    pairs->numbers = g_new(guint32, slots);
+    pairs->mask = slots - 1;
+    for (guint32 i = 0; old.keys != NULL && i <= old.mask; i++) {
+        guint32 slot;
+
+        if (old.keys[i] == 0)
+            continue;
+        for (slot = (guint32)((old.keys[i] * 0x9e3779b97f4a7c15u) >> 32) & pairs->mask; pairs->keys[slot] != 0;)
+            slot = (slot + 1) & pairs->mask;
+        pairs->keys[slot] = old.keys[i];
+        pairs->numbers[slot] = old.numbers[i];
+    }
+    g_free(old.keys);
+    g_free(old.numbers);
+}
+
+OksePairs *okse_pairs_new(void)
+{
+    OksePairs *pairs = g_new0(OksePairs, 1);
+
+    pairs_resize(pairs, 256);
+    return pairs;
+}
+
+void okse_pairs_free(OksePairs *pairs)
+{
+    if (pairs == NULL)
+        return;
+    g_free(pairs->keys);
+    g_free(pairs->numbers);
+    g_free(pairs);
+}
+
+guint32 okse_pairs_number(OksePairs *pairs, guint32 first, guint32 second)
+{
+    guint64 key = ((guint64)first << 32 | second) + 1; /* numbers are below 2^31, see the limit of a facts document */
+    guint32 slot = (guint32)((key * 0x9e3779b97f4a7c15u) >> 32) & pairs->mask;
+
+    while (pairs->keys[slot] != 0 && pairs->keys[slot] != key)
+        slot = (slot + 1) & pairs->mask;
+    if (pairs->keys[slot] == key)
+        return pairs->numbers[slot];
+    if (pairs->count >= pairs->mask / 2) {
+        pairs_resize(pairs, (pairs->mask + 1) * 2);
+        return okse_pairs_number(pairs, first, second);
+    }
+    pairs->keys[slot] = key;
+    pairs->numbers[slot] = pairs->count;
+    return pairs->count++;
+}
+
+guint32 okse_pairs_count(const OksePairs *pairs)
+{
+    return pairs->count;
+}
+
+/* What stands at `path`, a new reference; NULL where jq would fail. */
+static json_t *value_at(const json_t *value, const char *path, bool shape)
+{
+    const json_t *item;
+    size_t length, i;
+    json_t *all;
+
+    if (*path == '\0')
+        return shape || value == NULL ? json_null() : json_incref((json_t *)(uintptr_t)value);
+    if (g_str_has_prefix(path, "[]")) {
+        if (!json_is_array(value))
+            return NULL;
+        all = json_array();
+        json_array_foreach(value, i, item)
+        {
+            json_t *one = value_at(item, path + 2, shape);
+
+            if (one == NULL) {
+                json_decref(all);
+                return NULL;
+            }
+            json_array_append_new(all, one);
+        }
+        return all;
+    }
+    if (value != NULL && !json_is_null(value) && !json_is_object(value))
+        return NULL;
+    path += *path == '.';
+    length = strcspn(path, ".[");
+    return value_at(json_object_getn(value, path, length), path + length, shape);
+}
+
+static void value_free(gpointer data)
+{
+    json_decref(data);
+}
+
+typedef struct {
+    GHashTable *texts;  /* borrowed text → number + 1 */
+    GHashTable *others; /* owned JSON → number + 1 */
+    OkseFactColumn *column;
+} Numbering;
+
+static guint32 number_of(Numbering *numbering, json_t *value, const json_t *fact, const char *path)
+{
+    bool text = json_is_string(value);
+    g_autofree char *first = g_strndup(path, strcspn(path, ".["));
+    char *dump = text ? NULL : json_dumps(value != NULL ? value : json_object_get(fact, first), DUMP);
+    g_autofree char *key = text ? NULL : g_strconcat(value != NULL ? "" : "!", dump != NULL ? dump : "", NULL);
+    GHashTable *table = text ? numbering->texts : numbering->others;
+    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(table, text ? json_string_value(value) : key));
+
+    free(dump);
+    if (number > 0)
+        return number - 1;
+    g_ptr_array_add(numbering->column->values, json_incref(value));
+    number = numbering->column->values->len;
+    g_hash_table_insert(table, text ? (gpointer)(uintptr_t)json_string_value(value) : g_steal_pointer(&key),
+                        GUINT_TO_POINTER(number));
+    return number - 1;
+}
+
+OkseFactColumn *okse_fact_column_new(const json_t *list, const OkseReadPath *path)
+{
+    OkseFactColumn *column = g_new0(OkseFactColumn, 1);
+    g_autoptr(GHashTable) texts = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) others = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Numbering numbering = {texts, others, column};
+    const json_t *fact;
+    size_t i;
+
+    column->numbers = g_new(guint32, json_array_size(list));
+    column->values = g_ptr_array_new_with_free_func(value_free);
+    json_array_foreach(list, i, fact)
+    {
+        json_t *value = value_at(fact, path->path, path->shape);
+
+        column->numbers[i] = number_of(&numbering, value, fact, path->path);
+        json_decref(value);
+    }
+    return column;
+}
+
+void okse_fact_column_free(OkseFactColumn *column)
+{
+    if (column == NULL)
+        return;
+    g_free(column->numbers);
+    g_ptr_array_unref(column->values);
+    g_free(column);
+}
+
+/* As jq 1.6 does: all numbers are double. */
+static bool is_equal(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b))
+        return json_number_value(a) == json_number_value(b);
+    return json_equal(a, b) != 0;
+}
+
+guint32 *okse_fact_column_alike(const OkseFactColumn *column, const json_t *with)
+{
+    guint32 *numbers = g_new(guint32, column->values->len + 1), count = (guint32)json_array_size(with);
+
+    for (guint32 i = 0; i < column->values->len; i++) {
+        const json_t *value = g_ptr_array_index(column->values, i);
+        guint32 k = 0;
+
+        while (k < count && !is_equal(value, json_array_get(with, k)))
+            k++;
+        if (value == NULL)
+            numbers[i] = count + 3 + i;
+        else if (json_is_null(value) || json_is_false(value))
+            numbers[i] = count + 1 + json_is_false(value);
+        else
+            numbers[i] = k; /* `count` is any other */
+    }
+    return numbers;
+}
+
+void okse_fact_copy_path(json_t *copy, const json_t *fact, const OkseReadPath *path)
+{
+    const char *at = path->path;
+
+    for (;;) {
+        size_t length = strcspn(at, ".[");
+        json_t *value = json_object_getn(fact, at, length), *copied = json_object_getn(copy, at, length);
+        bool last = at[length] == '\0', inside = at[length] == '[';
+
+        if (value == NULL || value == copied)
+            return;
+        if (!json_is_object(value) || inside || (last && path->whole)) {
+            json_object_setn(copy, at, length, value);
+            return;
+        }
+        if (copied == NULL) {
+            copied = json_object();
+            json_object_setn_new(copy, at, length, copied);
+        }
+        if (last)
+            return;
+        fact = value;
+        copy = copied;
+        at += length + 1;
+    }
+}
