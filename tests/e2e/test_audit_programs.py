@@ -56,6 +56,7 @@ def test_a_directory_that_is_there_is_left_alone(okse, tmp_path, fleet):
     assert done.status == 2 and "asked is there already" in done.err and not list((tmp_path / "asked").iterdir())
 
 
-def test_it_is_for_one_piece_of_evidence(okse, fleet):
-    done = okse("audit", "--evidence", fleet, "--evidence", fleet, "--country", "KR", "--programs", "asked", "--report", "json={}.json")
+def test_it_is_for_one_piece_of_evidence(okse, tmp_path, fleet):
+    (tmp_path / "other.json").write_bytes(fleet.read_bytes())
+    done = okse("audit", "--evidence", fleet, "--evidence", "other.json", "--country", "KR", "--programs", "asked", "--report", "json={}.json")
     assert done.status == 2 and "--programs is for one --evidence" in done.err
