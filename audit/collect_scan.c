@@ -6,6 +6,7 @@
 #include "audit/redact.h"
 #include "audit/target.h"
 #include "core/digest.h"
+#include "core/text.h"
 
 #include <string.h>
 
@@ -155,10 +156,12 @@ static GBytes *without_told(const OkseCollection *collection, const OkseScanFile
     const char *text = g_bytes_get_data(file->bytes, &length), *line = text;
     g_autoptr(GString) rest = NULL;
 
+    if (collection->claims == NULL || okse_text_has_short_lines(text, length, LONG_LINE))
+        return g_bytes_ref(file->bytes);
     for (unsigned number = 1; text != NULL && line < text + length; number++) {
         const char *newline = memchr(line, '\n', (size_t)(text + length - line));
         const char *end = newline != NULL ? newline : text + length;
-        g_autofree char *claim = end - line <= LONG_LINE || collection->claims == NULL
+        g_autofree char *claim = end - line <= LONG_LINE
                                      ? NULL
                                      : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
 

@@ -141,12 +141,17 @@ static gboolean mask_random(const GMatchInfo *match, GString *result, gpointer d
     return FALSE;
 }
 
-/* One of the words stands in the text, in any case. */
+/* One of the words stands in the text, in any case. Their first two letters are compared by five bits each, which the
+ * case is none of. */
 static bool has_word(const char *text, const char *const *words)
 {
+    guint32 pairs[32] = {0};
+
+    for (const char *const *word = words; *word != NULL; word++)
+        pairs[(*word)[0] & 31] |= 1u << ((*word)[1] & 31);
     for (; *text != '\0'; text++)
-        for (const char *const *word = words; *word != NULL; word++)
-            if (g_ascii_tolower(*text) == **word && g_ascii_strncasecmp(text, *word, strlen(*word)) == 0)
+        for (const char *const *word = words; (pairs[*text & 31] >> (text[1] & 31) & 1) != 0 && *word != NULL; word++)
+            if (g_ascii_strncasecmp(text, *word, strlen(*word)) == 0)
                 return true;
     return false;
 }
