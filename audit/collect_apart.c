@@ -1,5 +1,5 @@
 /* Two processes: one looks, the other writes. The one that looks is confined before it reads anything and says what it
- * saw, or its error, as one JSON document through a pipe; the other reads nothing of the target. */
+ * saw, or its error, as one JSON document (core/json_wire.h) through a pipe; the other reads nothing of the target. */
 #include "audit/collect_apart.h"
 
 #include "audit/collector.h"
@@ -7,6 +7,7 @@
 #include "audit/networks.h"
 #include "core/confine.h"
 #include "core/fd.h"
+#include "core/json_wire.h"
 #include "core/limits.h"
 #include "core/worker.h"
 
@@ -131,7 +132,7 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     else
         answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
                            error != NULL ? error->message : "the collection has no pipe");
-    text = okse_json_write(answer);
+    text = okse_json_wire_write(answer);
     _exit(okse_write_all(STDOUT_FILENO, g_bytes_get_data(text, NULL), g_bytes_get_size(text), "pipe", NULL) ? 0 : 3);
 }
 
@@ -222,7 +223,7 @@ static json_t *take(json_t *answer, const char *member)
 
 static bool understand(const GByteArray *bytes, OkseCollected *collected, GError **error)
 {
-    g_autoptr(json_t) answer = json_loadb((const char *)bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
+    g_autoptr(json_t) answer = okse_json_wire_read(bytes->data, bytes->len);
     const char *message = okse_json_peek_text(answer, "error");
 
     if (message != NULL) {

@@ -431,9 +431,14 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
 /* Names on a target are bytes; what is no UTF-8 is shown with U+FFFD rather than lost. */
 static void set_text(json_t *object, const char *member, const char *text)
 {
-    g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+    size_t length = text != NULL ? strlen(text) : 0;
+    g_autofree char *valid =
+        text == NULL || g_utf8_validate_len(text, length, NULL) ? NULL : g_utf8_make_valid(text, (gssize)length);
+    json_t *value = valid != NULL  ? json_string_nocheck(valid)
+                    : text != NULL ? json_stringn_nocheck(text, length)
+                                   : json_null();
 
-    json_object_set_new(object, member, valid != NULL ? json_string(valid) : json_null());
+    json_object_set_new_nocheck(object, member, value);
 }
 
 json_t *okse_facts_source(const OkseSourceFact *source)
