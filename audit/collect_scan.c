@@ -17,6 +17,8 @@ typedef struct {
     const OkseScanFile *file;
     GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
+    unsigned masked_line; /* the last one that was masked, as it is shown; owned */
+    char *masked;
 } Sink;
 
 const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes)
@@ -58,12 +60,23 @@ json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *
     return copy;
 }
 
-static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
+/* A line as it may be shown: most that hold something hold several things. Borrowed until the next. */
+static const char *mask_line(Sink *sink, unsigned line, const char *trimmed)
+{
+    if (sink->masked == NULL || sink->masked_line != line) {
+        g_free(sink->masked);
+        sink->masked = okse_collect_mask(sink->collection, trimmed);
+        sink->masked_line = line;
+    }
+    return sink->masked;
+}
+
+static json_t *source_of(Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
     bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
-    g_autofree char *masked = secret ? g_strdup("***") : okse_collect_mask(sink->collection, trimmed);
+    const char *masked = secret ? "***" : mask_line(sink, line, trimmed);
     bool hidden = last != NULL && *last != '\0' && strstr(trimmed, last) != NULL && strstr(masked, last) == NULL;
 
     if (hidden) /* what looked like a key ("…Zw==") was part of a secret */
@@ -186,7 +199,7 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
 {
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, claimed};
+    Sink sink = {.collection = collection, .file = file, .claims = claims, .claimed = claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     gsize length;
     g_autoptr(GBytes) rest = without_told(collection, file);
@@ -199,4 +212,5 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
 
         okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
     }
+    g_free(sink.masked);
 }
