@@ -115,8 +115,8 @@ static void write_array(Writer *writer, const json_t *array)
 /* NOLINTNEXTLINE(misc-no-recursion): as above */
 static void write_value(Writer *writer, const json_t *value)
 {
-    gint64 integer = json_integer_value(value);
-    double real = json_real_value(value);
+    gint64 integer;
+    double real;
 
     switch (json_typeof(value)) {
     case JSON_OBJECT:
@@ -129,10 +129,12 @@ static void write_value(Writer *writer, const json_t *value)
         write_text(writer, json_string_value(value), json_string_length(value));
         break;
     case JSON_INTEGER:
+        integer = json_integer_value(value);
         write_byte(writer, IS_INTEGER);
         write_bytes(writer, &integer, sizeof integer);
         break;
     case JSON_REAL:
+        real = json_real_value(value);
         write_byte(writer, IS_REAL);
         write_bytes(writer, &real, sizeof real);
         break;
