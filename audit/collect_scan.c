@@ -15,8 +15,8 @@
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
-    GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
-    GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
+    GHashTable *claims;   /* what a program's own configuration was read for (audit/collect_software.h) */
+    GHashTable *claimed;  /* lines that somebody else speaks for, or NULL */
     unsigned masked_line; /* the last one that was masked, as it is shown; owned */
     char *masked;
 } Sink;
@@ -174,9 +174,8 @@ static GBytes *without_told(const OkseCollection *collection, const OkseScanFile
     for (unsigned number = 1; text != NULL && line < text + length; number++) {
         const char *newline = memchr(line, '\n', (size_t)(text + length - line));
         const char *end = newline != NULL ? newline : text + length;
-        g_autofree char *claim = end - line <= LONG_LINE
-                                     ? NULL
-                                     : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
+        g_autofree char *claim =
+            end - line <= LONG_LINE ? NULL : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
 
         if (claim != NULL && g_hash_table_contains(collection->claims, claim)) {
             rest = rest != NULL ? rest : g_string_sized_new(length);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* Finding many short texts at once in any bytes, at the speed of memory: by Hyperscan where it was built in and the
- * processor can, otherwise by a table of first pairs. Both find the same. One thread at a time. Hyperscan takes 10 ms to
- * get ready, so it does when the first text comes that is longer than a line. */
+ * processor can, otherwise by a table of first pairs. Both find the same. One thread at a time. Hyperscan takes 10 ms
+ * to get ready, so it does when the first text comes that is longer than a line. */
 typedef struct OkseLiterals OkseLiterals;
 
 typedef struct {
@@ -28,5 +28,4 @@ void okse_literals_compile(OkseLiterals *literals);
 
 /* literal: its index; end: behind its last byte. Ends never decrease; of one end, literals come in any order. */
 typedef void (*OkseLiteralHit)(void *context, unsigned literal, size_t end);
-void okse_literals_find(OkseLiterals *literals, const uint8_t *data, size_t length, OkseLiteralHit hit,
-                        void *context);
+void okse_literals_find(OkseLiterals *literals, const uint8_t *data, size_t length, OkseLiteralHit hit, void *context);

@@ -186,7 +186,8 @@ static bool has_colons(const char *text, unsigned count)
 static bool may_have(unsigned shape, const char *text, bool secret_name)
 {
     static const char *const schemes[] = {"bearer", "basic", NULL}, *const hooks[] = {"hook", "telegram", NULL};
-    static const char *const tokens[] = {"hf_", "xox", "sk-", "gh", "github_pat_", "glpat-", "akia", "aiza", "eyj", NULL};
+    static const char *const tokens[] = {"hf_",    "xox",  "sk-",  "gh",  "github_pat_",
+                                         "glpat-", "akia", "aiza", "eyj", NULL};
 
     switch (shape) {
     case KEYS:

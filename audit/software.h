@@ -74,6 +74,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSoftware, okse_software_free)
 unsigned okse_software_count(const OkseSoftware *software);
 const OkseProgram *okse_software_get(const OkseSoftware *software, unsigned index);
 
-/* What a file may be, by its path alone: OkseProgramFile in the order of the programs, or NULL for nothing. path: absolute
- * on a host, else relative to its component. */
+/* What a file may be, by its path alone: OkseProgramFile in the order of the programs, or NULL for nothing. path:
+ * absolute on a host, else relative to its component. */
 GPtrArray *okse_software_files(const OkseSoftware *software, const char *path) G_GNUC_WARN_UNUSED_RESULT;

@@ -13,5 +13,6 @@ typedef struct {
     json_t *value;
 } OkseJsonMember;
 
-/* The members of an object, json_object_size() of them, in the order of their keys' bytes. Borrowed, but for the array. */
+/* The members of an object, json_object_size() of them, in the order of their keys' bytes. Borrowed, but for the array.
+ */
 OkseJsonMember *okse_json_members(const json_t *object) G_GNUC_WARN_UNUSED_RESULT;

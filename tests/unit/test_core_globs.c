@@ -3,11 +3,12 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char *const patterns[] = {"/etc/*.conf", "*",  "?x",   "/etc/a.conf", "a.*",     "conf", "*.conf", "b/*.y?ml",
-                                       "",            "é*", "*/é*", "*a*b*c",      "[x].conf", "b/c",  "*\xc3\xa9"};
-static const char *const paths[] = {"/etc/a.conf", "/etc/b/a.conf", "a.conf",    "x",       "",         "ax", "b/c.yaml",
-                                    "q/b/c.yaml",  "b/q/c.yaml",    "x/a/b/b/c", "é.conf", "z/é.conf", "/",  "conf/",
-                                    "b/c",         "caf\xc3\xa9",   "a.b/conf"};
+static const char *const patterns[] = {"/etc/*.conf", "*",        "?x",       "/etc/a.conf", "a.*",  "conf",
+                                       "*.conf",      "b/*.y?ml", "",         "é*",          "*/é*", "*a*b*c",
+                                       "[x].conf",    "b/c",      "*\xc3\xa9"};
+static const char *const paths[] = {"/etc/a.conf", "/etc/b/a.conf", "a.conf",     "x",           "",        "ax",
+                                    "b/c.yaml",    "q/b/c.yaml",    "b/q/c.yaml", "x/a/b/b/c",   "é.conf",  "z/é.conf",
+                                    "/",           "conf/",         "b/c",        "caf\xc3\xa9", "a.b/conf"};
 
 /* Said by GLib alone, one pattern after the other. */
 static bool matches(const char *pattern, OkseGlobPart part, const char *path)

@@ -56,7 +56,8 @@ static bool wire_takes(const char *bytes, size_t length)
 
 static void wire(void)
 {
-    const char *text = "{\"a\":[true,false,null,-9007199254740993,0.1],\"b\":\"same\",\"c\":{\"\":\"same\",\"\xc3\xa9\":[{},[],\"\"]}}";
+    const char *text = "{\"a\":[true,false,null,-9007199254740993,0.1],\"b\":\"same\",\"c\":{\"\":\"same\","
+                       "\"\xc3\xa9\":[{},[],\"\"]}}";
     g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
     g_autoptr(json_t) value = okse_json_read(bytes, 1000, "x", NULL);
     g_autoptr(GBytes) sent = okse_json_wire_write(value);
