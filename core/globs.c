@@ -81,6 +81,11 @@ static void try_row(const Row *row, const Subject *path, const Subject *name, GP
         g_ptr_array_add(*values, row->value);
 }
 
+static const Row *row_at(const GArray *rows, guint index)
+{
+    return index < rows->len ? &g_array_index(rows, Row, index) : NULL;
+}
+
 static Subject subject_of(const char *text)
 {
     gsize length = strlen(text);
@@ -96,14 +101,16 @@ GPtrArray *okse_globs_match(const OkseGlobs *globs, const char *path)
     GPtrArray *values = NULL;
     guint i = 0, k = own == any ? own->len : 0;
 
-    while (i < any->len || k < own->len) {
-        const Row *first = i < any->len ? &g_array_index(any, Row, i) : NULL;
-        const Row *second = k < own->len ? &g_array_index(own, Row, k) : NULL;
-        bool from_any = second == NULL || (first != NULL && first->number < second->number);
+    for (;;) {
+        const Row *first = row_at(any, i), *second = row_at(own, k), *row = first;
 
-        try_row(from_any ? first : second, &whole, &name, &values);
-        i += from_any;
-        k += !from_any;
+        if (row == NULL || (second != NULL && second->number < row->number))
+            row = second;
+        if (row == NULL)
+            break;
+        try_row(row, &whole, &name, &values);
+        i += row == first;
+        k += row == second;
     }
     g_free(whole.reverse);
     g_free(name.reverse);

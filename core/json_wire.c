@@ -152,11 +152,14 @@ static void write_value(Writer *writer, const json_t *value)
 
 GBytes *okse_json_wire_write(const json_t *value)
 {
-    g_autofree Writer *writer = g_new0(Writer, 1);
+    Writer *writer = g_new0(Writer, 1);
+    GBytes *bytes;
 
     writer->bytes = g_string_new(NULL);
     write_value(writer, value);
-    return g_string_free_to_bytes(writer->bytes);
+    bytes = g_string_free_to_bytes(writer->bytes);
+    g_free(writer);
+    return bytes;
 }
 
 typedef struct {
