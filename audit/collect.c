@@ -238,6 +238,7 @@ static const char *no_host_in(const OkseCollectRequest *request)
 
 json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *resources, json_t **geo, GError **error)
 {
+    g_autoptr(GByteArray) spare = NULL; /* let go last */
     g_autoptr(OkseSite) site = NULL;
     g_autoptr(OkseAtlas) atlas = NULL;
     g_autoptr(OkseScanner) scanner = NULL;
@@ -278,6 +279,7 @@ json_t *okse_collect(const OkseCollectRequest *request, const OkseResources *res
                                  .fitting = fitting,
                                  .signatures = signatures,
                                  .claims = claims,
+                                 .spare = &spare,
                                  .looked = looked};
     json_t *document = NULL;
 

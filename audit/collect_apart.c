@@ -1,5 +1,5 @@
 /* Two processes: one looks, the other writes. The one that looks is confined before it reads anything and says what it
- * saw, or its error, as one JSON document through a pipe; the other reads nothing of the target. */
+ * saw, or its error, as one JSON document (core/json_wire.h) through a pipe; the other reads nothing of the target. */
 #include "audit/collect_apart.h"
 
 #include "audit/collector.h"
@@ -7,6 +7,7 @@
 #include "audit/networks.h"
 #include "core/confine.h"
 #include "core/fd.h"
+#include "core/json_wire.h"
 #include "core/limits.h"
 #include "core/worker.h"
 
@@ -105,40 +106,6 @@ static bool looks_at_namespaces(const OkseCollectRequest *request)
     return g_strcmp0(request->sysroot, "/") == 0 && g_strcmp0(request->scope, "install") != 0;
 }
 
-typedef struct {
-    char bytes[1u << 16];
-    size_t used;
-} Told;
-
-static bool flush(Told *told)
-{
-    size_t used = told->used;
-
-    told->used = 0;
-    return okse_write_all(STDOUT_FILENO, told->bytes, used, "pipe", NULL);
-}
-
-static int on_text(const char *text, size_t length, void *context)
-{
-    Told *told = context;
-
-    if (told->used + length > sizeof told->bytes && !flush(told))
-        return -1;
-    if (length > sizeof told->bytes)
-        return okse_write_all(STDOUT_FILENO, text, length, "pipe", NULL) ? 0 : -1;
-    memcpy(told->bytes + told->used, text, length);
-    told->used += length;
-    return 0;
-}
-
-/* Piece by piece: whoever listens has the text, and here it would be there once more. */
-static bool tell(const json_t *answer)
-{
-    g_autofree Told *told = g_new0(Told, 1);
-
-    return json_dump_callback(answer, on_text, told, JSON_COMPACT) == 0 && flush(told);
-}
-
 /* Between fork and _exit. Descriptor 1 is the pipe: no other is written to. */
 static _Noreturn void look(const OkseCollectRequest *request, const OkseResources *resources,
                            const OkseCollectApart *apart, int pipe_fd)
@@ -164,7 +131,7 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     else
         answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
                            error != NULL ? error->message : "the collection has no pipe");
-    _exit(tell(answer) ? 0 : 3);
+    _exit(okse_json_wire_send(answer, STDOUT_FILENO) ? 0 : 3);
 }
 
 typedef struct {
@@ -254,7 +221,7 @@ static json_t *take(json_t *answer, const char *member)
 
 static bool understand(const GByteArray *bytes, OkseCollected *collected, GError **error)
 {
-    g_autoptr(json_t) answer = json_loadb((const char *)bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
+    g_autoptr(json_t) answer = okse_json_wire_read(bytes->data, bytes->len);
     const char *message = okse_json_peek_text(answer, "error");
 
     if (message != NULL) {

@@ -34,7 +34,8 @@ static bool first_sight(const Walk *walk, const struct stat *info)
 static void use_file(Walk *walk, int fd, const char *path, const char *name)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) bytes = okse_read_fd(fd, OKSE_COLLECT_FILE_LIMIT, name, &error);
+    g_autoptr(GBytes) bytes =
+        okse_read_fd_again(fd, OKSE_COLLECT_FILE_LIMIT, name, walk->files.collection->spare, &error);
 
     g_hash_table_add(walk->files.collection->looked, g_strconcat(walk->files.shown, "/", path, NULL));
     if (bytes == NULL)

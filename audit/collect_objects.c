@@ -206,16 +206,6 @@ static const char *format_of(const char *path)
     return "env";
 }
 
-static bool is_known_config(const OkseObjects *objects, const char *path)
-{
-    const char *name;
-    json_t *program;
-
-    json_object_foreach((json_t *)(uintptr_t)okse_telemetry_programs(objects->telemetry), name,
-                        program) if (okse_telemetry_configures(program, path)) return true;
-    return false;
-}
-
 void okse_object_config(const OkseObjectFile *file, const OkseObjectPlace *place, const char *path, const char *text)
 {
     g_autofree char *valid = NULL;
@@ -223,7 +213,7 @@ void okse_object_config(const OkseObjectFile *file, const OkseObjectPlace *place
     g_autoptr(OkseConfig) parsed = NULL;
     Config config = {file, NULL, 0};
 
-    if (!is_known_config(file->collection->objects, path))
+    if (!okse_telemetry_configures(file->collection->objects->telemetry, NULL, path))
         return;
     valid = g_utf8_make_valid(text, -1);
     bytes = g_bytes_new(valid, strlen(valid));
@@ -248,7 +238,7 @@ static void read_config(const OkseObjectFile *file)
 {
     g_autofree char *text = NULL;
 
-    if (!is_known_config(file->collection->objects, file->file->path))
+    if (!okse_telemetry_configures(file->collection->objects->telemetry, NULL, file->file->path))
         return;
     text = okse_text_of_bytes(file->file->bytes);
     okse_object_config(file, &(OkseObjectPlace){.line = 1}, file->file->path, text);

@@ -6,6 +6,7 @@
 #include "audit/redact.h"
 #include "audit/target.h"
 #include "core/digest.h"
+#include "core/text.h"
 #include "core/text_decode.h"
 
 #include <string.h>
@@ -15,8 +16,10 @@
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
-    GHashTable *claims;  /* what a program's own configuration was read for (audit/collect_software.h) */
-    GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
+    GHashTable *claims;   /* what a program's own configuration was read for (audit/collect_software.h) */
+    GHashTable *claimed;  /* lines that somebody else speaks for, or NULL */
+    unsigned masked_line; /* the last one that was masked, as it is shown; owned */
+    char *masked;
 } Sink;
 
 const char *okse_collect_digest(OkseCollection *collection, const OkseScanFile *file)
@@ -60,12 +63,23 @@ json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *
     return copy;
 }
 
-static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
+/* A line as it may be shown: most that hold something hold several things. Borrowed until the next. */
+static const char *mask_line(Sink *sink, unsigned line, const char *trimmed)
+{
+    if (sink->masked == NULL || sink->masked_line != line) {
+        g_free(sink->masked);
+        sink->masked = okse_collect_mask(sink->collection, trimmed);
+        sink->masked_line = line;
+    }
+    return sink->masked;
+}
+
+static json_t *source_of(Sink *sink, unsigned line, unsigned column, const char *key, const char *text)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     const char *dot = key != NULL ? strrchr(key, '.') : NULL, *last = dot != NULL ? dot + 1 : key;
     bool secret = last != NULL && okse_redact_key(last) && strstr(trimmed, last) == NULL;
-    g_autofree char *masked = secret ? g_strdup("***") : okse_collect_mask(sink->collection, trimmed);
+    const char *masked = secret ? "***" : mask_line(sink, line, trimmed);
     bool hidden = last != NULL && *last != '\0' && strstr(trimmed, last) != NULL && strstr(masked, last) == NULL;
 
     if (hidden) /* what looked like a key ("…Zw==") was part of a secret */
@@ -158,12 +172,13 @@ static GBytes *without_told(const OkseCollection *collection, const OkseScanFile
     const char *text = g_bytes_get_data(file->bytes, &length), *line = text;
     g_autoptr(GString) rest = NULL;
 
+    if (collection->claims == NULL || okse_text_has_short_lines(text, length, LONG_LINE))
+        return g_bytes_ref(file->bytes);
     for (unsigned number = 1; text != NULL && line < text + length; number++) {
         const char *newline = memchr(line, '\n', (size_t)(text + length - line));
         const char *end = newline != NULL ? newline : text + length;
-        g_autofree char *claim = end - line <= LONG_LINE || collection->claims == NULL
-                                     ? NULL
-                                     : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
+        g_autofree char *claim =
+            end - line <= LONG_LINE ? NULL : g_strdup_printf("%s|%u|%s", file->path, number, OKSE_OBJECT_WHOLE_LINE);
 
         if (claim != NULL && g_hash_table_contains(collection->claims, claim)) {
             rest = rest != NULL ? rest : g_string_sized_new(length);
@@ -196,7 +211,7 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GBytes) plain = okse_text_decode(file->bytes, &whole), rest = NULL;
     OkseScanFile decoded = *file;
-    Sink sink = {collection, &decoded, claims, claimed};
+    Sink sink = {.collection = collection, .file = &decoded, .claims = claims, .claimed = claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
     const char *text;
     gsize length;
@@ -210,4 +225,5 @@ void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file
     okse_collect_software(collection, &decoded, claims);
     if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks))
         partial(collection, file, "has lines with more than is looked at (8 KiB, 256 places)");
+    g_free(sink.masked);
 }

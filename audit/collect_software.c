@@ -515,17 +515,13 @@ static bool read_as(OkseCollection *collection, const OkseScanFile *file, const 
 
 bool okse_collect_software(OkseCollection *collection, const OkseScanFile *file, GHashTable *claims)
 {
+    g_autoptr(GPtrArray) kinds = okse_software_files(collection->software, file->name);
     bool known = false;
 
-    for (unsigned i = 0; i < okse_software_count(collection->software); i++) {
-        const OkseProgram *program = okse_software_get(collection->software, i);
+    for (guint i = 0; kinds != NULL && i < kinds->len; i++) {
+        const OkseProgramFile *kind = g_ptr_array_index(kinds, i);
 
-        for (guint k = 0; k < program->files->len; k++) {
-            const OkseProgramFile *kind = g_ptr_array_index(program->files, k);
-
-            if (okse_program_file_matches(kind, file->name))
-                known = read_as(collection, file, program, kind, claims) || known;
-        }
+        known = read_as(collection, file, kind->program, kind, claims) || known;
     }
     return known;
 }

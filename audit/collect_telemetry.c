@@ -185,8 +185,8 @@ static json_t *configs_of(const OkseObjects *objects, const json_t *program)
     const json_t *config;
     size_t i;
 
-    json_array_foreach(objects->configs, i,
-                       config) if (okse_telemetry_configures(program, okse_json_peek_text(config, "name")))
+    json_array_foreach(objects->configs, i, config) if (okse_telemetry_configures(objects->telemetry, program,
+                                                                                  okse_json_peek_text(config, "name")))
         json_array_append(own, (json_t *)(uintptr_t)config);
     return own;
 }

@@ -33,6 +33,7 @@ typedef struct {
     const OkseToolRules *tools;
     const OkseHostFiles *host_files;
     const OkseGuess *guess;
+    GByteArray **spare;             /* okse_read_fd_again() */
     GHashTable *looked;             /* paths of files that a collector of the host has read */
     const OkseProcesses *processes; /* of the running system; NULL for another sysroot */
     struct OkseNetworks *networks;  /* the other network namespaces, or NULL: they were not entered */

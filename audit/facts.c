@@ -363,38 +363,48 @@ static void place_machine(json_t *host, const OkseAtlas *atlas)
             okse_atlas_locate_region(atlas, okse_json_peek_text(host, "cloud"), okse_json_peek_text(host, "region")));
 }
 
-static int compare_texts(const json_t *a, const json_t *b, const char *key)
+/* What an item is sorted by, looked up once. */
+typedef struct {
+    const char *text;
+    json_int_t line, column;
+    json_t *item;
+} Sortable;
+
+static Sortable fact_sortable(json_t *fact)
 {
-    return g_strcmp0(okse_json_peek_text(a, key), okse_json_peek_text(b, key));
+    return (Sortable){okse_json_peek_text(fact, "id"), 0, 0, fact};
 }
 
-static int compare_facts(gconstpointer a, gconstpointer b)
+static Sortable source_sortable(json_t *source)
 {
-    return compare_texts(*(const json_t *const *)a, *(const json_t *const *)b, "id");
+    return (Sortable){okse_json_peek_text(source, "path"), json_integer_value(json_object_get(source, "line")),
+                      json_integer_value(json_object_get(source, "column")), source};
 }
 
-static int compare_sources(gconstpointer a, gconstpointer b)
+static int compare_sortables(gconstpointer a, gconstpointer b)
 {
-    const json_t *first = *(const json_t *const *)a, *second = *(const json_t *const *)b;
-    int order = compare_texts(first, second, "path");
-    json_int_t line =
-        json_integer_value(json_object_get(first, "line")) - json_integer_value(json_object_get(second, "line"));
-    json_int_t column =
-        json_integer_value(json_object_get(first, "column")) - json_integer_value(json_object_get(second, "column"));
+    const Sortable *first = a, *second = b;
+    int order = g_strcmp0(first->text, second->text);
 
-    return order != 0 ? order : line != 0 ? (line < 0 ? -1 : 1) : column < 0 ? -1 : column > 0;
+    if (order != 0)
+        return order;
+    return first->line != second->line ? (first->line > second->line) - (first->line < second->line)
+                                       : (first->column > second->column) - (first->column < second->column);
 }
 
-static json_t *sorted(const json_t *array, GCompareFunc compare)
+static json_t *sorted(const json_t *array, Sortable (*sortable)(json_t *item))
 {
-    g_autoptr(GPtrArray) items = g_ptr_array_new();
+    g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(Sortable));
     json_t *result = json_array();
 
-    for (size_t i = 0; i < json_array_size(array); i++)
-        g_ptr_array_add(items, json_array_get(array, i));
-    g_ptr_array_sort(items, compare);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        Sortable one = sortable(json_array_get(array, i));
+
+        g_array_append_val(items, one);
+    }
+    g_array_sort(items, compare_sortables);
     for (guint i = 0; i < items->len; i++)
-        json_array_append(result, g_ptr_array_index(items, i));
+        json_array_append(result, g_array_index(items, Sortable, i).item);
     return result;
 }
 
@@ -441,7 +451,7 @@ void okse_facts_compare_again(json_t *document)
 
     okse_declared_compare(document, add_disagreement, again);
     json_object_set_new(document, "disagreements",
-                        sorted(json_object_get(again->document, "disagreements"), compare_facts));
+                        sorted(json_object_get(again->document, "disagreements"), fact_sortable));
 }
 
 json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSite *site)
@@ -457,7 +467,7 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
         json_t *fact = json_array_get(endpoints, i);
 
         place_endpoint(fact, flows, atlas, site);
-        json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), compare_sources));
+        json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), source_sortable));
     }
     for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "embedded")); i++)
         place_host(json_array_get(json_object_get(facts->document, "embedded"), i), atlas);
@@ -466,7 +476,7 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     okse_declared_compare(facts->document, add_disagreement, facts);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
         json_object_set_new(facts->document, kind->list,
-                            sorted(json_object_get(facts->document, kind->list), compare_facts));
+                            sorted(json_object_get(facts->document, kind->list), fact_sortable));
     json_object_set_new(facts->document, "collectors", collectors(facts));
     return json_incref(facts->document);
 }
@@ -474,9 +484,14 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
 /* Names on a target are bytes; what is no UTF-8 is shown with U+FFFD rather than lost. */
 static void set_text(json_t *object, const char *member, const char *text)
 {
-    g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+    size_t length = text != NULL ? strlen(text) : 0;
+    g_autofree char *valid =
+        text == NULL || g_utf8_validate_len(text, length, NULL) ? NULL : g_utf8_make_valid(text, (gssize)length);
+    json_t *value = valid != NULL  ? json_string_nocheck(valid)
+                    : text != NULL ? json_stringn_nocheck(text, length)
+                                   : json_null();
 
-    json_object_set_new(object, member, valid != NULL ? json_string(valid) : json_null());
+    json_object_set_new_nocheck(object, member, value);
 }
 
 json_t *okse_facts_source(const OkseSourceFact *source)

@@ -8,6 +8,7 @@
 
 #define PAIRS 65536u
 #define BLOCK (256u << 20) /* Hyperscan counts bytes in 32 bits */
+#define SHORT 8192u        /* bytes of a text for which the table will do */
 
 struct OkseLiterals {
     const OkseLiteral *literals;
@@ -15,14 +16,20 @@ struct OkseLiterals {
     uint8_t pairs[PAIRS / 8]; /* folded first pairs that some literal begins with */
     GHashTable *starts;       /* folded pair → GArray of indexes */
 #ifdef OKSE_HYPERSCAN
+    bool tried;              /* to compile, or it is not wanted */
     hs_database_t *database; /* NULL: plain */
     hs_scratch_t *scratch;
 #endif
 };
 
+static unsigned fold(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20u : byte;
+}
+
 static unsigned pair_of(const uint8_t *at)
 {
-    return (unsigned)(uint8_t)g_ascii_tolower((char)at[0]) << 8 | (uint8_t)g_ascii_tolower((char)at[1]);
+    return fold(at[0]) << 8 | fold(at[1]);
 }
 
 static void array_free(gpointer data)
@@ -97,8 +104,7 @@ OkseLiterals *okse_literals_new(const OkseLiteral *literals, unsigned count, boo
     all->count = count;
     index_pairs(all);
 #ifdef OKSE_HYPERSCAN
-    if (!plain && count > 0)
-        compile(all);
+    all->tried = plain || count == 0;
 #else
     (void)plain;
 #endif
@@ -117,13 +123,14 @@ void okse_literals_free(OkseLiterals *all)
     g_free(all);
 }
 
-bool okse_literals_fast(const OkseLiterals *all)
+void okse_literals_compile(OkseLiterals *all)
 {
 #ifdef OKSE_HYPERSCAN
-    return all->database != NULL;
+    if (!all->tried)
+        compile(all);
+    all->tried = true;
 #else
     (void)all;
-    return false;
 #endif
 }
 
@@ -148,7 +155,7 @@ static int compare_found(gconstpointer a, gconstpointer b)
 
 static void find_plain(const OkseLiterals *all, const uint8_t *data, size_t length, OkseLiteralHit hit, void *context)
 {
-    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(Found));
+    g_autoptr(GArray) found = NULL;
 
     for (size_t i = 0; i + OKSE_LITERAL_MINIMUM <= length; i++) {
         unsigned pair = pair_of(data + i);
@@ -161,21 +168,28 @@ static void find_plain(const OkseLiterals *all, const uint8_t *data, size_t leng
             unsigned index = g_array_index(list, unsigned, k);
             Found one = {i + all->literals[index].length, index};
 
-            if (one.end <= length && is_at(&all->literals[index], data + i))
-                g_array_append_val(found, one);
+            if (one.end > length || !is_at(&all->literals[index], data + i))
+                continue;
+            if (found == NULL)
+                found = g_array_new(FALSE, FALSE, sizeof(Found));
+            g_array_append_val(found, one);
         }
     }
+    if (found == NULL)
+        return;
     g_array_sort(found, compare_found); /* they were found by their beginnings */
     for (guint i = 0; i < found->len; i++)
         hit(context, g_array_index(found, Found, i).literal, g_array_index(found, Found, i).end);
 }
 
-void okse_literals_find(const OkseLiterals *all, const uint8_t *data, size_t length, OkseLiteralHit hit, void *context)
+void okse_literals_find(OkseLiterals *all, const uint8_t *data, size_t length, OkseLiteralHit hit, void *context)
 {
 #ifdef OKSE_HYPERSCAN
     Relay to_caller = {hit, context};
 
     g_assert(length <= BLOCK);
+    if (length > SHORT)
+        okse_literals_compile(all);
     if (all->database != NULL &&
         hs_scan(all->database, (const char *)data, (unsigned)length, 0, all->scratch, relay, &to_caller) == HS_SUCCESS)
         return; /* otherwise once more, the plain way: what was found twice does no harm */

@@ -72,13 +72,6 @@ static const GRegex *compiled(unsigned shape)
     return regexes[shape];
 }
 
-bool okse_redact_key(const char *key)
-{
-    g_autofree char *probe = g_strconcat(key, "=x", NULL);
-
-    return g_regex_match(compiled(KEYS), probe, 0, NULL);
-}
-
 /* Bits a character of a word's own distribution; random keys lie above 4, paths and names below. */
 static double entropy(const char *word, size_t length)
 {
@@ -141,12 +134,17 @@ static gboolean mask_random(const GMatchInfo *match, GString *result, gpointer d
     return FALSE;
 }
 
-/* One of the words stands in the text, in any case. */
+/* One of the words stands in the text, in any case. Their first two letters are compared by five bits each, which the
+ * case is none of. */
 static bool has_word(const char *text, const char *const *words)
 {
+    guint32 pairs[32] = {0};
+
+    for (const char *const *word = words; *word != NULL; word++)
+        pairs[(*word)[0] & 31] |= 1u << ((*word)[1] & 31);
     for (; *text != '\0'; text++)
-        for (const char *const *word = words; *word != NULL; word++)
-            if (g_ascii_tolower(*text) == **word && g_ascii_strncasecmp(text, *word, strlen(*word)) == 0)
+        for (const char *const *word = words; (pairs[*text & 31] >> (text[1] & 31) & 1) != 0 && *word != NULL; word++)
+            if (g_ascii_strncasecmp(text, *word, strlen(*word)) == 0)
                 return true;
     return false;
 }
@@ -158,6 +156,13 @@ static bool has_secret_name(const char *text)
                                         "sas",  "sign", "auth",   "bear", "cook", NULL};
 
     return has_word(text, parts);
+}
+
+bool okse_redact_key(const char *key)
+{
+    g_autofree char *probe = has_secret_name(key) ? g_strconcat(key, "=x", NULL) : NULL;
+
+    return probe != NULL && g_regex_match(compiled(KEYS), probe, 0, NULL);
 }
 
 static bool has_long_word(const char *text)
@@ -180,7 +185,9 @@ static bool has_colons(const char *text, unsigned count)
  * byte takes a tenth of what trying an expression takes. */
 static bool may_have(unsigned shape, const char *text, bool secret_name)
 {
-    static const char *const schemes[] = {"bearer", "basic", NULL};
+    static const char *const schemes[] = {"bearer", "basic", NULL}, *const hooks[] = {"hook", "telegram", NULL};
+    static const char *const tokens[] = {"hf_",    "xox",  "sk-",  "gh",  "github_pat_",
+                                         "glpat-", "akia", "aiza", "eyj", NULL};
 
     switch (shape) {
     case KEYS:
@@ -204,9 +211,11 @@ static bool may_have(unsigned shape, const char *text, bool secret_name)
     case DRIVERS:
         return strchr(text, '@') != NULL && strchr(text, '(') != NULL;
     case HOOKS:
-        return strstr(text, "://") != NULL;
+        return strstr(text, "://") != NULL && has_word(text, hooks);
     case QUERIES:
         return strchr(text, '=') != NULL && strpbrk(text, "?&#") != NULL;
+    case TOKENS:
+        return has_word(text, tokens);
     case WORDS:
         return has_long_word(text);
     default:

@@ -497,20 +497,6 @@ static void pass_lines(Scan *scan, size_t to)
     scan->start = to;
 }
 
-/* Whether no line is longer than what is looked at; from where a line starts. */
-static bool all_short(const char *text, size_t length)
-{
-    while (length > OKSE_SCAN_LINE) {
-        const char *newline = memrchr(text, '\n', OKSE_SCAN_LINE + 1);
-
-        if (newline == NULL)
-            return false;
-        length -= (size_t)(newline + 1 - text);
-        text = newline + 1;
-    }
-    return true;
-}
-
 /* The next place at which a line may hold something: in the plain way, every line. */
 static size_t next_place(const Scan *scan, size_t from, unsigned *maybe)
 {
@@ -523,7 +509,7 @@ bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *te
                     const OkseScanSink *sink)
 {
     Scan scan = {.scanner = scanner, .sink = sink, .file = file, .text = text, .length = length, .number = 1};
-    bool whole = all_short(text, length);
+    bool whole = okse_text_has_short_lines(text, length, OKSE_SCAN_LINE);
     unsigned maybe = 0;
     size_t place = next_place(&scan, 0, &maybe);
 

@@ -277,21 +277,29 @@ static unsigned at_dot(const Text *text, size_t at)
     return is(text, at + 1, DIGIT) ? maybe | 1u << OKSE_SHAPE_ADDRESS : maybe;
 }
 
-static bool has_anchor(const char *bytes)
+/* Which of the bytes are anchors: all bits of theirs are set. */
+static void find_anchors(const char *bytes, guint64 halves[2])
 {
     Block block;
-    guint64 halves[2];
 
     memcpy(&block, bytes, sizeof block);
     block = (Block)((block == ':') | (block == '=') | (block == '@') | (block == '.'));
-    memcpy(halves, &block, sizeof halves);
-    return (halves[0] | halves[1]) != 0;
+    memcpy(halves, &block, sizeof block);
+    halves[0] = GUINT64_FROM_LE(halves[0]);
+    halves[1] = GUINT64_FROM_LE(halves[1]);
 }
 
 static size_t next_anchor(const Text *text, size_t at)
 {
-    while (at + sizeof(Block) <= text->length && !has_anchor(text->bytes + at))
-        at += sizeof(Block);
+    for (; at + sizeof(Block) <= text->length; at += sizeof(Block)) {
+        guint64 halves[2];
+
+        find_anchors(text->bytes + at, halves);
+        if (halves[0] != 0)
+            return at + (size_t)__builtin_ctzll(halves[0]) / 8;
+        if (halves[1] != 0)
+            return at + 8 + (size_t)__builtin_ctzll(halves[1]) / 8;
+    }
     while (at < text->length && (classes[(unsigned char)text->bytes[at]] & ANCHOR) == 0)
         at++;
     return at;

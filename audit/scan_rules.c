@@ -45,8 +45,10 @@ static const char *const patterns[OKSE_PATTERNS] = {
     [OKSE_PATTERN_PORT_LINE] = ("(?:^|\\n)\\s*[Pp]ort\\s+(\\d{1,5})"),
 };
 
+static const char *const role_members[OKSE_ROLE_MEMBERS] = {"key", "file", "scheme", "host"};
+
 typedef struct {
-    GRegex *key, *file, *scheme, *host; /* NULL: any */
+    GRegex *members[OKSE_ROLE_MEMBERS]; /* NULL: any */
     const char *role;                   /* of the rows */
 } RoleRow;
 
@@ -73,11 +75,11 @@ void okse_scanner_free(OkseScanner *scanner)
     for (guint i = 0; scanner->roles != NULL && i < scanner->roles->len; i++) {
         const RoleRow *row = &g_array_index(scanner->roles, RoleRow, i);
 
-        unref_regex(row->key);
-        unref_regex(row->file);
-        unref_regex(row->scheme);
-        unref_regex(row->host);
+        for (unsigned k = 0; k < OKSE_ROLE_MEMBERS; k++)
+            unref_regex(row->members[k]);
     }
+    for (unsigned k = 0; k < OKSE_ROLE_MEMBERS; k++)
+        unref_regex(scanner->any_role[k]);
     g_clear_pointer(&scanner->roles, g_array_unref);
     json_decref(scanner->rules);
     json_decref(scanner->rows);
@@ -93,33 +95,56 @@ static json_t *read_table(const OkseResources *resources, const char *path, GErr
     return yaml == NULL ? NULL : okse_node_to_json(okse_yaml_root(yaml));
 }
 
-static bool compile_member(const json_t *row, const char *name, const char *member, GRegex **regex, GError **error)
+static bool compile(const char *text, const char *name, GRegex **regex, GError **error)
 {
-    const char *text = okse_json_peek_text(row, member);
     g_autoptr(GError) cause = NULL;
 
-    if (text == NULL)
-        return true;
     *regex = g_regex_new(text, G_REGEX_CASELESS | G_REGEX_RAW | G_REGEX_OPTIMIZE, 0, &cause);
     return *regex != NULL ? true : okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name, cause->message);
 }
 
+static bool compile_member(const json_t *row, const char *name, const char *member, GRegex **regex, GError **error)
+{
+    const char *text = okse_json_peek_text(row, member);
+
+    return text == NULL || compile(text, name, regex, error);
+}
+
+/* Most of what is found has no role, which is known when none of the rows' expressions matches. */
+static bool compile_any(OkseScanner *scanner, const char *name, GError **error)
+{
+    for (unsigned k = 0; k < OKSE_ROLE_MEMBERS; k++) {
+        g_autoptr(GString) all = g_string_new(NULL);
+
+        for (size_t i = 0; i < json_array_size(scanner->rows); i++) {
+            const char *text = okse_json_peek_text(json_array_get(scanner->rows, i), role_members[k]);
+
+            if (text != NULL)
+                g_string_append_printf(all, "%s(?:%s)", all->len > 0 ? "|" : "", text);
+        }
+        if (all->len > 0 && !compile(all->str, name, &scanner->any_role[k], error))
+            return false;
+    }
+    return true;
+}
+
 static bool compile_roles(OkseScanner *scanner, GError **error)
 {
+    static const char name[] = "manifests/endpoint-roles.yaml";
+
     scanner->roles = g_array_new(FALSE, TRUE, sizeof(RoleRow));
     for (size_t i = 0; i < json_array_size(scanner->rows); i++) {
         const json_t *json = json_array_get(scanner->rows, i);
-        RoleRow row = {.role = okse_json_text(json, "role", "manifests/endpoint-roles.yaml", error)};
-        bool good = row.role != NULL && compile_member(json, "manifests/endpoint-roles.yaml", "key", &row.key, error) &&
-                    compile_member(json, "manifests/endpoint-roles.yaml", "file", &row.file, error) &&
-                    compile_member(json, "manifests/endpoint-roles.yaml", "scheme", &row.scheme, error) &&
-                    compile_member(json, "manifests/endpoint-roles.yaml", "host", &row.host, error);
+        RoleRow row = {.role = okse_json_text(json, "role", name, error)};
+        bool good = row.role != NULL;
 
+        for (unsigned k = 0; good && k < OKSE_ROLE_MEMBERS; k++)
+            good = compile_member(json, name, role_members[k], &row.members[k], error);
         g_array_append_val(scanner->roles, row);
         if (!good)
             return false;
     }
-    return true;
+    return compile_any(scanner, name, error);
 }
 
 static bool compile_rules(OkseScanner *scanner, GError **error)
@@ -161,19 +186,26 @@ const json_t *okse_scanner_rules(const OkseScanner *scanner)
     return scanner->rules;
 }
 
-static bool matches(GRegex *regex, const char *text)
+static bool matches(const GRegex *regex, const char *text)
 {
-    return regex == NULL || (text != NULL && g_regex_match(regex, text, 0, NULL));
+    return text != NULL && g_regex_match(regex, text, 0, NULL);
 }
 
 const char *okse_scanner_role(const OkseScanner *scanner, const char *key, const char *file, const char *scheme,
                               const char *host)
 {
+    const char *const texts[OKSE_ROLE_MEMBERS] = {key, file, scheme, host};
+    bool any[OKSE_ROLE_MEMBERS];
+
+    for (unsigned k = 0; k < OKSE_ROLE_MEMBERS; k++)
+        any[k] = scanner->any_role[k] != NULL && matches(scanner->any_role[k], texts[k]);
     for (guint i = 0; i < scanner->roles->len; i++) {
         const RoleRow *row = &g_array_index(scanner->roles, RoleRow, i);
+        bool all = true;
 
-        if (matches(row->key, key) && matches(row->file, file) && matches(row->scheme, scheme) &&
-            matches(row->host, host))
+        for (unsigned k = 0; all && k < OKSE_ROLE_MEMBERS; k++)
+            all = row->members[k] == NULL || (any[k] && matches(row->members[k], texts[k]));
+        if (all)
             return row->role;
     }
     return "unknown";

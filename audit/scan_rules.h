@@ -30,13 +30,17 @@ typedef enum {
     OKSE_PATTERNS
 } OksePattern;
 
+/* What a role follows from. */
+typedef enum { OKSE_ROLE_KEY, OKSE_ROLE_FILE, OKSE_ROLE_SCHEME, OKSE_ROLE_HOST, OKSE_ROLE_MEMBERS } OkseRoleMember;
+
 struct OkseScanner {
     bool plain; /* every expression on every line */
     GRegex *shapes[OKSE_SHAPES], *patterns[OKSE_PATTERNS];
     GRegex *version_keys, *list_files, *host_line_files, *literal_hash_files, *host_keys;
     GRegex *block_comment_files;
     json_t *rules, *rows;
-    GArray *roles; /* opaque: okse_scanner_role() */
+    GArray *roles;                       /* opaque: okse_scanner_role() */
+    GRegex *any_role[OKSE_ROLE_MEMBERS]; /* what one of their expressions matches */
 };
 
 /* "unknown" when no row matches. key, scheme: may be NULL. */

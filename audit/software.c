@@ -3,12 +3,14 @@
 
 #include "audit/config_tree.h"
 #include "audit/fact_kinds.h"
+#include "core/globs.h"
 #include "core/yaml.h"
 
 #include <string.h>
 
 struct OkseSoftware {
-    GPtrArray *programs; /* OkseProgram */
+    GPtrArray *programs;      /* OkseProgram */
+    OkseGlobs *paths, *names; /* of their files: OkseProgramFile */
 };
 
 static void condition_free(gpointer data)
@@ -91,6 +93,8 @@ void okse_software_free(OkseSoftware *software)
     if (software == NULL)
         return;
     g_ptr_array_unref(software->programs);
+    okse_globs_free(software->paths);
+    okse_globs_free(software->names);
     g_free(software);
 }
 
@@ -249,6 +253,7 @@ static void read_file(OkseProgram *program, const OkseNode *node, GPtrArray *sha
     OkseProgramFile *file = g_new0(OkseProgramFile, 1);
     OksePlace at = okse_node_place(node);
 
+    file->program = program;
     file->paths = patterns_of(map, "paths", issues);
     file->names = patterns_of(map, "names", issues);
     file->format = take_text(map, "format", OKSE_REQUIRED);
@@ -314,6 +319,23 @@ static OkseProgram *read_program(const OkseNode *root, OkseIssues *issues)
     return program;
 }
 
+/* Where the program's files may be found. */
+static void add_places(const OkseSoftware *software, const OkseProgram *program)
+{
+    for (guint i = 0; i < program->files->len; i++) {
+        OkseProgramFile *file = g_ptr_array_index(program->files, i);
+
+        for (guint k = 0; k < file->paths->len; k++)
+            okse_globs_add(software->paths, g_ptr_array_index(file->paths, k), OKSE_GLOB_WHOLE, file);
+        for (guint k = 0; k < file->names->len; k++) {
+            const char *pattern = g_ptr_array_index(file->names, k);
+
+            okse_globs_add(software->names, pattern, strchr(pattern, '/') == NULL ? OKSE_GLOB_NAME : OKSE_GLOB_END,
+                           file);
+        }
+    }
+}
+
 OkseSoftware *okse_software_read(const OkseResources *resources, GError **error)
 {
     g_autoptr(OkseSoftware) software = g_new0(OkseSoftware, 1);
@@ -321,6 +343,8 @@ OkseSoftware *okse_software_read(const OkseResources *resources, GError **error)
     g_auto(GStrv) names = okse_resources_list(resources, "manifests/software", error);
 
     software->programs = g_ptr_array_new_with_free_func(program_free);
+    software->paths = okse_globs_new();
+    software->names = okse_globs_new();
     if (names == NULL)
         return NULL;
     for (char **name = names; *name != NULL; name++) {
@@ -334,6 +358,7 @@ OkseSoftware *okse_software_read(const OkseResources *resources, GError **error)
         g_ptr_array_add(software->programs, read_program(okse_yaml_root(yaml), issues));
         if (!okse_issues_none(issues, error))
             return NULL;
+        add_places(software, g_ptr_array_index(software->programs, software->programs->len - 1));
     }
     return g_steal_pointer(&software);
 }
@@ -348,26 +373,7 @@ const OkseProgram *okse_software_get(const OkseSoftware *software, unsigned inde
     return g_ptr_array_index(software->programs, index);
 }
 
-static bool name_matches(const char *pattern, const char *path)
+GPtrArray *okse_software_files(const OkseSoftware *software, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    g_autofree char *end = NULL;
-
-    if (strchr(pattern, '/') == NULL)
-        return g_pattern_match_simple(pattern, slash != NULL ? slash + 1 : path);
-    end = g_strconcat("*"
-                      "/",
-                      pattern, NULL);
-    return g_pattern_match_simple(pattern, path) || g_pattern_match_simple(end, path);
-}
-
-bool okse_program_file_matches(const OkseProgramFile *file, const char *path)
-{
-    for (guint i = 0; i < file->paths->len; i++)
-        if (g_pattern_match_simple(g_ptr_array_index(file->paths, i), path))
-            return true;
-    for (guint i = 0; i < file->names->len && *path != '/'; i++) /* a host has its own places */
-        if (name_matches(g_ptr_array_index(file->names, i), path))
-            return true;
-    return false;
+    return okse_globs_match(*path == '/' ? software->paths : software->names, path); /* a host has its own places */
 }

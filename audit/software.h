@@ -37,7 +37,10 @@ typedef struct {
     unsigned fallback; /* port, where none is said */
 } OkseFind;
 
+typedef struct OkseProgram OkseProgram;
+
 typedef struct {
+    const OkseProgram *program; /* whose it is */
     GPtrArray *paths,
         *names; /* char *: patterns of absolute paths on a host; of names or ends of paths in components */
     char *format;
@@ -52,13 +55,13 @@ typedef struct {
     unsigned port;
 } OkseProgramDefault;
 
-typedef struct {
+struct OkseProgram {
     char *name, *collector;
     GStrv installed;     /* one of these is there when the program is */
     GPtrArray *files;    /* OkseProgramFile */
     GPtrArray *defaults; /* OkseProgramDefault */
     bool tls;            /* one of the finds is about TLS */
-} OkseProgram;
+};
 
 typedef struct OkseSoftware OkseSoftware;
 
@@ -71,5 +74,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSoftware, okse_software_free)
 unsigned okse_software_count(const OkseSoftware *software);
 const OkseProgram *okse_software_get(const OkseSoftware *software, unsigned index);
 
-/* Whether a file may be this one, by its path alone. path: absolute on a host, else relative to its component. */
-bool okse_program_file_matches(const OkseProgramFile *file, const char *path);
+/* What a file may be, by its path alone: OkseProgramFile in the order of the programs, or NULL for nothing. path:
+ * absolute on a host, else relative to its component. */
+GPtrArray *okse_software_files(const OkseSoftware *software, const char *path) G_GNUC_WARN_UNUSED_RESULT;

@@ -3,6 +3,7 @@
  * it does by default; what could not be known makes the answer unknown wherever it could have changed it. */
 #include "audit/telemetry.h"
 
+#include "core/globs.h"
 #include "core/yaml.h"
 #include "packager/version.h"
 
@@ -12,6 +13,7 @@ typedef enum { NO, MAYBE, YES } Truth;
 
 struct OkseTelemetry {
     json_t *table;
+    OkseGlobs *configs; /* programs, by the paths of their configuration */
 };
 
 void okse_telemetry_free(OkseTelemetry *telemetry)
@@ -19,6 +21,7 @@ void okse_telemetry_free(OkseTelemetry *telemetry)
     if (telemetry == NULL)
         return;
     json_decref(telemetry->table);
+    okse_globs_free(telemetry->configs);
     g_free(telemetry);
 }
 
@@ -94,6 +97,27 @@ static bool table_check(const json_t *table, GError **error)
     return true;
 }
 
+static OkseGlobs *configs_of(const json_t *programs)
+{
+    OkseGlobs *globs = okse_globs_new();
+    const json_t *pattern;
+    const char *name;
+    json_t *program;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)programs, name, program)
+        json_array_foreach(json_object_get(program, "configs"), i, pattern)
+            okse_globs_add(globs, json_string_value(pattern), OKSE_GLOB_END, program);
+    return globs;
+}
+
+bool okse_telemetry_configures(const OkseTelemetry *telemetry, const json_t *program, const char *path)
+{
+    g_autoptr(GPtrArray) programs = okse_globs_match(telemetry->configs, path);
+
+    return programs != NULL && (program == NULL || g_ptr_array_find(programs, program, NULL));
+}
+
 OkseTelemetry *okse_telemetry_read(const OkseResources *resources, GError **error)
 {
     static const char path[] = "manifests/telemetry.yaml";
@@ -105,7 +129,10 @@ OkseTelemetry *okse_telemetry_read(const OkseResources *resources, GError **erro
     if (yaml == NULL)
         return NULL;
     telemetry->table = okse_node_to_json(okse_yaml_root(yaml));
-    return table_check(telemetry->table, error) ? g_steal_pointer(&telemetry) : NULL;
+    if (!table_check(telemetry->table, error))
+        return NULL;
+    telemetry->configs = configs_of(okse_telemetry_programs(telemetry));
+    return g_steal_pointer(&telemetry);
 }
 
 /* "org/name" of a hub: no path, no URL. */

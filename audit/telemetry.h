@@ -33,8 +33,8 @@ typedef struct {
  * text that shows it; *version: or NULL; both owned. packages: [{"name","version"}] or NULL. */
 const char *okse_telemetry_sign(const json_t *program, const char *image, const json_t *command, const json_t *packages,
                                 char **what, char **version);
-/* Whether a file of this path is a configuration of the program. */
-bool okse_telemetry_configures(const json_t *program, const char *path);
+/* Whether a file of this path is a configuration of the program; of any, where that is NULL. */
+bool okse_telemetry_configures(const OkseTelemetry *telemetry, const json_t *program, const char *path);
 
 /* Judge one report of a program: {"enabled":"yes|no|unknown","reason",
  * "switch":{"name","value","path","line"}|null}. A new reference. */

@@ -104,13 +104,3 @@ const char *okse_telemetry_sign(const json_t *program, const char *image, const 
     g_free(other);
     return sign;
 }
-
-bool okse_telemetry_configures(const json_t *program, const char *path)
-{
-    const json_t *pattern;
-    size_t i;
-
-    json_array_foreach(json_object_get(program, "configs"), i,
-                       pattern) if (path_ends_like(json_string_value(pattern), path)) return true;
-    return false;
-}

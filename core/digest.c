@@ -9,6 +9,21 @@ struct OkseSha256Stream {
     EVP_MD_CTX *context;
 };
 
+/* Fetched once: with the name of an algorithm alone OpenSSL looks it up again for every digest. */
+static const EVP_MD *algorithm(void)
+{
+    static gsize once;
+    static EVP_MD *sha256;
+
+    if (g_once_init_enter(&once)) {
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+        if (sha256 == NULL)
+            g_error("SHA-256 is not available");
+        g_once_init_leave(&once, 1);
+    }
+    return sha256;
+}
+
 bool okse_sha256_equal(const OkseSha256 *a, const OkseSha256 *b)
 {
     return memcmp(a->bytes, b->bytes, OKSE_SHA256_LENGTH) == 0;
@@ -24,7 +39,7 @@ OkseSha256 okse_sha256_of(const void *data, size_t length)
     OkseSha256 digest;
     unsigned size = 0;
 
-    if (EVP_Digest(data, length, digest.bytes, &size, EVP_sha256(), NULL) != 1 || size != OKSE_SHA256_LENGTH)
+    if (EVP_Digest(data, length, digest.bytes, &size, algorithm(), NULL) != 1 || size != OKSE_SHA256_LENGTH)
         g_error("SHA-256 is not available");
     return digest;
 }
@@ -83,7 +98,7 @@ bool okse_sha256_parse(const char *text, OkseSha256 *digest, GError **error)
 
 static void stream_begin(OkseSha256Stream *stream)
 {
-    if (EVP_DigestInit_ex(stream->context, EVP_sha256(), NULL) != 1)
+    if (EVP_DigestInit_ex(stream->context, algorithm(), NULL) != 1)
         g_error("SHA-256 is not available");
 }
 

@@ -13,6 +13,7 @@
 
 #define RESERVE (16u << 20) /* bytes set aside for a file because of what it says of its size */
 #define PIECE_LEAST 4096u
+#define SPARED_LEAST (1 << 17) /* bytes of a file for which the kernel would be asked for new pages */
 #define PIECE_MOST (1u << 20)
 #define PIECE_UNKNOWN 65536u /* of a pipe, or of /proc */
 
@@ -221,28 +222,25 @@ static bool too_large(const char *name, uint64_t limit, GError **error)
                      limit);
 }
 
-GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
+static bool can_read(int fd, uint64_t limit, const char *name, struct stat *info, GError **error)
 {
-    g_autoptr(GByteArray) bytes = NULL;
-    bool asked_again = false;
-    struct stat info;
+    if (fstat(fd, info) < 0)
+        return okse_fail_errno(error, "%s", name);
+    if (!S_ISREG(info->st_mode) && !S_ISFIFO(info->st_mode))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name,
+                         S_ISDIR(info->st_mode) ? "is a directory where a file belongs" : "is not a regular file");
+    if (S_ISREG(info->st_mode) && info->st_size > 0 && (uint64_t)info->st_size > limit)
+        return too_large(name, limit, error);
+    return true;
+}
 
-    if (fstat(fd, &info) < 0) {
-        okse_fail_errno(error, "%s", name);
-        return NULL;
-    }
-    if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode)) {
-        okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", name,
-                  S_ISDIR(info.st_mode) ? "is a directory where a file belongs" : "is not a regular file");
-        return NULL;
-    }
-    if (S_ISREG(info.st_mode) && info.st_size > 0 && (uint64_t)info.st_size > limit) {
-        too_large(name, limit, error);
-        return NULL;
-    }
-    bytes = g_byte_array_sized_new((guint)MIN((uint64_t)MAX(info.st_size, 0), MIN(limit, RESERVE)) + PIECE_LEAST);
+static bool read_all(int fd, uint64_t limit, const char *name, const struct stat *info, GByteArray *bytes,
+                     GError **error)
+{
+    bool asked_again = false;
+
     for (;;) {
-        guint used = bytes->len, piece = piece_of(&info, used);
+        guint used = bytes->len, piece = piece_of(info, used);
         ssize_t got;
 
         g_byte_array_set_size(bytes, used + piece);
@@ -250,18 +248,62 @@ GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
         g_byte_array_set_size(bytes, used + (guint)MAX(got, 0));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0) {
-            okse_fail_errno(error, "read %s", name);
-            return NULL;
-        }
-        if (got == 0 && (bytes->len >= (uint64_t)info.st_size || asked_again))
-            return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+        if (got < 0)
+            return okse_fail_errno(error, "read %s", name);
+        if (got == 0 && (bytes->len >= (uint64_t)info->st_size || asked_again))
+            return true;
         asked_again = got == 0; /* shorter than it said: cut off meanwhile, or of a file system that rounds sizes up */
-        if (bytes->len > limit) {
-            too_large(name, limit, error);
-            return NULL;
-        }
+        if (bytes->len > limit)
+            return too_large(name, limit, error);
     }
+}
+
+static GByteArray *space_for(const struct stat *info, uint64_t limit)
+{
+    return g_byte_array_sized_new((guint)MIN((uint64_t)MAX(info->st_size, 0), MIN(limit, RESERVE)) + PIECE_LEAST);
+}
+
+GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    struct stat info;
+
+    if (!can_read(fd, limit, name, &info, error))
+        return NULL;
+    bytes = space_for(&info, limit);
+    return read_all(fd, limit, name, &info, bytes, error) ? g_byte_array_free_to_bytes(g_steal_pointer(&bytes)) : NULL;
+}
+
+typedef struct {
+    GByteArray *bytes, **spare;
+} Lent;
+
+static void give_back(gpointer data)
+{
+    g_autofree Lent *lent = data;
+
+    if (*lent->spare == NULL)
+        *lent->spare = lent->bytes;
+    else
+        g_byte_array_unref(lent->bytes);
+}
+
+GBytes *okse_read_fd_again(int fd, uint64_t limit, const char *name, GByteArray **spare, GError **error)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    struct stat info;
+    Lent *lent;
+
+    if (!can_read(fd, limit, name, &info, error))
+        return NULL;
+    if (info.st_size < SPARED_LEAST || info.st_size > RESERVE)
+        return okse_read_fd(fd, limit, name, error);
+    bytes = *spare != NULL ? g_byte_array_set_size(g_steal_pointer(spare), 0) : space_for(&info, limit);
+    if (!read_all(fd, limit, name, &info, bytes, error))
+        return NULL;
+    lent = g_new(Lent, 1);
+    *lent = (Lent){g_steal_pointer(&bytes), spare};
+    return g_bytes_new_with_free_func(lent->bytes->data, lent->bytes->len, give_back, lent);
 }
 
 GBytes *okse_read_path(const char *path, uint64_t limit, GError **error)

@@ -64,6 +64,10 @@ bool okse_pwrite_all(int fd, const void *data, size_t length, uint64_t offset, c
 /* The whole of a regular file (or pipe) behind fd, at most `limit` bytes. Errors: INVALID over the limit or when fd is
  * a directory or device. */
 GBytes *okse_read_fd(int fd, uint64_t limit, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for files that are read one after the other and let go: into the memory of the one before, which is warm.
+ * *spare: NULL at first, or left by the bytes of before, and taken back when these are freed; it must outlive them. */
+GBytes *okse_read_fd_again(int fd, uint64_t limit, const char *name, GByteArray **spare,
+                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* okse_open() + okse_read_fd(). "-" is not special here. */
 GBytes *okse_read_path(const char *path, uint64_t limit, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,6 +1,7 @@
 /* jansson looks at every character by itself and hands over every piece through a function. */
 #include "core/json_append.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,14 +19,33 @@ static void append_escaped(GString *text, unsigned char byte)
     }
 }
 
+/* Compared at once by what the processor has for it. */
+typedef unsigned char Block __attribute__((vector_size(16)));
+
+static bool is_plain(const char *bytes)
+{
+    Block block;
+    guint64 halves[2];
+
+    memcpy(&block, bytes, sizeof block);
+    block = (Block)((block < 0x20) | (block == '"') | (block == '\\'));
+    memcpy(halves, &block, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
 static void append_text(GString *text, const char *bytes, size_t length)
 {
     size_t written = 0;
 
     g_string_append_c(text, '"');
     for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
+        unsigned char byte;
 
+        while (i + sizeof(Block) <= length && is_plain(bytes + i))
+            i += sizeof(Block);
+        if (i == length)
+            break;
+        byte = (unsigned char)bytes[i];
         if (byte >= 0x20 && byte != '"' && byte != '\\')
             continue;
         g_string_append_len(text, bytes + written, (gssize)(i - written));
@@ -36,32 +56,39 @@ static void append_text(GString *text, const char *bytes, size_t length)
     g_string_append_c(text, '"');
 }
 
-typedef struct {
-    const char *key;
-    json_t *value;
-} Member;
-
 static int compare_members(const void *a, const void *b)
 {
-    return strcmp(((const Member *)a)->key, ((const Member *)b)->key);
+    return strcmp(((const OkseJsonMember *)a)->key, ((const OkseJsonMember *)b)->key);
+}
+
+OkseJsonMember *okse_json_members(const json_t *object)
+{
+    OkseJsonMember *members = g_new(OkseJsonMember, json_object_size(object));
+    bool in_order = true;
+    size_t count = 0;
+
+    for (void *at = json_object_iter((json_t *)(guintptr)object); at != NULL;
+         at = json_object_iter_next((json_t *)(guintptr)object, at)) {
+        members[count++] =
+            (OkseJsonMember){json_object_iter_key(at), json_object_iter_key_len(at), json_object_iter_value(at)};
+        in_order = in_order && (count == 1 || strcmp(members[count - 2].key, members[count - 1].key) < 0);
+    }
+    if (!in_order)
+        qsort(members, count, sizeof *members, compare_members);
+    return members;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by OKSE_LIMIT_DEPTH of what is read, and by what we build */
 static void append_object(GString *text, const json_t *object)
 {
-    g_autofree Member *members = g_new(Member, json_object_size(object));
-    size_t count = 0;
-    const char *key;
-    json_t *value;
+    g_autofree OkseJsonMember *members = okse_json_members(object);
+    size_t count = json_object_size(object);
 
-    json_object_foreach((json_t *)(guintptr)object, key, value) members[count++] = (Member){key, value};
-    if (count > 1) /* an empty object has no array at all */
-        qsort(members, count, sizeof *members, compare_members);
     g_string_append_c(text, '{');
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             g_string_append_c(text, ',');
-        append_text(text, members[i].key, strlen(members[i].key));
+        append_text(text, members[i].key, members[i].length);
         g_string_append_c(text, ':');
         okse_json_append(text, members[i].value);
     }

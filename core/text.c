@@ -123,6 +123,19 @@ unsigned okse_text_count_lines(const char *text, size_t length)
     return lines;
 }
 
+bool okse_text_has_short_lines(const char *text, size_t length, size_t most)
+{
+    while (length > most) {
+        const char *newline = memrchr(text, '\n', most + 1); /* from the far end: few bytes are looked at */
+
+        if (newline == NULL)
+            return false;
+        length -= (size_t)(newline + 1 - text);
+        text = newline + 1;
+    }
+    return true;
+}
+
 char *okse_text_of_bytes(GBytes *bytes)
 {
     gsize length;

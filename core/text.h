@@ -13,6 +13,8 @@ char *okse_text_of_bytes(GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
 
 /* How many line ends there are. */
 unsigned okse_text_count_lines(const char *text, size_t length);
+/* Whether no line is longer than `most` bytes. */
+bool okse_text_has_short_lines(const char *text, size_t length, size_t most);
 
 /* The entry of `known` (NULL-terminated) that `word` most likely meant, or NULL when none is near (Damerau-Levenshtein
  * distance at most a third of the word, at most 3). Borrowed. */

@@ -25,6 +25,7 @@ static void compare_finders(const OkseSecretRules *rules, const uint8_t *data, s
         okse_literals_new((const OkseLiteral *)(void *)rules->literals->data, rules->literals->len, true);
     Tally one = {0}, other = {0};
 
+    okse_literals_compile(rules->finder);
     okse_literals_find(rules->finder, data, size, count_hit, &one);
     okse_literals_find(plain, data, size, count_hit, &other);
     g_assert(one.sum == other.sum && one.count == other.count);

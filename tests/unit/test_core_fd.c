@@ -1,6 +1,7 @@
 #include "core/fd.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 typedef struct {
@@ -83,11 +84,51 @@ static void path_rules(void)
         g_assert_false(okse_path_check(*path, NULL));
 }
 
+static GBytes *read_again(const Scratch *scratch, const char *name, char byte, gsize size, GByteArray **spare)
+{
+    g_autofree char *path = g_build_filename(scratch->path, name, NULL), *text = g_malloc(size);
+    okse_autofd fd = -1;
+    GBytes *bytes;
+
+    memset(text, byte, size);
+    g_assert_true(g_file_set_contents(path, text, (gssize)size, NULL));
+    fd = okse_open(path, O_RDONLY, 0, NULL);
+    bytes = okse_read_fd_again(fd, 1u << 20, name, spare, NULL);
+    g_assert_true(bytes != NULL && g_bytes_get_size(bytes) == size &&
+                  memcmp(g_bytes_get_data(bytes, NULL), text, size) == 0);
+    return bytes;
+}
+
+/* Memory goes from one file to the next, but never while somebody has it. */
+static void read_one_after_the_other(Scratch *scratch, gconstpointer data)
+{
+    g_autoptr(GByteArray) spare = NULL;
+    GBytes *first = read_again(scratch, "a", 'a', 300000, &spare), *second, *third;
+    const char *place = g_bytes_get_data(first, NULL);
+    g_autoptr(GError) error = NULL;
+
+    (void)data;
+    second = read_again(scratch, "b", 'b', 200000, &spare);
+    g_assert_cmpint(*place, ==, 'a');
+    g_bytes_unref(first);
+    g_assert_nonnull(spare);
+    third = read_again(scratch, "c", 'c', 250000, &spare);
+    g_assert_true(g_bytes_get_data(third, NULL) == place && spare == NULL);
+    g_bytes_unref(second);
+    g_bytes_unref(third); /* one is kept */
+    g_assert_nonnull(spare);
+    g_bytes_unref(read_again(scratch, "d", 'd', 10, &spare));
+    g_assert_null(okse_read_fd_again(scratch->fd, 1u << 20, "directory", &spare, &error));
+    g_assert_error(error, OKSE_ERROR, OKSE_ERROR_INVALID);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/core/fd/beneath-never-leaves", Scratch, NULL, scratch_set_up, beneath_never_leaves, scratch_tear_down);
     g_test_add("/core/fd/output", Scratch, NULL, scratch_set_up, output_appears_when_complete, scratch_tear_down);
+    g_test_add("/core/fd/read-one-after-the-other", Scratch, NULL, scratch_set_up, read_one_after_the_other,
+               scratch_tear_down);
     g_test_add_func("/core/fd/path-rules", path_rules);
     return g_test_run();
 }
