@@ -5,10 +5,13 @@
 #include "audit/conflicts.h"
 #include "audit/facts_read.h"
 #include "audit/finding_evidence.h"
+#include "audit/findings_history.h"
 #include "audit/findings_inventory.h"
+#include "audit/findings_partial.h"
 #include "audit/findings_summary.h"
 #include "audit/findings_unpoliced.h"
 #include "audit/verdict.h"
+#include "audit/waiver_expired.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -83,7 +86,7 @@ static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
         guint count = times(jurisdiction, okse_law_control(audit->request->law, mapping->control));
 
-        for (guint k = 0; k < count; k++)
+        for (guint k = 0; okse_only_has(audit->request->only, mapping->control) && k < count; k++)
             collect_task(audit, mapping, country_of(audit, jurisdiction, k));
     }
 }
@@ -184,8 +187,12 @@ static void add_findings(Audit *audit, const OkseJurisdiction *jurisdiction, con
 {
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 
-    for (guint i = 0; i < provision->mappings->len; i++)
-        g_ptr_array_add(sorted, g_ptr_array_index(provision->mappings, i));
+    for (guint i = 0; i < provision->mappings->len; i++) {
+        OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
+
+        if (okse_only_has(audit->request->only, mapping->control))
+            g_ptr_array_add(sorted, mapping);
+    }
     g_ptr_array_sort(sorted, compare_mappings);
     for (guint i = 0; i < sorted->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(sorted, i);
@@ -227,6 +234,8 @@ static json_t *inputs_of(const OkseAuditRequest *request)
 
     if (law->profiles != NULL)
         json_object_set(inputs, "profiles", law->profiles);
+    if (request->previous != NULL)
+        json_object_set_new(inputs, "previous", okse_previous_input(request->previous));
     json_object_set_new(inputs, "policy",
                         law->pack != NULL ? okse_policy_pack_json(law->pack, law->identity) : json_null());
 
@@ -277,10 +286,16 @@ static json_t *document_of(Audit *audit)
                             request->law->schema);
     if (request->law->pack != NULL && okse_policy_pack_is_old(request->law->pack, request->at))
         json_object_set_new(document, "warnings", json_pack("[o]", okse_policy_pack_warning(request->law->pack)));
+    if (request->only != NULL)
+        okse_partial_begin(document, request->only);
     json_object_set_new(document, "conflicts", okse_conflicts(request->law, audit->target, request->at));
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));
     okse_findings_summarize(document, request->law, audit->target, request->at);
+    if (request->waivers != NULL)
+        okse_waivers_tell_without(document);
+    if (request->only != NULL)
+        okse_partial_end(document);
     return document;
 }
 
@@ -321,8 +336,12 @@ json_t *okse_findings(const OkseAuditRequest *request, GError **error)
     if (evaluate(&audit, error)) {
         for (guint i = 0; i < request->law->jurisdictions->len; i++)
             walk(&audit, g_ptr_array_index(request->law->jurisdictions, i));
-        if (request->waivers != NULL)
+        if (request->waivers != NULL) {
             okse_waivers_apply(request->waivers, findings);
+            okse_waivers_add_expired(request->waivers, findings, controls);
+        }
+        if (request->previous != NULL)
+            okse_previous_date(request->previous, at, findings);
         document = document_of(&audit);
     }
     for (guint i = 0; i < tasks->len; i++)
@@ -335,6 +354,8 @@ int okse_findings_exit_status(const json_t *findings)
 {
     const char *verdict = okse_json_peek_text(findings, "verdict");
 
+    if (json_object_get(findings, "partial") != NULL)
+        return okse_partial_exit_status(findings);
     if (g_strcmp0(verdict, "compliant") == 0)
         return 0;
     return g_strcmp0(verdict, "non-compliant") == 0 ? 1 : 4;

@@ -12,6 +12,8 @@ typedef struct {
     const json_t *geo;   /* {"digest","description"} of the address database, or NULL */
     const OkseEvaluateLimits *limits;
     OkseWaivers *waivers; /* applied to what fails; may be NULL */
+    const char *const *only; /* ids of controls: ask these and no other (okse_only_read()); NULL: all */
+    const json_t *previous;  /* earlier findings of this target (okse_previous_check()), or NULL */
 } OkseAuditRequest;
 
 /* Evaluate, and build the okse.findings.v1 document; a new value. Same request, same bytes when written by
@@ -19,5 +21,6 @@ typedef struct {
  * Source: docs/formats/findings.md. */
 json_t *okse_findings(const OkseAuditRequest *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Exit status of a findings document: 0 compliant, 1 non-compliant, 4 inconclusive. */
+/* Exit status of a findings document: 0 compliant, 1 non-compliant, 4 inconclusive. Of a partial one (`only`): 0 what
+ * was asked passes, 1 some of it fails, 4 some of it is open; its verdict is never "compliant". */
 int okse_findings_exit_status(const json_t *findings);

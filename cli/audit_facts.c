@@ -3,6 +3,9 @@
 #include "audit/evidence.h"
 #include "audit/facts_read.h"
 #include "audit/findings.h"
+#include "audit/findings_history.h"
+#include "audit/findings_partial.h"
+#include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "core/fd.h"
 #include "core/json.h"
@@ -114,17 +117,37 @@ bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const
     return *waivers != NULL;
 }
 
+/* The earlier findings of --previous; *previous stays NULL without. */
+static bool read_previous(const OkseAuditSource *source, const json_t *facts, gint64 at, json_t **previous,
+                          GError **error)
+{
+    g_autoptr(GBytes) bytes = NULL;
+
+    if (source->previous == NULL)
+        return true;
+    bytes = okse_read_path(source->previous, OKSE_LIMIT_EVIDENCE, error);
+    *previous = bytes == NULL ? NULL : okse_findings_read(bytes, source->previous, error);
+    return *previous != NULL && okse_previous_check(*previous, facts, at, source->previous, error);
+}
+
 json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
                             const OkseResources *resources, GError **error)
 {
-    g_autoptr(json_t) facts = NULL, geo = NULL;
+    g_autoptr(json_t) facts = NULL, geo = NULL, previous = NULL;
     g_autoptr(OkseWaivers) waivers = NULL;
+    g_auto(GStrv) only = NULL;
     OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
 
+    if (source->only != NULL && (only = okse_only_read(source->only, law, error)) == NULL)
+        return NULL; /* told before the work */
+
     facts = okse_audit_facts(source, resources, &geo, error);
-    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
+    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error) ||
+        !read_previous(source, facts, at, &previous, error))
         return NULL;
     request.waivers = waivers;
+    request.only = (const char *const *)only;
+    request.previous = previous;
     request.law = law;
     request.facts = facts;
     request.geo = geo;

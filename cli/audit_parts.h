@@ -19,6 +19,8 @@ typedef struct {
     const OkseTrust *trust; /* of --trust FILE, or NULL */
     const char *waivers;    /* --waivers FILE, or NULL */
     bool payload;           /* look into every file of an install, as a framework asks it */
+    char **only;            /* --only CONTROL…, or NULL */
+    const char *previous;   /* --previous FILE, or NULL */
     const json_t *geo_said; /* of the address database at collection, for evidence; or NULL */
 } OkseAuditSource;
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct {
-    char *evidence, *trust, *waivers;
+    char *evidence, *trust, *waivers, *previous;
     char **profiles;
 } VerifyOptions;
 
@@ -22,6 +22,7 @@ static const OkseOption options[] = {
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
     {OKSE_OPTION_LIST, "profile", 0, "FILE", "a profile of the audit, in its order; may be repeated",
      offsetof(VerifyOptions, profiles)},
+    {OKSE_OPTION_PATH, "previous", 0, "FINDINGS", "the earlier findings of the audit", offsetof(VerifyOptions, previous)},
     {0},
 };
 
@@ -79,6 +80,17 @@ static char *difference(const json_t *said, const json_t *made, const char *plac
     return g_strdup(*place != '\0' ? place + (*place == '.') : "(the document)");
 }
 
+/* The controls of a partial audit; NULL when everything was asked. */
+static GStrv only_in(const json_t *findings)
+{
+    const json_t *list = json_object_get(json_object_get(findings, "partial"), "only");
+    g_autoptr(GStrvBuilder) only = g_strv_builder_new();
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        g_strv_builder_add(only, json_string_value(json_array_get(list, i)));
+    return list != NULL ? g_strv_builder_end(only) : NULL;
+}
+
 static json_t *make_again(const OkseInvocation *invocation, const json_t *findings, GError **error)
 {
     const VerifyOptions *given = invocation->options;
@@ -88,12 +100,14 @@ static json_t *make_again(const OkseInvocation *invocation, const json_t *findin
     g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseLaw) law = NULL;
-    g_auto(GStrv) wanted = wanted_in(findings);
+    g_auto(GStrv) wanted = wanted_in(findings), only = only_in(findings);
     gint64 at = 0;
 
     if (resources == NULL || (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL))
         return NULL;
     source.trust = trust;
+    source.only = only;
+    source.previous = given->previous;
     if (!okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &at)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: 'audited_at' is no time", invocation->arguments[0]);
         return NULL;
@@ -112,35 +126,75 @@ static bool options_check(const VerifyOptions *given, const json_t *findings, GE
         return okse_fail(error, OKSE_ERROR_INVALID,
                          given->waivers == NULL ? "these findings have waivers: give --waivers and --trust"
                                                 : "these findings have no waivers: leave --waivers out");
+    if ((given->previous == NULL) != (json_object_get(json_object_get(findings, "inputs"), "previous") == NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         given->previous == NULL ? "these findings name earlier ones: give --previous"
+                                                 : "these findings name no earlier ones: leave --previous out");
     return given->waivers == NULL || given->trust != NULL ||
            okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
 }
 
-static int tell(const OkseInvocation *invocation, const json_t *findings, const json_t *made, GError **error)
+/* An input that is another than that of the findings, in words; NULL: all are the same, as far as they are known by
+ * their digests. */
+static const char *other_input(const json_t *said, const json_t *made)
+{
+    static const char *const inputs[][2] = {{"facts", "facts"},       {"tool", "versions of okse"},
+                                            {"manifests", "manifests"}, {"policy", "law packs"},
+                                            {"profiles", "profiles"}, {"previous", "earlier findings"}};
+    const json_t *before = json_object_get(said, "inputs"), *now = json_object_get(made, "inputs");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(inputs); i++)
+        if (!json_equal(json_object_get(before, inputs[i][0]), json_object_get(now, inputs[i][0])) &&
+            (json_object_get(before, inputs[i][0]) != NULL || json_object_get(now, inputs[i][0]) != NULL))
+            return inputs[i][1];
+    before = json_object_get(json_object_get(said, "waivers"), "digest");
+    now = json_object_get(json_object_get(made, "waivers"), "digest");
+    return json_equal(before, now) || before == now ? NULL : "waivers";
+}
+
+/* The bytes of the file are those that okse writes of these findings, for programs or for people. */
+static bool is_as_written(GBytes *file, const json_t *findings)
+{
+    g_autoptr(GBytes) bare = okse_json_write(findings);
+    g_autofree char *text = okse_json_write_pretty(findings);
+    g_autoptr(GBytes) pretty = g_bytes_new(text, strlen(text));
+
+    return g_bytes_equal(file, bare) || g_bytes_equal(file, pretty);
+}
+
+static bool is_same_input(const json_t *said, const json_t *made, const char *input)
+{
+    return json_equal(json_object_get(json_object_get(said, "inputs"), input),
+                      json_object_get(json_object_get(made, "inputs"), input));
+}
+
+static int tell(const OkseInvocation *invocation, GBytes *file, const json_t *findings, const json_t *made,
+                GError **error)
 {
     g_autoptr(GBytes) said = okse_json_write(findings), again = okse_json_write(made);
-    bool same = g_bytes_equal(said, again);
+    bool same = g_bytes_equal(said, again), written = is_as_written(file, findings);
     g_autofree char *where = same ? NULL : difference(findings, made, "");
     g_autofree char *shown = okse_text_show(where != NULL ? where : "", -1, false);
-    const json_t *inputs = json_object_get(findings, "inputs"), *now = json_object_get(made, "inputs");
-    bool facts = json_equal(json_object_get(inputs, "facts"), json_object_get(now, "facts"));
-    bool law = json_equal(json_object_get(inputs, "manifests"), json_object_get(now, "manifests"));
-    bool tool = json_equal(json_object_get(inputs, "tool"), json_object_get(now, "tool"));
+    const char *input = same ? NULL : other_input(findings, made);
+    bool geo = json_is_object(json_object_get(json_object_get(findings, "inputs"), "geo"));
     g_autoptr(json_t) document =
-        json_pack("{s:s,s:b,s:b,s:b,s:b,s:s?}", "schema", "okse.report-verified.v1", "verified", (int)same,
-                  "same_facts", (int)facts, "same_manifests", (int)law, "same_tool", (int)tool, "differs", where);
+        json_pack("{s:s,s:b,s:b,s:b,s:b,s:b,s:s?,s:s?,s:o}", "schema", "okse.report-verified.v1", "verified", (int)same,
+                  "same_facts", (int)is_same_input(findings, made, "facts"), "same_manifests",
+                  (int)is_same_input(findings, made, "manifests"), "same_tool",
+                  (int)is_same_input(findings, made, "tool"), "as_written", (int)written, "other_input", input,
+                  "differs", where, "unchecked", geo ? json_pack("[s]", "inputs.geo") : json_array());
 
     if (invocation->json)
         return okse_print_json(document, error) ? (same ? 0 : 1) : 3;
     if (same)
-        okse_print("verified: the evidence gives these findings, byte for byte\n");
-    else if (!facts)
-        okse_print("NOT verified: the findings were made from other facts\n");
-    else if (!law || !tool)
-        okse_print("NOT verified: the findings were made with other %s, so they cannot be compared\n",
-                   law ? "versions of okse" : "manifests");
+        okse_print("verified: the evidence gives these findings, %s\n",
+                   written ? "byte for byte" : "but the file was not written by okse: its white space is another");
+    else if (input != NULL)
+        okse_print("NOT verified: the findings were made with other %s, so they cannot be compared\n", input);
     else
         okse_print("NOT verified: the evidence gives something else, first at %s\n", shown);
+    if (same && geo)
+        okse_print("not checked: what they say of the address database (inputs.geo); the evidence has its answers only\n");
     return same ? 0 : 1;
 }
 
@@ -153,7 +207,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     if (findings == NULL || !options_check(invocation->options, findings, error))
         return 2;
     made = make_again(invocation, findings, error);
-    return made == NULL ? 2 : tell(invocation, findings, made, error);
+    return made == NULL ? 2 : tell(invocation, bytes, findings, made, error);
 }
 
 const OkseCommand okse_command_report_verify = {
