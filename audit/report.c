@@ -33,12 +33,13 @@ static const Format formats[] = {
     {"sarif-full", okse_report_sarif_full, false},
     {"oscal", okse_report_oscal, false},
     {"prometheus", okse_report_prometheus, false},
+    {"checklist", okse_report_checklist, true},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text",  "json",  "html",       "markdown", "csv",        "junit",
-                                        "xccdf", "sarif", "sarif-full", "oscal",    "prometheus", NULL};
+    static const char *const names[] = {"text",       "json",  "html",       "markdown",  "csv", "junit", "xccdf", "sarif",
+                                        "sarif-full", "oscal", "prometheus", "checklist", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;

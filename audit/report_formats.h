@@ -17,3 +17,5 @@ GBytes *okse_report_sarif_full(const json_t *findings, const char *language, con
 GBytes *okse_report_oscal(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_prometheus(const json_t *findings, const char *language, const OkseResources *resources,
                                GError **error);
+GBytes *okse_report_checklist(const json_t *findings, const char *language, const OkseResources *resources,
+                              GError **error);
