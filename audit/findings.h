@@ -21,6 +21,11 @@ typedef struct {
  * Source: docs/formats/findings.md. */
 json_t *okse_findings(const OkseAuditRequest *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The `findings` of each of several facts documents (a list) under one request, whose own facts are not looked at: a new
+ * list of lists. For asking "what if" many times: they share processes. Errors: SYSTEM. */
+json_t *okse_findings_of_each(const OkseAuditRequest *request, const json_t *facts,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Exit status of a findings document: 0 compliant, 1 non-compliant, 4 inconclusive. Of a partial one (`only`): 0 what
  * was asked passes, 1 some of it fails, 4 some of it is open; its verdict is never "compliant". */
 int okse_findings_exit_status(const json_t *findings);

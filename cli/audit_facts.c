@@ -130,26 +130,40 @@ static bool read_previous(const OkseAuditSource *source, const json_t *facts, gi
     return *previous != NULL && okse_previous_check(*previous, facts, at, source->previous, error);
 }
 
+bool okse_audit_inputs(const OkseAuditSource *source, const OkseLaw *law, gint64 at, const OkseResources *resources,
+                       OkseAuditInputs *inputs, GError **error)
+{
+    if (source->only != NULL && (inputs->only = okse_only_read(source->only, law, error)) == NULL)
+        return false; /* told before the work */
+    inputs->facts = okse_audit_facts(source, resources, &inputs->geo, error);
+    if (inputs->facts == NULL || !okse_audit_waivers(source, law, inputs->facts, at, &inputs->waivers, error) ||
+        !read_previous(source, inputs->facts, at, &inputs->previous, error))
+        return false;
+    inputs->request = (OkseAuditRequest){.facts = inputs->facts,
+                                         .law = law,
+                                         .at = at,
+                                         .geo = inputs->geo,
+                                         .limits = &okse_evaluate_limits,
+                                         .waivers = inputs->waivers,
+                                         .only = (const char *const *)inputs->only,
+                                         .previous = inputs->previous};
+    return true;
+}
+
+void okse_audit_inputs_clear(OkseAuditInputs *inputs)
+{
+    json_decref(inputs->facts);
+    json_decref(inputs->geo);
+    json_decref(inputs->previous);
+    okse_waivers_free(inputs->waivers);
+    g_strfreev(inputs->only);
+    *inputs = (OkseAuditInputs){0};
+}
+
 json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
                             const OkseResources *resources, GError **error)
 {
-    g_autoptr(json_t) facts = NULL, geo = NULL, previous = NULL;
-    g_autoptr(OkseWaivers) waivers = NULL;
-    g_auto(GStrv) only = NULL;
-    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits};
+    g_auto(OkseAuditInputs) inputs = {0};
 
-    if (source->only != NULL && (only = okse_only_read(source->only, law, error)) == NULL)
-        return NULL; /* told before the work */
-
-    facts = okse_audit_facts(source, resources, &geo, error);
-    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error) ||
-        !read_previous(source, facts, at, &previous, error))
-        return NULL;
-    request.waivers = waivers;
-    request.only = (const char *const *)only;
-    request.previous = previous;
-    request.law = law;
-    request.facts = facts;
-    request.geo = geo;
-    return okse_findings(&request, error);
+    return okse_audit_inputs(source, law, at, resources, &inputs, error) ? okse_findings(&inputs.request, error) : NULL;
 }

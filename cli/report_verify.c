@@ -1,55 +1,17 @@
 /* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
-#include "audit/profile.h"
 #include "audit/report.h"
-#include "cli/audit_parts.h"
 #include "cli/commands.h"
-#include "cli/law_source.h"
+#include "cli/report_again.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
 
 #include <string.h>
 
-typedef struct {
-    char *evidence, *trust, *waivers, *previous;
-    char **profiles;
-} VerifyOptions;
-
 static const OkseOption options[] = {
-    {OKSE_OPTION_PATH, "evidence", 0, "FILE", "the facts or the archive that they were made from",
-     offsetof(VerifyOptions, evidence)},
-    {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may waive findings, as in the audit", offsetof(VerifyOptions, trust)},
-    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
-    {OKSE_OPTION_LIST, "profile", 0, "FILE", "a profile of the audit, in its order; may be repeated",
-     offsetof(VerifyOptions, profiles)},
-    {OKSE_OPTION_PATH, "previous", 0, "FINDINGS", "the earlier findings of the audit", offsetof(VerifyOptions, previous)},
+    OKSE_AGAIN_OPTIONS,
     {0},
 };
-
-/* The provisions of a profile's own stand among the jurisdictions, too. */
-static bool is_profile(const json_t *findings, const char *iso)
-{
-    const json_t *profiles = json_object_get(json_object_get(findings, "inputs"), "profiles"), *one;
-    size_t i;
-
-    json_array_foreach(profiles, i, one) if (g_strcmp0(okse_json_peek_text(one, "name"), iso) == 0) return true;
-    return false;
-}
-
-static GStrv wanted_in(const json_t *findings)
-{
-    const json_t *list = json_object_get(findings, "jurisdictions");
-    GPtrArray *wanted = g_ptr_array_new();
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *iso = okse_json_peek_text(json_array_get(list, i), "iso");
-
-        if (!is_profile(findings, iso))
-            g_ptr_array_add(wanted, g_strdup(iso));
-    }
-    g_ptr_array_add(wanted, NULL);
-    return (GStrv)g_ptr_array_free(wanted, FALSE);
-}
 
 /* The first place where two values differ, as members and indices; NULL when they are equal.
  * NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of a document that was read */
@@ -78,60 +40,6 @@ static char *difference(const json_t *said, const json_t *made, const char *plac
             return found;
     }
     return g_strdup(*place != '\0' ? place + (*place == '.') : "(the document)");
-}
-
-/* The controls of a partial audit; NULL when everything was asked. */
-static GStrv only_in(const json_t *findings)
-{
-    const json_t *list = json_object_get(json_object_get(findings, "partial"), "only");
-    g_autoptr(GStrvBuilder) only = g_strv_builder_new();
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        g_strv_builder_add(only, json_string_value(json_array_get(list, i)));
-    return list != NULL ? g_strv_builder_end(only) : NULL;
-}
-
-static json_t *make_again(const OkseInvocation *invocation, const json_t *findings, GError **error)
-{
-    const VerifyOptions *given = invocation->options;
-    const json_t *geo = json_object_get(json_object_get(findings, "inputs"), "geo");
-    OkseAuditSource source = {
-        .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
-    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
-    g_autoptr(OkseTrust) trust = NULL;
-    g_autoptr(OkseLaw) law = NULL;
-    g_auto(GStrv) wanted = wanted_in(findings), only = only_in(findings);
-    gint64 at = 0;
-
-    if (resources == NULL || (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL))
-        return NULL;
-    source.trust = trust;
-    source.only = only;
-    source.previous = given->previous;
-    if (!okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &at)) {
-        okse_fail(error, OKSE_ERROR_INVALID, "%s: 'audited_at' is no time", invocation->arguments[0]);
-        return NULL;
-    }
-    law = okse_law_load(resources, (const char *const *)wanted, error);
-    if (law == NULL || !okse_profiles_use(given->profiles, resources, law, error))
-        return NULL;
-    return okse_audit_findings(&source, law, at, resources, error);
-}
-
-static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
-{
-    if (given->evidence == NULL)
-        return okse_fail(error, OKSE_ERROR_INVALID, "give --evidence FILE: what the findings were made from");
-    if ((given->waivers == NULL) != (json_object_get(findings, "waivers") == NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         given->waivers == NULL ? "these findings have waivers: give --waivers and --trust"
-                                                : "these findings have no waivers: leave --waivers out");
-    if ((given->previous == NULL) != (json_object_get(json_object_get(findings, "inputs"), "previous") == NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         given->previous == NULL ? "these findings name earlier ones: give --previous"
-                                                 : "these findings name no earlier ones: leave --previous out");
-    return given->waivers == NULL || given->trust != NULL ||
-           okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
 }
 
 /* An input that is another than that of the findings, in words; NULL: all are the same, as far as they are known by
@@ -203,10 +111,11 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
     g_autoptr(json_t) findings = bytes == NULL ? NULL : okse_findings_read(bytes, path, error), made = NULL;
+    g_auto(OkseAgain) again = {0};
 
-    if (findings == NULL || !options_check(invocation->options, findings, error))
+    if (findings == NULL || !okse_again_open(invocation, invocation->options, findings, &again, error))
         return 2;
-    made = make_again(invocation, findings, error);
+    made = okse_findings(&again.inputs.request, error);
     return made == NULL ? 2 : tell(invocation, bytes, findings, made, error);
 }
 
@@ -221,7 +130,7 @@ const OkseCommand okse_command_report_verify = {
         "must be those of the audit. What the findings say of the address database is taken from them: the places\n"
         "are in the evidence. Exit status: 0 the same, 1 not.",
     .options = options,
-    .options_size = sizeof(VerifyOptions),
+    .options_size = sizeof(OkseAgainOptions),
     .takes_policy = true,
     .run = verify_run,
 };
