@@ -47,3 +47,4 @@ extern const OkseCommand okse_command_policy_pack;
 extern const OkseCommand okse_command_report;
 extern const OkseCommand okse_command_report_diff;
 extern const OkseCommand okse_command_report_verify;
+extern const OkseCommand okse_command_report_repair;

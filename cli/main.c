@@ -59,6 +59,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_report,
     &okse_command_report_diff,
     &okse_command_report_verify,
+    &okse_command_report_repair,
     NULL,
 };
 
