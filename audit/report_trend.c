@@ -51,11 +51,15 @@ static json_t *finding_kept(const json_t *document, const json_t *finding)
         json_object_get(json_object_get(document, "controls"), okse_json_peek_text(finding, "control"));
     const char *since = okse_finding_first_seen(finding, document);
     json_t *kept = json_object();
+    g_autofree char *first = NULL;
+    gint64 time = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
         json_object_set(kept, members[i], json_object_get(finding, members[i]));
     json_object_set(kept, "title", json_object_get(control, "title"));
-    json_object_set_new(kept, "first_seen", since != NULL ? json_string(since) : json_null());
+    if (since != NULL && okse_text_time_parse(since, &time))
+        first = okse_text_time(time); /* in UTC, so that texts sort by time */
+    json_object_set_new(kept, "first_seen", first != NULL ? json_string(first) : json_null());
     return kept;
 }
 
