@@ -40,6 +40,8 @@ char **okse_only_read(char *const *words, const OkseLaw *law, GError **error)
     for (; *words != NULL; words++) {
         g_auto(GStrv) parts = g_strsplit(*words, ",", -1);
 
+        if (*parts == NULL && !check(law, "", error)) /* g_strsplit() makes nothing of nothing */
+            return NULL;
         for (char **part = parts; *part != NULL; part++) {
             if (!check(law, *part, error))
                 return NULL;

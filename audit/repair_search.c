@@ -3,14 +3,14 @@
  * are changed is in every answer, as long as changing more mends no less), else one after the other. With few lines
  * every smaller set is tried, which proves it without that condition.
  *
- * Only the controls that are open before or behind are asked while searching. A set that is not good for them is not
- * good; the one that is chosen is evaluated under the whole law in the end. */
+ * Only the controls that lines can mend are asked while searching: a set that is not good for them is not good. The one
+ * that is chosen is evaluated under the whole law in the end. */
 #include "audit/repair_search.h"
 
 #include <string.h>
 
 #define ROUNDS 64u /* findings list 100 evidences each: the next ones show when those are gone */
-#define SETS_AT_ONCE 16u
+#define SETS_AT_ONCE 32u
 #define FACTS_AT_ONCE (64u << 20) /* bytes of facts in one evaluation */
 
 typedef struct {
@@ -286,13 +286,19 @@ static json_t *find_lines(Search *search, GError **error)
     return g_steal_pointer(&findings);
 }
 
-static void want_controls(const json_t *findings, GHashTable *controls)
+/* The controls of what is open now and mended with every line changed. */
+static void want_controls(const Search *search, GHashTable *controls)
 {
     const json_t *finding;
     size_t i;
 
-    json_array_foreach(findings, i, finding) if (okse_repair_is_open(finding))
-        g_hash_table_add(controls, (gpointer)(uintptr_t)okse_json_peek_text(finding, "control"));
+    json_array_foreach(json_object_get(search->request->findings, "findings"), i, finding)
+    {
+        const char *id = okse_json_peek_text(finding, "id");
+
+        if (okse_repair_is_open(finding) && !g_hash_table_contains(search->allowed, id))
+            g_hash_table_add(controls, (gpointer)(uintptr_t)okse_json_peek_text(finding, "control"));
+    }
 }
 
 static int compare_texts(gconstpointer a, gconstpointer b)
@@ -300,7 +306,7 @@ static int compare_texts(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* From here on, only what was or is open is asked. */
+/* From here on, only what can be mended is asked. */
 static void narrow(Search *search, const json_t *changed)
 {
     g_autoptr(GHashTable) controls = g_hash_table_new(g_str_hash, g_str_equal);
@@ -310,8 +316,9 @@ static void narrow(Search *search, const json_t *changed)
     gpointer name;
     size_t i;
 
-    want_controls(json_object_get(search->request->findings, "findings"), controls);
-    want_controls(changed, controls);
+    json_array_foreach(changed, i, finding) if (okse_repair_is_open(finding))
+        g_hash_table_add(search->allowed, g_strdup(okse_json_peek_text(finding, "id")));
+    want_controls(search, controls);
     g_hash_table_iter_init(&iterator, controls);
     while (g_hash_table_iter_next(&iterator, &name, NULL))
         g_ptr_array_add(names, g_strdup(name));
@@ -319,8 +326,6 @@ static void narrow(Search *search, const json_t *changed)
     g_ptr_array_add(names, NULL);
     search->only = (GStrv)g_ptr_array_steal(names, NULL);
     search->asked.only = (const char *const *)search->only;
-    json_array_foreach(changed, i, finding) if (okse_repair_is_open(finding))
-        g_hash_table_add(search->allowed, g_strdup(okse_json_peek_text(finding, "id")));
 }
 
 static bool predict(Search *search, GError **error)

@@ -149,6 +149,10 @@ static json_t *changed_inputs(const json_t *old, const json_t *new)
         if (!json_equal(json_object_get(before, members[i]), json_object_get(after, members[i])) &&
             (json_object_get(before, members[i]) != NULL || json_object_get(after, members[i]) != NULL))
             json_array_append_new(out, json_string(members[i]));
+    before = json_object_get(json_object_get(old, "waivers"), "digest");
+    after = json_object_get(json_object_get(new, "waivers"), "digest");
+    if (before != after && !json_equal(before, after))
+        json_array_append_new(out, json_string("waivers"));
     return out;
 }
 
