@@ -11,7 +11,7 @@ typedef struct {
     gint64 at;           /* the law of this moment: seconds since 1970 */
     const json_t *geo;   /* {"digest","description"} of the address database, or NULL */
     const OkseEvaluateLimits *limits;
-    OkseWaivers *waivers; /* applied to what fails; may be NULL */
+    OkseWaivers *waivers;    /* applied to what fails; may be NULL */
     const char *const *only; /* ids of controls: ask these and no other (okse_only_read()); NULL: all */
     const json_t *previous;  /* earlier findings of this target (okse_previous_check()), or NULL */
 } OkseAuditRequest;
@@ -21,8 +21,8 @@ typedef struct {
  * Source: docs/formats/findings.md. */
 json_t *okse_findings(const OkseAuditRequest *request, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The `findings` of each of several facts documents (a list) under one request, whose own facts are not looked at: a new
- * list of lists. For asking "what if" many times: they share processes. Errors: SYSTEM. */
+/* The `findings` of each of several facts documents (a list) under one request, whose own facts are not looked at: a
+ * new list of lists. For asking "what if" many times: they share processes. Errors: SYSTEM. */
 json_t *okse_findings_of_each(const OkseAuditRequest *request, const json_t *facts,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

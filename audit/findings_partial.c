@@ -70,12 +70,11 @@ void okse_partial_begin(json_t *document, const char *const *only)
         warnings = json_array();
         json_object_set_new(document, "warnings", warnings);
     }
-    json_array_append_new(warnings,
-                          json_pack("{s:s, s:o}", "kind", "partial", "message",
-                                    okse_reason("a partial audit: only %s was asked, so it cannot say that the whole "
-                                                "is compliant",
-                                                "부분 감사: %s만 확인하였으므로 전체 준수 여부는 알 수 없습니다",
-                                                named)));
+    json_array_append_new(
+        warnings, json_pack("{s:s, s:o}", "kind", "partial", "message",
+                            okse_reason("a partial audit: only %s was asked, so it cannot say that the whole "
+                                        "is compliant",
+                                        "부분 감사: %s만 확인하였으므로 전체 준수 여부는 알 수 없습니다", named)));
     json_object_set_new(document, "partial", json_pack("{s:o}", "only", list));
 }
 

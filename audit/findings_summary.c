@@ -167,8 +167,7 @@ static json_t *provisions_to_json(const OkseJurisdiction *jurisdiction, const Co
         if (is_asked_in_part(context, provision, applies) && strcmp(status, "fail") != 0) {
             status = "inconclusive";
             json_decref(reason);
-            reason = okse_reason("not all of its checks were asked (--only)",
-                                 "일부 점검만 수행하였습니다 (--only)");
+            reason = okse_reason("not all of its checks were asked (--only)", "일부 점검만 수행하였습니다 (--only)");
         }
         count->not_checkable += provision->not_checkable != NULL;
         if (blind && reason == NULL)

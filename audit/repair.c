@@ -92,13 +92,13 @@ static json_t *remaining_json(const json_t *before, const json_t *after)
 
         if (!okse_repair_is_open(finding))
             continue;
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:b, s:o}", "id", id, "control", control,
-                            "jurisdiction", json_object_get(finding, "jurisdiction"), "provision",
-                            json_object_get(finding, "provision"), "status", json_object_get(finding, "status"),
-                            "title", json_object_get(json_object_get(controls, control), "title"), "reason",
-                            json_object_get(finding, "reason"), "caused", (int)!g_hash_table_contains(open, id),
-                            "places", places_of(finding)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:b, s:o}", "id", id, "control",
+                                              control, "jurisdiction", json_object_get(finding, "jurisdiction"),
+                                              "provision", json_object_get(finding, "provision"), "status",
+                                              json_object_get(finding, "status"), "title",
+                                              json_object_get(json_object_get(controls, control), "title"), "reason",
+                                              json_object_get(finding, "reason"), "caused",
+                                              (int)!g_hash_table_contains(open, id), "places", places_of(finding)));
     }
     return list;
 }
@@ -135,12 +135,12 @@ static json_t *result_json(const Writing *writing)
     GString *diff = g_string_new(NULL);
     json_t *changes = changes_json(writing, diff), *repair;
 
-    repair = json_pack("{s:s, s:s, s:{s:O, s:O}, s:s, s:i, s:i, s:o, s:o, s:o, s:s}", "schema", "okse.repair.v1", "findings",
-                       okse_sha256_text(&digest, hex), "verdict", "now", json_object_get(before, "verdict"),
-                       "predicted", json_object_get(after, "verdict"), "proof", proofs[writing->result->proof],
-                       "lines_looked_at", (int)writing->result->lines->len, "sets_tried", (int)writing->result->tried,
-                       "changes", changes, "turned", turned_json(before, after), "remaining", remaining_json(before, after),
-                       "diff", diff->str);
+    repair =
+        json_pack("{s:s, s:s, s:{s:O, s:O}, s:s, s:i, s:i, s:o, s:o, s:o, s:s}", "schema", "okse.repair.v1", "findings",
+                  okse_sha256_text(&digest, hex), "verdict", "now", json_object_get(before, "verdict"), "predicted",
+                  json_object_get(after, "verdict"), "proof", proofs[writing->result->proof], "lines_looked_at",
+                  (int)writing->result->lines->len, "sets_tried", (int)writing->result->tried, "changes", changes,
+                  "turned", turned_json(before, after), "remaining", remaining_json(before, after), "diff", diff->str);
     g_string_free(diff, TRUE);
     return repair;
 }

@@ -32,8 +32,9 @@ static const char *mark_of(const json_t *marks, const char *path)
     const json_t *row, *pattern;
     size_t i, k;
 
-    json_array_foreach(marks, i, row) json_array_foreach(json_object_get(row, "names"), k, pattern) if (
-        g_pattern_match_simple(json_string_value(pattern), name)) return okse_json_peek_text(row, "mark");
+    json_array_foreach(marks, i, row) json_array_foreach(
+        json_object_get(row, "names"), k,
+        pattern) if (g_pattern_match_simple(json_string_value(pattern), name)) return okse_json_peek_text(row, "mark");
     return NULL;
 }
 

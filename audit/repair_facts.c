@@ -59,8 +59,8 @@ static bool is_in(const char *const *list, const char *word)
 /* A line of a file as it stood there, not of an answer of the kernel or of a log. */
 static bool is_of_a_file(const json_t *source)
 {
-    return is_in(read_from_files, okse_json_peek_text(source, "via")) && okse_json_peek_text(source, "digest") != NULL &&
-           okse_json_peek_text(source, "excerpt") != NULL;
+    return is_in(read_from_files, okse_json_peek_text(source, "via")) &&
+           okse_json_peek_text(source, "digest") != NULL && okse_json_peek_text(source, "excerpt") != NULL;
 }
 
 static void stand(GHashTable *table, const char *list, const json_t *fact, const json_t *source)
@@ -175,8 +175,8 @@ GPtrArray *okse_repair_lines(const json_t *facts, const json_t *findings, const 
             continue;
         json_array_foreach(json_object_get(finding, "evidence"), k, evidence)
         {
-            char *key = key_of(okse_json_peek_text(evidence, "file"),
-                               json_integer_value(json_object_get(evidence, "line")));
+            char *key =
+                key_of(okse_json_peek_text(evidence, "file"), json_integer_value(json_object_get(evidence, "line")));
             const Standing *standing = key != NULL ? g_hash_table_lookup(table, key) : NULL;
 
             if (standing != NULL && standing->fits && !g_hash_table_contains(seen, key)) {
@@ -200,12 +200,12 @@ static GBytes *site_text(const json_t *site)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(json_object_get(site, "networks"), i, row) json_array_append_new(
-        networks,
-        json_pack("{s:O, s:O}", "cidr", json_object_get(row, "cidr"), "country", json_object_get(row, "country")));
-    json_array_foreach(json_object_get(site, "hosts"), i, row) json_array_append_new(
-        hosts,
-        json_pack("{s:O, s:O}", "name", json_object_get(row, "name"), "country", json_object_get(row, "country")));
+    json_array_foreach(json_object_get(site, "networks"), i, row)
+        json_array_append_new(networks, json_pack("{s:O, s:O}", "cidr", json_object_get(row, "cidr"), "country",
+                                                  json_object_get(row, "country")));
+    json_array_foreach(json_object_get(site, "hosts"), i, row)
+        json_array_append_new(hosts, json_pack("{s:O, s:O}", "name", json_object_get(row, "name"), "country",
+                                               json_object_get(row, "country")));
     json_object_set_new(text, "networks", networks);
     json_object_set_new(text, "hosts", hosts);
     if (json_array_size(json_object_get(site, "allowed_endpoints")) > 0)
@@ -277,8 +277,8 @@ static bool is_seen_only(const json_t *sources)
     const json_t *source;
     size_t i;
 
-    json_array_foreach(sources, i, source) if (g_strcmp0(okse_json_peek_text(source, "collector"), "sockets") != 0)
-        return false;
+    json_array_foreach(sources, i,
+                       source) if (g_strcmp0(okse_json_peek_text(source, "collector"), "sockets") != 0) return false;
     return true;
 }
 

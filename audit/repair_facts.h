@@ -4,12 +4,12 @@
 
 /* Inside the repair: which facts stand on a line of a configuration file, and the facts without it. */
 typedef struct {
-    char *path, *excerpt;   /* as the facts say; excerpt: the line, stripped, secrets masked */
-    char *digest;           /* of the file */
-    char *component;        /* of the installed bundle, or NULL */
-    unsigned number;        /* of the line, from 1 */
-    json_t *hosts;          /* of the endpoints on it, sorted, each once */
-    json_t *replaced;       /* host → other host, for those that get another; empty: the line goes */
+    char *path, *excerpt; /* as the facts say; excerpt: the line, stripped, secrets masked */
+    char *digest;         /* of the file */
+    char *component;      /* of the installed bundle, or NULL */
+    unsigned number;      /* of the line, from 1 */
+    json_t *hosts;        /* of the endpoints on it, sorted, each once */
+    json_t *replaced;     /* host → other host, for those that get another; empty: the line goes */
 } OkseRepairLine;
 
 void okse_repair_line_free(gpointer line);

@@ -369,8 +369,12 @@ bool okse_repair_search(const OkseRepairRequest *request, const OkseRepairPlaces
                         GError **error)
 {
     g_autoptr(GHashTable) allowed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Search search = {.request = request, .places = places, .asked = *request->request, .result = result,
-                     .allowed = allowed, .at_once = sets_at_once(request->request->facts)};
+    Search search = {.request = request,
+                     .places = places,
+                     .asked = *request->request,
+                     .result = result,
+                     .allowed = allowed,
+                     .at_once = sets_at_once(request->request->facts)};
     g_autoptr(json_t) changed = NULL;
     bool done;
 

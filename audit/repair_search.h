@@ -12,12 +12,12 @@ typedef enum {
 } OkseRepairProof;
 
 typedef struct {
-    GPtrArray *lines;     /* OkseRepairLine: all that were looked at */
-    bool *chosen;         /* of them */
-    json_t **reopened;    /* of each chosen line: ids of the findings that stay open without its change; else NULL */
+    GPtrArray *lines;  /* OkseRepairLine: all that were looked at */
+    bool *chosen;      /* of them */
+    json_t **reopened; /* of each chosen line: ids of the findings that stay open without its change; else NULL */
     OkseRepairProof proof;
-    unsigned tried;       /* how many sets were evaluated */
-    json_t *predicted;    /* findings document of the changed facts */
+    unsigned tried;    /* how many sets were evaluated */
+    json_t *predicted; /* findings document of the changed facts */
 } OkseRepairResult;
 
 bool okse_repair_search(const OkseRepairRequest *request, const OkseRepairPlaces *places, OkseRepairResult *result,

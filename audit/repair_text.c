@@ -24,14 +24,13 @@ static void append_change(GString *out, const json_t *change)
 
     g_string_append(out, "  ");
     append_place(out, change);
-    g_string_append(out, strcmp(okse_json_peek_text(change, "how"), "replace") == 0 ? "  another host"
-                                                                                    : "  made a comment");
+    g_string_append(out,
+                    strcmp(okse_json_peek_text(change, "how"), "replace") == 0 ? "  another host" : "  made a comment");
     if (by_hand != NULL)
         g_string_append_printf(out, "  BY HAND: %s", by_hand);
     g_string_append_c(out, '\n');
-    json_array_foreach(ids, i, id)
-        g_string_append_printf(out, "%s%s", i == 0 ? "      left as it is, this stays open: " : ", ",
-                               json_string_value(id));
+    json_array_foreach(ids, i, id) g_string_append_printf(
+        out, "%s%s", i == 0 ? "      left as it is, this stays open: " : ", ", json_string_value(id));
     if (json_array_size(ids) > 0)
         g_string_append_c(out, '\n');
 }

@@ -61,12 +61,15 @@ static const Member install_members[] = {{"name", TEXT, NEEDED, NULL},
                                          {"generation", TEXT, MAY_BE_ABSENT, NULL},
                                          {"country", TEXT, MAY_BE_ABSENT, NULL},
                                          {0}};
-static const Member inputs_members[] = {
-    {"facts", TEXT, NEEDED, NULL},           {"manifests", TEXT, NEEDED, NULL},
-    {"site", TEXT, MAY_BE_ABSENT, NULL},     {"geo", OBJECT, MAY_BE_ABSENT, NULL},
-    {"tool", OBJECT, NEEDED, NULL},          {"policy", OBJECT, MAY_BE_ABSENT, NULL},
-    {"profiles", LIST, MAY_BE_ABSENT, NULL}, {"previous", OBJECT, MAY_BE_ABSENT, NULL},
-    {0}};
+static const Member inputs_members[] = {{"facts", TEXT, NEEDED, NULL},
+                                        {"manifests", TEXT, NEEDED, NULL},
+                                        {"site", TEXT, MAY_BE_ABSENT, NULL},
+                                        {"geo", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {"tool", OBJECT, NEEDED, NULL},
+                                        {"policy", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {"profiles", LIST, MAY_BE_ABSENT, NULL},
+                                        {"previous", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {0}};
 static const Member previous_members[] = {{"digest", TEXT, NEEDED, NULL}, {"audited_at", TEXT, NEEDED, NULL}, {0}};
 static const Member partial_members[] = {{"only", LIST, NEEDED, NULL}, {"result", WORD, NEEDED, result_words}, {0}};
 static const Member waivers_members[] = {{"verdict_without", WORD, MAY_BE_ABSENT, verdict_words}, {0}};
@@ -506,7 +509,8 @@ bool okse_findings_check(const json_t *findings, const char *origin, GError **er
            check_list(json_object_get(json_object_get(findings, "inputs"), "profiles"), profile_members, "profiles",
                       origin, error) &&
            check_list(json_object_get(findings, "warnings"), warning_members, "warnings", origin, error) &&
-           check_extras(findings, origin, error) && check_references(findings, origin, error) && check_verdict(findings, origin, error);
+           check_extras(findings, origin, error) && check_references(findings, origin, error) &&
+           check_verdict(findings, origin, error);
 }
 
 json_t *okse_findings_read(GBytes *bytes, const char *origin, GError **error)

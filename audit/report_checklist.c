@@ -59,8 +59,8 @@ static void append_law(const List *list)
         const char *iso = okse_json_peek_text(one, "iso");
 
         if (!is_profile(list, iso))
-            g_string_append_printf(
-                list->out, " --%s %s", json_is_true(json_object_get(one, "framework")) ? "framework" : "country", iso);
+            g_string_append_printf(list->out, " --%s %s",
+                                   json_is_true(json_object_get(one, "framework")) ? "framework" : "country", iso);
     }
     if (json_array_size(json_object_get(json_object_get(list->findings, "inputs"), "profiles")) > 0)
         g_string_append(list->out, " --profile PROFILE");
@@ -101,7 +101,8 @@ static void write_place(const List *list, const json_t *evidence, GHashTable *se
 static void write_article(const List *list, const json_t *finding)
 {
     const json_t *provision = okse_report_view_provision(list->view, finding);
-    const char *article = okse_json_peek_text(provision, "article"), *since = okse_json_peek_text(finding, "first_seen");
+    const char *article = okse_json_peek_text(provision, "article"),
+               *since = okse_json_peek_text(finding, "first_seen");
 
     g_string_append_printf(list->out, "  - %s %s, ", okse_json_peek_text(finding, "jurisdiction"),
                            okse_json_peek_text(finding, "provision"));

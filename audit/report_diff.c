@@ -163,11 +163,11 @@ json_t *okse_report_diff(const json_t *old, const json_t *new)
 
     for (unsigned i = 0; i < CHANGES; i++)
         json_object_set_new(numbers, change_words[i], json_integer(counts[i]));
-    diff = json_pack("{s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:o, s:o, s:o}", "schema", "okse.report-diff.v1", "verdict",
-                     "old", okse_json_peek_text(old, "verdict"), "new", okse_json_peek_text(new, "verdict"),
-                     "audited_at", "old", okse_json_peek_text(old, "audited_at"), "new",
-                     okse_json_peek_text(new, "audited_at"), "changed_inputs", changed_inputs(old, new), "counts",
-                     numbers, "findings", list);
+    diff =
+        json_pack("{s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:o, s:o, s:o}", "schema", "okse.report-diff.v1", "verdict", "old",
+                  okse_json_peek_text(old, "verdict"), "new", okse_json_peek_text(new, "verdict"), "audited_at", "old",
+                  okse_json_peek_text(old, "audited_at"), "new", okse_json_peek_text(new, "audited_at"),
+                  "changed_inputs", changed_inputs(old, new), "counts", numbers, "findings", list);
     if (json_object_get(old, "partial") != NULL || json_object_get(new, "partial") != NULL)
         json_object_set_new(diff, "partial", json_true());
     return diff;

@@ -76,8 +76,7 @@ static json_t *counts_of(const json_t *findings)
     {
         const char *status = okse_json_peek_text(finding, "status");
 
-        json_object_set_new(counts, status,
-                            json_integer(json_integer_value(json_object_get(counts, status)) + 1));
+        json_object_set_new(counts, status, json_integer(json_integer_value(json_object_get(counts, status)) + 1));
     }
     return counts;
 }

@@ -121,8 +121,8 @@ static void write_chart(OkseHtml *html, const json_t *audits)
     guint64 most = highest(audits, from), width = MAX((count - from) * BAR_WIDTH, 160u);
 
     g_string_append_printf(html->out,
-                           "<figure class=\"trend\"><svg viewBox=\"0 0 %" G_GUINT64_FORMAT " %u\" width=\"%" G_GUINT64_FORMAT
-                           "\" height=\"%u\" role=\"img\" aria-label=\"",
+                           "<figure class=\"trend\"><svg viewBox=\"0 0 %" G_GUINT64_FORMAT
+                           " %u\" width=\"%" G_GUINT64_FORMAT "\" height=\"%u\" role=\"img\" aria-label=\"",
                            width, CHART_HEIGHT + CHART_EDGE, width, CHART_HEIGHT + CHART_EDGE);
     okse_html_text(html, okse_messages_get(html->messages, 0, "trend.chart", NULL));
     okse_html_raw(html, "\">\n");
@@ -155,7 +155,7 @@ static void table_close(OkseHtml *html)
 
 static void write_audits(OkseHtml *html, const json_t *audits)
 {
-    static const char *const keys[] = {"facts.time",    "verdict",     "status.fail",   "status.inconclusive",
+    static const char *const keys[] = {"facts.time",    "verdict",     "status.fail",    "status.inconclusive",
                                        "status.waived", "status.pass", "inventory.path", NULL};
     const json_t *audit;
     size_t i;

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define CONTROL "waiver.expired"
-#define DOCUMENT "waivers.yaml" /* however the file was called when it was given: findings know no paths of the auditor */
+#define DOCUMENT                                                                                                       \
+    "waivers.yaml" /* however the file was called when it was given: findings know no paths of the auditor */
 
 static bool same(const json_t *a, const json_t *b, const char *key)
 {
@@ -33,10 +34,9 @@ static bool is_renewed(const json_t *rows, const json_t *row)
 static json_t *evidence_of(const json_t *row)
 {
     const char *file = okse_json_peek_text(row, "file");
-    g_autofree char *message =
-        g_strdup_printf("%s%s%s: %s, %s", okse_json_peek_text(row, "control"), file != NULL ? " " : "",
-                        file != NULL ? file : "", okse_json_peek_text(row, "approver"),
-                        okse_json_peek_text(row, "until"));
+    g_autofree char *message = g_strdup_printf("%s%s%s: %s, %s", okse_json_peek_text(row, "control"),
+                                               file != NULL ? " " : "", file != NULL ? file : "",
+                                               okse_json_peek_text(row, "approver"), okse_json_peek_text(row, "until"));
 
     return json_pack("{s:n, s:s, s:s, s:O, s:n, s:s, s:n, s:s, s:n}", "fact", "verdict", "violation", "file", DOCUMENT,
                      "line", json_object_get(row, "line"), "excerpt", "message", message, "component", "state",
@@ -86,17 +86,18 @@ static json_t *finding_of(const json_t *about, json_t *evidence)
 
 static json_t *description(void)
 {
-    return json_pack("{s:o, s:o, s:o, s:s, s:[]}", "title",
-                     okse_reason("No waiver has ended", "기한이 지난 예외 승인 없음"), "description",
-                     okse_reason("A waiver lets a finding wait until a day. After that day somebody must have mended it "
-                                 "or decided again.",
-                                 "예외 승인은 정해진 날까지만 유효합니다. 그 뒤에는 시정하거나 다시 결정하여야 합니다."),
-                     "remediation",
-                     okse_reason("Mend what was waived and take the row out of the waivers, or decide again: a new end, "
-                                 "signed by who may waive (okse sign --document waivers.yaml --role waiver).",
-                                 "예외로 둔 사항을 시정하고 해당 항목을 삭제하거나, 새 기한으로 다시 승인하여 서명하십시오 "
-                                 "(okse sign --document waivers.yaml --role waiver)."),
-                     "family", "waiver", "needs");
+    return json_pack(
+        "{s:o, s:o, s:o, s:s, s:[]}", "title", okse_reason("No waiver has ended", "기한이 지난 예외 승인 없음"),
+        "description",
+        okse_reason("A waiver lets a finding wait until a day. After that day somebody must have mended it "
+                    "or decided again.",
+                    "예외 승인은 정해진 날까지만 유효합니다. 그 뒤에는 시정하거나 다시 결정하여야 합니다."),
+        "remediation",
+        okse_reason("Mend what was waived and take the row out of the waivers, or decide again: a new end, "
+                    "signed by who may waive (okse sign --document waivers.yaml --role waiver).",
+                    "예외로 둔 사항을 시정하고 해당 항목을 삭제하거나, 새 기한으로 다시 승인하여 서명하십시오 "
+                    "(okse sign --document waivers.yaml --role waiver)."),
+        "family", "waiver", "needs");
 }
 
 static bool is_of_one_provision(const json_t *a, const json_t *b)
@@ -123,8 +124,7 @@ void okse_waivers_add_expired(const OkseWaivers *waivers, json_t *findings, json
         g_autoptr(json_t) evidence = expired_for(rows, finding);
         bool again = is_of_one_provision(before, finding) && same(before, finding, "control");
 
-        if (!is_of_one_provision(before, finding) ||
-            strcmp(okse_json_peek_text(finding, "control"), CONTROL) > 0)
+        if (!is_of_one_provision(before, finding) || strcmp(okse_json_peek_text(finding, "control"), CONTROL) > 0)
             append_pending(pending, sorted);
         json_array_append(sorted, finding);
         if (json_array_size(evidence) > 0 && !again)
@@ -160,11 +160,10 @@ void okse_waivers_tell_without(json_t *document)
         warnings = json_array();
         json_object_set_new(document, "warnings", warnings);
     }
-    json_array_append_new(warnings,
-                          json_pack("{s:s, s:o}", "kind", "waivers", "message",
-                                    okse_reason("mandatory findings that are waived: %" G_GINT64_FORMAT
-                                                "; without the waivers the verdict would be: non-compliant",
-                                                "예외로 둔 필수 사항: %" G_GINT64_FORMAT
-                                                "; 예외가 없다면 판정은 미준수(non-compliant)입니다",
-                                                (gint64)needed)));
+    json_array_append_new(warnings, json_pack("{s:s, s:o}", "kind", "waivers", "message",
+                                              okse_reason("mandatory findings that are waived: %" G_GINT64_FORMAT
+                                                          "; without the waivers the verdict would be: non-compliant",
+                                                          "예외로 둔 필수 사항: %" G_GINT64_FORMAT
+                                                          "; 예외가 없다면 판정은 미준수(non-compliant)입니다",
+                                                          (gint64)needed)));
 }

@@ -87,7 +87,8 @@ static int repair_run(const OkseInvocation *invocation, GError **error)
     if (replacements == NULL)
         return 2;
     if (json_object_get(findings, "partial") != NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "%s: a partial audit (--only) does not say what is wrong as a whole", path);
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: a partial audit (--only) does not say what is wrong as a whole",
+                  path);
         return 2;
     }
     if (!okse_again_open(invocation, &given->again, findings, &again, error) ||
@@ -108,10 +109,11 @@ const OkseCommand okse_command_report_repair = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Show the fewest configuration lines whose change mends the verdict.",
-    .details = "FINDINGS and their evidence are as for `okse report verify`. The facts are evaluated again without what\n"
-               "stands on a set of lines; the smallest set is shown as a diff, with what no line can mend. Nothing is\n"
-               "changed on the target. Exit status, of the predicted verdict: 0 compliant, 1 non-compliant,\n"
-               "4 inconclusive. See docs/repair.md.",
+    .details =
+        "FINDINGS and their evidence are as for `okse report verify`. The facts are evaluated again without what\n"
+        "stands on a set of lines; the smallest set is shown as a diff, with what no line can mend. Nothing is\n"
+        "changed on the target. Exit status, of the predicted verdict: 0 compliant, 1 non-compliant,\n"
+        "4 inconclusive. See docs/repair.md.",
     .options = options,
     .options_size = sizeof(RepairOptions),
     .takes_policy = true,

@@ -1,6 +1,6 @@
 /* okse report trend: a folder of findings over time. */
-#include "audit/report.h"
 #include "audit/report_trend.h"
+#include "audit/report.h"
 #include "cli/commands.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -106,8 +106,9 @@ const OkseCommand okse_command_report_trend = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Show a folder of findings over time: verdicts, what is open since when, what was fixed.",
-    .details = "Every FILE.json in DIR is a findings document of some target; links and folders in it are not followed.\n"
-               "What is none is named and left out. Exit status: 0 all were read, 4 a .json file was left out.",
+    .details =
+        "Every FILE.json in DIR is a findings document of some target; links and folders in it are not followed.\n"
+        "What is none is named and left out. Exit status: 0 all were read, 4 a .json file was left out.",
     .options = options,
     .options_size = sizeof(TrendOptions),
     .run = trend_run,

@@ -46,9 +46,9 @@ static char *difference(const json_t *said, const json_t *made, const char *plac
  * their digests. */
 static const char *other_input(const json_t *said, const json_t *made)
 {
-    static const char *const inputs[][2] = {{"facts", "facts"},       {"tool", "versions of okse"},
+    static const char *const inputs[][2] = {{"facts", "facts"},         {"tool", "versions of okse"},
                                             {"manifests", "manifests"}, {"policy", "law packs"},
-                                            {"profiles", "profiles"}, {"previous", "earlier findings"}};
+                                            {"profiles", "profiles"},   {"previous", "earlier findings"}};
     const json_t *before = json_object_get(said, "inputs"), *now = json_object_get(made, "inputs");
 
     for (size_t i = 0; i < G_N_ELEMENTS(inputs); i++)
@@ -102,7 +102,8 @@ static int tell(const OkseInvocation *invocation, GBytes *file, const json_t *fi
     else
         okse_print("NOT verified: the evidence gives something else, first at %s\n", shown);
     if (same && geo)
-        okse_print("not checked: what they say of the address database (inputs.geo); the evidence has its answers only\n");
+        okse_print(
+            "not checked: what they say of the address database (inputs.geo); the evidence has its answers only\n");
     return same ? 0 : 1;
 }
 
