@@ -14,6 +14,7 @@
 #define CHART_EDGE 30u
 
 static const char *const drawn[] = {"fail", "inconclusive", "waived", "pass"};
+static const OkseStatus drawn_as[] = {OKSE_STATUS_FAIL, OKSE_STATUS_INCONCLUSIVE, OKSE_STATUS_WAIVED, OKSE_STATUS_PASS};
 
 static guint64 number_of(const json_t *object, const char *key)
 {
@@ -134,7 +135,10 @@ static void write_chart(OkseHtml *html, const json_t *audits)
         g_string_append_printf(html->out, "</text><text x=\"%" G_GUINT64_FORMAT "\" y=\"%u\" text-anchor=\"end\">%.10s",
                                width, CHART_HEIGHT + 18,
                                okse_json_peek_text(json_array_get(audits, count - 1), "audited_at"));
-    okse_html_raw(html, "</text>\n</svg></figure>\n");
+    okse_html_raw(html, "</text>\n</svg></figure>\n<p class=\"legend\">");
+    for (size_t k = 0; k < G_N_ELEMENTS(drawn_as); k++)
+        okse_html_badge(html, drawn_as[k]);
+    okse_html_raw(html, "</p>\n");
 }
 
 static void table_open(OkseHtml *html, const char *const *keys)
@@ -184,18 +188,13 @@ static void write_audits(OkseHtml *html, const json_t *audits)
     table_close(html);
 }
 
-static OkseStatus status_of(const json_t *row)
-{
-    return okse_finding_status(row);
-}
-
 static void write_row(OkseHtml *html, const json_t *row)
 {
     const char *ended = okse_json_peek_text(row, "ended_at");
 
     okse_html_raw(html, "<tr><td>");
     if (ended == NULL) {
-        okse_html_badge(html, status_of(row));
+        okse_html_badge(html, okse_finding_status(row));
         okse_html_raw(html, " ");
     }
     okse_html_law(html, json_object_get(row, "title"));
