@@ -94,6 +94,11 @@ def test_the_difference_says_since_when(course):
     assert {f["first_seen"] for f in diff["findings"] if f["change"] in ("new", "worse")} == {DAYS["first"]}
 
 
+def test_reports_say_since_when(course):
+    for form in ("text", "html"):
+        assert DAYS["first"] in course.okse("report", "second.json", "--format", form, "--language", "en", status=0).out
+
+
 # partial audits
 
 @pytest.mark.parametrize("facts, only, status, result", [
