@@ -122,6 +122,18 @@ static bool has_controls(const char *text)
     return false;
 }
 
+/* What follows belongs to it: without this line the rest would mean something else, or nothing. */
+static bool opens_a_block(const char *text)
+{
+    g_autofree char *line = g_strstrip(g_strdup(text));
+    size_t length = strlen(line);
+
+    if (length == 0)
+        return false;
+    return strchr("{[(:>\\|", line[length - 1]) != NULL || *line == '[' || *line == '<' ||
+           (g_str_has_prefix(line, "- ") && strstr(line, ": ") != NULL);
+}
+
 static const char *objection(const OkseRepairLine *line, const char *before, const char *mark)
 {
     if (strstr(line->excerpt, MASK) != NULL)
@@ -134,6 +146,8 @@ static const char *objection(const OkseRepairLine *line, const char *before, con
         return "the line or the file's name has characters that a patch cannot carry";
     if (json_object_size(line->replaced) == 0 && mark == NULL)
         return "files of this form have no comments: take the setting out";
+    if (json_object_size(line->replaced) == 0 && opens_a_block(before))
+        return "the line begins something that goes on behind it: take the whole out";
     return NULL;
 }
 

@@ -385,6 +385,7 @@ bool okse_repair_search(const OkseRepairRequest *request, const OkseRepairPlaces
         return false;
     result->chosen = g_new0(bool, result->lines->len + 1);
     narrow(&search, changed);
+    result->proof = OKSE_REPAIR_LEAST; /* of no lines */
     done = (result->lines->len == 0 || (choose(&search, error) && prove(&search, error))) && confirm(&search, error);
     g_strfreev(search.only);
     return done;

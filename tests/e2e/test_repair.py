@@ -7,7 +7,7 @@ import pytest
 
 import law_facts as lf
 import own_law as ol
-from conftest import Okse
+from conftest import ROOT, Okse
 
 AT = "2026-11-23T07:30:00Z"
 RSYSLOG = """module(load="imuxsock")
@@ -205,6 +205,28 @@ def test_a_destination_that_is_named_twice_needs_both_lines(lab):
     assert ("/etc/rsyslog.d/a.conf", 1) in places(lab.repair(status=0)) and ("/etc/rsyslog.conf", 2) in places(lab.repair())
 
 
+@pytest.mark.parametrize("name, lines", [("logging-rsyslog", 7), ("unbound", 5), ("mail", 7), ("wireguard", 4), ("openvpn-inline", 4)])
+def test_systems_of_the_laboratory(tmp_path, name, lines):
+    """Files as their software's documentation writes them, everything abroad: after the change nothing is."""
+    lab = Lab(tmp_path, article("p-1", "egress.destinations", "logs.destinations"))
+    shutil.rmtree(lab.root)
+    shutil.copytree(ROOT / "tests/lab" / name / "root", lab.root, symlinks=True)
+    (tmp_path / "site.yaml").write_text(SITE.replace('"*.abroad.example"', '"*.example"').replace("networks: [", 'networks: [{cidr: 192.0.2.0/24, country: SG}, {cidr: 198.51.100.0/24, country: SG}, {cidr: "2001:db8::/32", country: SG}, '))
+    before = lab.audit()
+    repair = lab.repair("--files", lab.root, status=0)
+    assert len(repair["changes"]) == lines and not any(c["by_hand"] for c in repair["changes"])
+    as_predicted(before, repair, lab.patched(repair["diff"]))
+
+
+@pytest.mark.parametrize("text", ["- host: sink.abroad.example\n  port: 514\n", "endpoint: {url: https://sink.abroad.example, x: [\n1]}\n"])
+def test_a_line_that_begins_something_is_changed_by_hand(lab, text):
+    lab.write("etc/agent/agent.yaml", text)
+    lab.audit()
+    repair = lab.repair("--files", lab.root)
+    (change,) = [c for c in repair["changes"] if "agent" in c["file"]]
+    assert "begins something" in change["by_hand"] and "agent" not in repair["diff"]
+
+
 def test_only_what_the_evidence_gives_is_repaired(lab):
     before = lab.audit()
     before["findings"][0]["violations"] += 1
@@ -220,4 +242,4 @@ def test_a_compliant_system_needs_nothing(okse, tmp_path):
     path = lf.write(tmp_path, lf.facts())
     (tmp_path / "f.json").write_text(okse("audit", "--evidence", path, "--country", "VN", "--at", AT, "--json", status=0).out)
     repair = okse("report", "repair", "f.json", "--evidence", path, "-o", "r.diff", "--json", status=0).json
-    assert repair["changes"] == [] and repair["diff"] == "" and (tmp_path / "r.diff").read_text() == ""
+    assert repair["changes"] == [] and repair["proof"] == "least" and repair["diff"] == "" and (tmp_path / "r.diff").read_text() == ""
