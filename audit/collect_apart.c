@@ -105,13 +105,46 @@ static bool looks_at_namespaces(const OkseCollectRequest *request)
     return g_strcmp0(request->sysroot, "/") == 0 && g_strcmp0(request->scope, "install") != 0;
 }
 
+typedef struct {
+    char bytes[1u << 16];
+    size_t used;
+} Told;
+
+static bool flush(Told *told)
+{
+    size_t used = told->used;
+
+    told->used = 0;
+    return okse_write_all(STDOUT_FILENO, told->bytes, used, "pipe", NULL);
+}
+
+static int on_text(const char *text, size_t length, void *context)
+{
+    Told *told = context;
+
+    if (told->used + length > sizeof told->bytes && !flush(told))
+        return -1;
+    if (length > sizeof told->bytes)
+        return okse_write_all(STDOUT_FILENO, text, length, "pipe", NULL) ? 0 : -1;
+    memcpy(told->bytes + told->used, text, length);
+    told->used += length;
+    return 0;
+}
+
+/* Piece by piece: whoever listens has the text, and here it would be there once more. */
+static bool tell(const json_t *answer)
+{
+    g_autofree Told *told = g_new0(Told, 1);
+
+    return json_dump_callback(answer, on_text, told, JSON_COMPACT) == 0 && flush(told);
+}
+
 /* Between fork and _exit. Descriptor 1 is the pipe: no other is written to. */
 static _Noreturn void look(const OkseCollectRequest *request, const OkseResources *resources,
                            const OkseCollectApart *apart, int pipe_fd)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(json_t) answer = NULL;
-    g_autoptr(GBytes) text = NULL;
     OkseCollectRequest own = *request;
     OkseNetworks *networks = NULL;
     bool confined;
@@ -131,8 +164,7 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     else
         answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
                            error != NULL ? error->message : "the collection has no pipe");
-    text = okse_json_write(answer);
-    _exit(okse_write_all(STDOUT_FILENO, g_bytes_get_data(text, NULL), g_bytes_get_size(text), "pipe", NULL) ? 0 : 3);
+    _exit(tell(answer) ? 0 : 3);
 }
 
 typedef struct {

@@ -171,8 +171,10 @@ static void follow_link(Walk *walk, const char *path)
         partial(walk, path, error != NULL ? error->message : "the link could not be followed");
         return;
     }
-    if ((S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) || !first_sight(walk, &info))
+    if ((S_ISCHR(info.st_mode) && info.st_rdev == makedev(1, 3)) || !first_sight(walk, &info)) {
+        g_hash_table_add(walk->files.collection->looked, g_steal_pointer(&full)); /* as what it names */
         return;
+    }
     if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
         fd = okse_collect_open(walk->files.collection, full, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
     if (fd < 0)

@@ -4,6 +4,7 @@
 #include "audit/fetches.h"
 #include "core/digest.h"
 #include "core/text.h"
+#include "core/text_decode.h"
 #include "core/yaml.h"
 
 #include <string.h>
@@ -70,9 +71,12 @@ void okse_collect_files_partial(const OkseCollectFiles *files, const char *path,
     okse_facts_coverage(files->collection->facts, collector_of(files), OKSE_PARTIAL, reason);
 }
 
-static bool is_text(GBytes *bytes)
+/* Whether a file that is no text is named: on a host every one whose kind is not known, in a component what is named
+ * like configuration; every byte of a component is looked at once more (audit/collect_payload.c). */
+static bool wants_text(const OkseCollectFiles *files, const char *name, GBytes *bytes)
 {
-    return memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL;
+    return files->component == NULL ? !okse_guess_is_data(files->collection->guess, bytes)
+                                    : name_matches(files->collection, "file_names", name);
 }
 
 static void scan_configuration(const OkseCollectFiles *files, const char *path, GBytes *bytes)
@@ -80,20 +84,22 @@ static void scan_configuration(const OkseCollectFiles *files, const char *path, 
     g_autofree char *shown = *path != '\0' ? g_strconcat(files->shown, "/", path, NULL) : g_strdup(files->shown);
     g_autofree char *name = g_path_get_basename(shown);
     const char *place = files->component != NULL ? path : shown;
+    bool whole = true;
+    g_autoptr(GBytes) text = okse_text_decode(bytes, &whole);
+    const OkseScanFile file = {collector_of(files), shown, place, files->component, text, is_pins(files, name), bytes};
 
     if (g_bytes_get_size(bytes) == 0 || name_matches(files->collection, "noise_names", name))
         return;
-    if (is_text(bytes)) {
-        const OkseScanFile file = {collector_of(files), shown, place, files->component, bytes, is_pins(files, name)};
-
-        if (!file.pins_only)
-            okse_collect_objects(files->collection, &file);
-        if (!file.pins_only)
-            okse_collect_scan(files->collection, &file);
-        if (files->component != NULL && !is_documents(files))
-            okse_collect_fetches(files->collection, &file);
-    } else if (name_matches(files->collection, "file_names", name)) /* other binaries hold no configuration */
-        okse_collect_files_partial(files, path, "is named like configuration but is no text and was not read");
+    if (!whole && wants_text(files, name, bytes))
+        okse_collect_files_partial(files, path, OKSE_COLLECT_NO_TEXT);
+    if (!whole && files->component != NULL)
+        return;
+    if (!file.pins_only) {
+        okse_collect_objects(files->collection, &file);
+        okse_collect_scan(files->collection, &file);
+    }
+    if (files->component != NULL && !is_documents(files))
+        okse_collect_fetches(files->collection, &file);
 }
 
 /* The members of a typed document that are not its head. */

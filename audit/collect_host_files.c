@@ -5,6 +5,8 @@
 #include "audit/host_files.h"
 #include "audit/target.h"
 #include "core/digest.h"
+#include "core/text.h"
+#include "core/text_decode.h"
 
 #include <string.h>
 
@@ -213,8 +215,9 @@ static void end_routes(const Look *look)
 static void read_one(OkseCollection *collection, const OkseHostFile *row, const char *path, const char *shown,
                      GBytes *bytes)
 {
-    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-    g_autofree char *name = g_utf8_make_valid(path, -1);
+    bool whole = true;
+    g_autoptr(GBytes) plain = okse_text_decode(bytes, &whole);
+    g_autofree char *text = okse_text_of_bytes(plain), *name = g_utf8_make_valid(path, -1);
     const char *host = okse_json_peek_text(okse_facts_peek(collection->facts, "host"), "hostname");
     g_autofree char *own = host == NULL ? NULL : g_strdup_printf("on %s.", host);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -225,13 +228,14 @@ static void read_one(OkseCollection *collection, const OkseHostFile *row, const 
     const char *why = NULL;
 
     okse_sha256_text(&digest, look.digest);
-    if (!okse_form_read(row->form, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), on_statement, &look, &why)) {
-        g_autofree char *reason = g_strdup_printf("%s: %s", look.path, why);
+    if (!okse_form_read(row->form, g_bytes_get_data(plain, NULL), g_bytes_get_size(plain), on_statement, &look, &why) ||
+        !whole) {
+        g_autofree char *reason = g_strdup_printf("%s: %s", look.path, why != NULL ? why : OKSE_COLLECT_NO_TEXT);
 
         okse_facts_coverage(collection->facts, row->collector, OKSE_PARTIAL, reason);
     }
     end_routes(&look);
-    okse_collect_scan_rest(collection, &(OkseScanFile){row->collector, look.path, look.path, NULL, bytes, false},
+    okse_collect_scan_rest(collection, &(OkseScanFile){row->collector, look.path, look.path, NULL, plain, false, bytes},
                            claimed);
 }
 

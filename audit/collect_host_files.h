@@ -25,6 +25,8 @@ GPtrArray *okse_collect_matches(const OkseCollection *collection, const char *pa
 bool okse_collect_on_network(const OkseCollection *collection, const char *path);
 /* The path without links (owned); NULL where the way leads onto such a file system, or where there is none. */
 char *okse_collect_real(const OkseCollection *collection, const char *path) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, whatever is mounted; where nothing is, the path that there would be. */
+char *okse_collect_resolved(const OkseCollection *collection, const char *path) G_GNUC_WARN_UNUSED_RESULT;
 /* False also where the way there leads onto such a file system. */
 bool okse_collect_exists(const OkseCollection *collection, const char *path);
 

@@ -105,11 +105,16 @@ int okse_collect_open(const OkseCollection *collection, const char *path, int fl
     return okse_open_in_root(collection->sysroot_fd, *real != '\0' ? real + 1 : ".", flags, error);
 }
 
-char *okse_collect_real(const OkseCollection *collection, const char *path)
+char *okse_collect_resolved(const OkseCollection *collection, const char *path)
 {
     g_autofree char *at = NULL;
 
-    return any_on_network(collection) ? resolve(collection, path, &at) : NULL;
+    return resolve(collection, path, &at);
+}
+
+char *okse_collect_real(const OkseCollection *collection, const char *path)
+{
+    return any_on_network(collection) ? okse_collect_resolved(collection, path) : NULL;
 }
 
 bool okse_collect_exists(const OkseCollection *collection, const char *path)

@@ -1,16 +1,17 @@
 /* Configuration of programs that no table knows. Whatever lies below the directories of manifests/guess.yaml, was read
- * by nobody else and is a text is looked at for hosts (audit/guess.h). Links are not followed: what they name in there
- * is met as itself. */
+ * by nobody else is looked at for hosts (audit/guess.h), and what is no text, cannot be read or was left out is named:
+ * never silence. Links are followed at the end, to files that lie elsewhere: what they name in there is met as itself.
+ */
 #include "audit/collect_host_files.h"
 #include "audit/collect_software.h"
 #include "audit/collector.h"
 #include "audit/object_store.h"
 #include "audit/scan_rules.h"
 #include "audit/target.h"
-#include "core/digest.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "core/text_decode.h"
 #include "core/worker.h"
 
 #include <string.h>
@@ -22,13 +23,13 @@
 
 typedef struct {
     OkseCollection *collection;
+    GPtrArray *links; /* char *: paths */
     unsigned files;
 } Rest;
 
 typedef struct {
     OkseCollection *collection;
     const OkseScanFile *file;
-    char digest[OKSE_SHA256_TEXT];
 } Found;
 
 static void partial(const Rest *rest, const char *path, const char *why)
@@ -59,7 +60,7 @@ static json_t *source_of(const Found *found, const OkseGuessed *guessed)
                                                .line = guessed->line_number,
                                                .column = guessed->column,
                                                .key = guessed->key,
-                                               .digest = found->digest,
+                                               .digest = okse_collect_digest(found->collection, found->file),
                                                .excerpt = masked,
                                                .component = found->file->component,
                                                .via = "guessed"});
@@ -108,46 +109,47 @@ static void on_guessed(void *context, const OkseGuessed *guessed)
                             .source = source_of(found, guessed)});
 }
 
-static void guess(OkseCollection *collection, const OkseScanFile *file)
+static void guess(const Rest *rest, const char *path, GBytes *bytes)
 {
-    Found found = {collection, file, ""};
-    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
+    OkseCollection *collection = rest->collection;
+    bool whole = true;
+    g_autoptr(GBytes) plain = okse_text_decode(bytes, &whole);
+    g_autofree char *shown = okse_text_show(path, -1, false);
+    const OkseScanFile file = {
+        .collector = "configuration", .path = shown, .name = shown, .bytes = plain, .original = bytes};
+    const Found found = {collection, &file};
     gsize length;
-    const char *text = g_bytes_get_data(file->bytes, &length);
+    const char *text = g_bytes_get_data(plain, &length);
 
-    okse_sha256_text(&digest, found.digest);
-    if (!okse_guess_text(collection->guess, file->path, text, length, on_guessed, &found)) {
-        g_autofree char *reason = g_strdup_printf("%s has lines with more than is looked at", file->path);
-
-        okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
-    }
+    if (!whole && !okse_guess_is_data(collection->guess, bytes))
+        partial(rest, path, OKSE_COLLECT_NO_TEXT);
+    if (!okse_guess_text(collection->guess, shown, text, length, on_guessed, (void *)(uintptr_t)&found))
+        partial(rest, path, "has lines with more than is looked at");
 }
 
-static void use_text(const Rest *rest, const char *path, GBytes *bytes)
+static void use_file(const Rest *rest, int fd, const char *path)
 {
-    g_autofree char *shown = okse_text_show(path, -1, false);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) bytes = okse_read_fd(fd, FILE_LIMIT, path, &error);
 
-    if (g_bytes_get_size(bytes) > 0 && memchr(g_bytes_get_data(bytes, NULL), '\0', g_bytes_get_size(bytes)) == NULL)
-        guess(rest->collection,
-              &(OkseScanFile){.collector = "configuration", .path = shown, .name = shown, .bytes = bytes});
+    if (bytes == NULL)
+        partial(rest, path, error->message);
+    else
+        guess(rest, path, bytes);
 }
 
 static void visit_file(Rest *rest, int directory, const char *path, const char *name)
 {
     g_autoptr(GError) error = NULL;
     okse_autofd fd = -1;
-    g_autoptr(GBytes) bytes = NULL;
 
-    if (g_hash_table_contains(rest->collection->looked, path))
-        return;
-    if (rest->files++ >= FILES)
+    if (g_hash_table_contains(rest->collection->looked, path) || rest->files++ >= FILES)
         return;
     fd = okse_open_beneath(directory, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &error);
-    bytes = fd < 0 ? NULL : okse_read_fd(fd, FILE_LIMIT, path, &error);
-    if (bytes == NULL)
+    if (fd < 0)
         partial(rest, path, error->message);
     else
-        use_text(rest, path, bytes);
+        use_file(rest, fd, path);
 }
 
 static void walk(Rest *rest, int fd, const char *prefix, unsigned depth);
@@ -171,6 +173,8 @@ static void visit(Rest *rest, int directory, const char *prefix, const char *nam
     }
     if (S_ISREG(info.st_mode))
         visit_file(rest, directory, path, name);
+    if (S_ISLNK(info.st_mode))
+        g_ptr_array_add(rest->links, g_strdup(path));
     if (!S_ISDIR(info.st_mode))
         return;
     child = depth < DEPTH ? okse_open_beneath(directory, name, O_RDONLY | O_DIRECTORY, 0, NULL) : -1;
@@ -192,10 +196,59 @@ static void walk(Rest *rest, int fd, const char *prefix, unsigned depth)
         visit(rest, fd, prefix, g_ptr_array_index(names, i), depth);
 }
 
+/* What a link leads to was met, is left alone, or is the kernel's own. */
+static bool is_met(const Rest *rest, const char *path, const char *real)
+{
+    static const char *const kernel[] = {"/proc/", "/sys/", "/dev/", NULL};
+    const json_t *directories = json_object_get(okse_guess_rules(rest->collection->guess), "directories");
+    bool met = is_left(rest, real) || g_hash_table_contains(rest->collection->looked, path) ||
+               g_hash_table_contains(rest->collection->looked, real);
+
+    for (size_t i = 0; i < json_array_size(directories) && !met; i++) {
+        g_autofree char *below = g_strconcat(json_string_value(json_array_get(directories, i)), "/", NULL);
+
+        met = g_str_has_prefix(real, below);
+    }
+    for (const char *const *prefix = kernel; *prefix != NULL && !met; prefix++)
+        met = g_str_has_prefix(real, *prefix);
+    return met;
+}
+
+static void follow(Rest *rest, const char *path)
+{
+    g_autofree char *real = okse_collect_resolved(rest->collection, path);
+    g_autoptr(GError) error = NULL;
+    okse_autofd looked = -1, fd = -1;
+    struct stat info = {0};
+
+    if (real == NULL) {
+        partial(rest, path, "leads onto a network file system, which is not touched");
+        return;
+    }
+    if (is_met(rest, path, real) || rest->files++ >= FILES)
+        return;
+    looked = okse_collect_open(rest->collection, real, O_PATH, &error);
+    if (looked < 0 && g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return;
+    if (looked < 0 || fstat(looked, &info) < 0)
+        partial(rest, path, error != NULL ? error->message : g_strerror(errno));
+    else if (S_ISDIR(info.st_mode))
+        partial(rest, path, "is a link to a directory elsewhere, which was not looked through");
+    if (looked < 0 || !S_ISREG(info.st_mode))
+        return;
+    fd = okse_collect_open(rest->collection, real, O_RDONLY | O_NOCTTY | O_NONBLOCK, &error);
+    if (fd < 0)
+        partial(rest, path, error->message);
+    else
+        use_file(rest, fd, path);
+    g_hash_table_add(rest->collection->looked, g_steal_pointer(&real)); /* several links may lead there */
+}
+
 void okse_collect_rest(OkseCollection *collection)
 {
     const json_t *directories = json_object_get(okse_guess_rules(collection->guess), "directories");
-    Rest rest = {collection, 0};
+    g_autoptr(GPtrArray) links = g_ptr_array_new_with_free_func(g_free);
+    Rest rest = {collection, links, 0};
 
     for (size_t i = 0; i < json_array_size(directories); i++) {
         const char *path = json_string_value(json_array_get(directories, i));
@@ -209,6 +262,8 @@ void okse_collect_rest(OkseCollection *collection)
         else if (error == NULL || !g_error_matches(error, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
             partial(&rest, path, error != NULL ? error->message : "lies on a network file system and was left alone");
     }
+    for (guint i = 0; i < links->len && !okse_interrupted(); i++)
+        follow(&rest, g_ptr_array_index(links, i));
     if (rest.files > FILES)
         partial(&rest, "the rest", "there are more files with configuration than are looked at");
     if (okse_interrupted())

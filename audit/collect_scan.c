@@ -6,6 +6,7 @@
 #include "audit/redact.h"
 #include "audit/target.h"
 #include "core/digest.h"
+#include "core/text_decode.h"
 
 #include <string.h>
 
@@ -18,8 +19,10 @@ typedef struct {
     GHashTable *claimed; /* lines that somebody else speaks for, or NULL */
 } Sink;
 
-const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes)
+const char *okse_collect_digest(OkseCollection *collection, const OkseScanFile *file)
 {
+    GBytes *bytes = file->original != NULL ? file->original : file->bytes;
+
     if (collection->digest.bytes != bytes) {
         OkseSha256 digest = okse_sha256_of_bytes(bytes);
 
@@ -72,7 +75,7 @@ static json_t *source_of(const Sink *sink, unsigned line, unsigned column, const
                                                .line = line,
                                                .column = column,
                                                .key = key,
-                                               .digest = okse_collect_digest(sink->collection, sink->file->bytes),
+                                               .digest = okse_collect_digest(sink->collection, sink->file),
                                                .excerpt = masked,
                                                .component = sink->file->component,
                                                .via = key != NULL ? "structured" : "sweep"});
@@ -180,20 +183,31 @@ void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file)
     okse_collect_scan_rest(collection, file, NULL);
 }
 
+static void partial(const OkseCollection *collection, const OkseScanFile *file, const char *why)
+{
+    g_autofree char *reason = g_strdup_printf("%s %s", file->path, why);
+
+    okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
+}
+
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed)
 {
+    bool whole = true;
     g_autoptr(GHashTable) claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Sink sink = {collection, file, claims, claimed};
+    g_autoptr(GBytes) plain = okse_text_decode(file->bytes, &whole), rest = NULL;
+    OkseScanFile decoded = *file;
+    Sink sink = {collection, &decoded, claims, claimed};
     OkseScanSink callbacks = {on_endpoint, on_setting, &sink};
+    const char *text;
     gsize length;
-    g_autoptr(GBytes) rest = without_told(collection, file);
-    const char *text = g_bytes_get_data(rest, &length);
 
-    okse_collect_software(collection, file, claims);
-    if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks)) {
-        g_autofree char *reason =
-            g_strdup_printf("%s has lines with more than is looked at (8 KiB, 256 places)", file->path);
-
-        okse_facts_coverage(collection->facts, file->collector, OKSE_PARTIAL, reason);
-    }
+    if (!whole)
+        partial(collection, file, OKSE_COLLECT_NO_TEXT);
+    decoded.bytes = plain;
+    decoded.original = file->original != NULL ? file->original : file->bytes;
+    rest = without_told(collection, &decoded);
+    text = g_bytes_get_data(rest, &length);
+    okse_collect_software(collection, &decoded, claims);
+    if (!okse_scan_text(collection->scanner, file->name, text, length, &callbacks))
+        partial(collection, file, "has lines with more than is looked at (8 KiB, 256 places)");
 }

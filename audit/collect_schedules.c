@@ -165,7 +165,7 @@ static void read_crontab(const Schedules *schedules, const char *path, bool with
             add_job(schedules, &(Job){"cron", when, with_user ? user : owner, command, shown, i + 1});
     }
     if (bytes != NULL)
-        okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false});
+        okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false, NULL});
 }
 
 static void read_script(const Schedules *schedules, const char *path, const char *kind, const char *when)
@@ -176,7 +176,7 @@ static void read_script(const Schedules *schedules, const char *path, const char
     if (bytes == NULL)
         return;
     add_script(schedules, &(Job){kind, when, "root", shown, shown, 1}, bytes);
-    okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false});
+    okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false, NULL});
 }
 
 /* A unit's statements of interest, joined: "OnCalendar=daily OnBootSec=5min", or the commands. */
@@ -237,7 +237,8 @@ static void read_timer(const Schedules *schedules, const char *path)
         g_autoptr(GBytes) bytes = read_file(schedules, where);
 
         if (bytes != NULL)
-            okse_collect_scan(schedules->collection, &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false});
+            okse_collect_scan(schedules->collection,
+                              &(OkseScanFile){"schedules", shown, shown, NULL, bytes, false, NULL});
     }
     add_job(schedules, &(Job){"timer", when->str, user->len > 0 ? user->str : "root", command->str, shown,
                               of_command.line > 0 ? of_command.line : MAX(1, of_when.line)});

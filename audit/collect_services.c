@@ -26,7 +26,7 @@ static void scan_file(Service *service, const char *path)
         return;
     }
     service->look.found = true;
-    okse_collect_scan(service->collection, &(OkseScanFile){service->collector, path, path, NULL, bytes, false});
+    okse_collect_scan(service->collection, &(OkseScanFile){service->collector, path, path, NULL, bytes, false, NULL});
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -126,7 +126,7 @@ static void look_at_others(Service *service)
 
         if (bytes != NULL && g_hash_table_add(seen, bytes))
             okse_collect_scan(collection,
-                              &(OkseScanFile){service->collector, path, "/etc/resolv.conf", NULL, bytes, false});
+                              &(OkseScanFile){service->collector, path, "/etc/resolv.conf", NULL, bytes, false, NULL});
     }
     if (hidden != NULL)
         okse_facts_coverage(collection->facts, service->collector, OKSE_PARTIAL, hidden);

@@ -6,7 +6,6 @@
 
 #include "audit/config_tree.h"
 #include "audit/target.h"
-#include "core/digest.h"
 #include "core/fd.h"
 #include "core/text.h"
 
@@ -490,8 +489,6 @@ static bool read_as(OkseCollection *collection, const OkseScanFile *file, const 
     g_autoptr(OkseConfig) config = okse_config_read(kind->format, file->bytes, file->path, &error);
     g_autofree char *text = okse_text_of_bytes(file->bytes);
     g_auto(GStrv) lines = NULL;
-    OkseSha256 digest = okse_sha256_of_bytes(file->bytes);
-    char shown[OKSE_SHA256_TEXT];
     Look look = {.collection = collection, .file = file, .program = program, .config = config, .claims = claims};
     Seen *seen;
 
@@ -506,11 +503,10 @@ static bool read_as(OkseCollection *collection, const OkseScanFile *file, const 
     }
     if (!root_has(config, kind))
         return false;
-    okse_sha256_text(&digest, shown);
     lines = g_strsplit(text, "\n", -1);
     look.lines = lines;
     look.line_count = g_strv_length(lines);
-    look.digest = shown;
+    look.digest = okse_collect_digest(collection, file);
     seen = seen_of(collection, program, file->path);
     seen->seen = true;
     look_into(&look, kind, seen);

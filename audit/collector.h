@@ -199,9 +199,8 @@ int okse_collect_open(const OkseCollection *collection, const char *path, int fl
 /* A file beneath the sysroot, at most `limit` bytes. Errors: as okse_collect_open() and okse_read_fd(). */
 GBytes *okse_collect_read(const OkseCollection *collection, const char *path, uint64_t limit, GError **error);
 
-/* "sha256:…" of a file that is being looked at, computed when a fact first asks for it; borrowed until another is asked
- * for. */
-const char *okse_collect_digest(OkseCollection *collection, GBytes *bytes);
+/* What is said of a file with bytes that are no text: words between them were looked at, what they mean was not. */
+#define OKSE_COLLECT_NO_TEXT "is no text, or not all of it: places were looked for in the words of it only"
 
 /* Configuration of programs that no table knows: what nothing else has read (manifests/guess.yaml). */
 void okse_collect_rest(OkseCollection *collection);
@@ -216,9 +215,14 @@ json_t *okse_collect_mask_texts(const OkseCollection *collection, const json_t *
  * mentions. */
 typedef struct {
     const char *collector, *path, *name, *component; /* name: the path that decides the role */
-    GBytes *bytes;
-    bool pins_only; /* a list of what somebody builds from, no configuration */
+    GBytes *bytes;                                   /* the text (core/text_decode.h) */
+    bool pins_only;                                  /* a list of what somebody builds from, no configuration */
+    GBytes *original; /* the file, of which facts tell the digest; NULL: the same bytes */
 } OkseScanFile;
+/* "sha256:…" of a file that is being looked at, computed when a fact first asks for it; borrowed until another is asked
+ * for. */
+const char *okse_collect_digest(OkseCollection *collection, const OkseScanFile *file);
+
 void okse_collect_scan(OkseCollection *collection, const OkseScanFile *file);
 /* The same without the lines (numbers as pointers) that a reader of the file's own form speaks for. */
 void okse_collect_scan_rest(OkseCollection *collection, const OkseScanFile *file, GHashTable *claimed);

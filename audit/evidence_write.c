@@ -154,7 +154,8 @@ static json_t *head_of(const OkseEvidenceParts *parts, const Raw *raw)
     return head;
 }
 
-static void put(GByteArray *tar, const OkseEvidenceMember *member)
+/* The member's bytes are dropped: large ones are not kept twice. */
+static void put(GByteArray *tar, OkseEvidenceMember *member)
 {
     static const uint8_t zeros[OKSE_TAR_BLOCK];
     gsize size, length;
@@ -165,16 +166,17 @@ static void put(GByteArray *tar, const OkseEvidenceMember *member)
     g_byte_array_append(tar, head, (guint)length);
     g_byte_array_append(tar, data, (guint)size);
     g_byte_array_append(tar, zeros, (guint)(okse_tar_padded(size) - size));
+    g_clear_pointer(&member->bytes, g_bytes_unref);
 }
 
-static bool fits(const GPtrArray *members, GError **error)
+/* *sum: at least as many bytes as the archive has. */
+static bool fits(const GPtrArray *members, uint64_t *sum, GError **error)
 {
-    uint64_t sum = 0;
-
+    *sum = 2 * OKSE_TAR_BLOCK;
     for (guint i = 0; i < members->len; i++)
-        sum += g_bytes_get_size(((const OkseEvidenceMember *)g_ptr_array_index(members, i))->bytes) +
-               4 * (uint64_t)OKSE_TAR_BLOCK + 2 * OKSE_LIMIT_PATH;
-    return sum <= OKSE_LIMIT_EVIDENCE ||
+        *sum += g_bytes_get_size(((const OkseEvidenceMember *)g_ptr_array_index(members, i))->bytes) +
+                4 * (uint64_t)OKSE_TAR_BLOCK + 2 * OKSE_LIMIT_PATH;
+    return *sum <= OKSE_LIMIT_EVIDENCE ||
            okse_fail(error, OKSE_ERROR_INVALID, "the evidence is larger than the limit of %u MiB",
                      OKSE_LIMIT_EVIDENCE >> 20);
 }
@@ -185,7 +187,8 @@ GBytes *okse_evidence_write(const OkseEvidenceParts *parts, GError **error)
     g_autoptr(GPtrArray) raws = g_ptr_array_new(), members = g_ptr_array_new_with_free_func(member_free);
     g_autoptr(json_t) excerpts = json_array(), hashes = json_array(), head = NULL, redacted = NULL;
     Raw raw = {raws, excerpts, hashes};
-    g_autoptr(GByteArray) tar = g_byte_array_new();
+    g_autoptr(GByteArray) tar = NULL;
+    uint64_t sum = 0;
     OkseEvidenceMember *manifest = g_new0(OkseEvidenceMember, 1);
 
     raw_make(&raw, parts->excerpts);
@@ -199,8 +202,9 @@ GBytes *okse_evidence_write(const OkseEvidenceParts *parts, GError **error)
     add(members, OKSE_EVIDENCE_REDACTED, okse_json_write(redacted));
     *manifest = (OkseEvidenceMember){g_strdup(OKSE_EVIDENCE_MANIFEST), okse_evidence_manifest(members)};
     g_ptr_array_insert(members, 0, manifest);
-    if (!fits(members, error))
+    if (!fits(members, &sum, error))
         return NULL;
+    tar = g_byte_array_sized_new((guint)sum); /* at most OKSE_LIMIT_EVIDENCE */
     for (guint i = 0; i < members->len; i++)
         put(tar, g_ptr_array_index(members, i));
     g_byte_array_append(tar, end, sizeof end);

@@ -4,6 +4,7 @@
 
 #include "core/digest.h"
 #include "core/fd.h"
+#include "core/text_decode.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -156,7 +157,9 @@ static GPtrArray *keys_sorted(GHashTable *table, GCompareFunc compare)
 static json_t *excerpt_of(const OkseCollection *collection, const Cited *cited, GBytes *bytes, GBytes *key)
 {
     g_autoptr(GPtrArray) numbers = keys_sorted(cited->lines, compare_numbers);
-    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    bool whole;
+    g_autoptr(GBytes) plain = okse_text_decode(bytes, &whole);
+    g_autofree char *text = g_strndup(g_bytes_get_data(plain, NULL), g_bytes_get_size(plain));
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     int count = (int)g_strv_length(lines);
     GString *kept = g_string_new(NULL);

@@ -8,11 +8,14 @@
 
 #include <string.h>
 
+#define REASONS 8u /* why a collector is partial: so many are told */
+
 struct OkseFacts {
     json_t *document;
     json_t *coverage;      /* collector → {"status","reason"} */
     GHashTable *endpoints; /* natural key → json_t (borrowed from the document) */
     GHashTable *ids;       /* given so far */
+    GHashTable *texts;     /* of sources → json_t: kept once, whatever number of them has it */
 };
 
 static const char *const coverages[] = {"complete", "partial", "unavailable", "absent"};
@@ -27,6 +30,7 @@ OkseFacts *okse_facts_new(void)
     facts->coverage = json_object();
     facts->endpoints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->texts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)json_decref);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++)
         json_object_set_new(facts->document, kind->list, json_array());
     return facts;
@@ -40,13 +44,32 @@ void okse_facts_free(OkseFacts *facts)
     json_decref(facts->coverage);
     g_hash_table_unref(facts->endpoints);
     g_hash_table_unref(facts->ids);
+    g_hash_table_unref(facts->texts);
     g_free(facts);
+}
+
+/* One more reason of a collector that is partial already: whoever mends the first wants to know of the others. */
+static void add_reason(json_t *row, const char *reason)
+{
+    static const char and_more[] = "; and more";
+    const char *said = okse_json_peek_text(row, "reason");
+    g_auto(GStrv) reasons = said == NULL ? NULL : g_strsplit(said, "; ", -1);
+    g_autofree char *both = NULL;
+
+    if (reasons == NULL || reason == NULL || strstr(said, reason) != NULL || g_str_has_suffix(said, and_more))
+        return;
+    both =
+        g_strv_length(reasons) < REASONS ? g_strdup_printf("%s; %s", said, reason) : g_strconcat(said, and_more, NULL);
+    json_object_set_new(row, "reason", json_string(both));
 }
 
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason)
 {
-    const char *before = okse_json_peek_text(json_object_get(facts->coverage, collector), "status");
+    json_t *row = json_object_get(facts->coverage, collector);
+    const char *before = okse_json_peek_text(row, "status");
 
+    if (coverage == OKSE_PARTIAL && g_strcmp0(before, coverages[OKSE_PARTIAL]) == 0)
+        add_reason(row, reason);
     for (unsigned i = 0; before != NULL && i < G_N_ELEMENTS(coverages); i++)
         if (strcmp(before, coverages[i]) == 0 && badness[i] >= badness[coverage])
             return;
@@ -72,6 +95,24 @@ static char *fact_id(const char *list, const char *natural_key)
     return g_strdup_printf("%s:%.16s", kind->prefix, okse_sha256_hex(&digest, hex));
 }
 
+/* A file gives thousands of facts, and each of their sources names it and its digest. Texts never change. */
+static void share_texts(const OkseFacts *facts, json_t *source)
+{
+    static const char *const members[] = {"collector", "path", "digest", "key", "component", "via"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(members); i++) {
+        json_t *text = json_object_get(source, members[i]), *first;
+
+        if (!json_is_string(text))
+            continue;
+        first = g_hash_table_lookup(facts->texts, json_string_value(text));
+        if (first == NULL)
+            g_hash_table_insert(facts->texts, (gpointer)(uintptr_t)json_string_value(text), json_incref(text));
+        else if (first != text)
+            json_object_set(source, members[i], first);
+    }
+}
+
 void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key, json_t *item)
 {
     char *id = fact_id(list, natural_key);
@@ -83,6 +124,7 @@ void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key,
         id = fact_id(list, numbered);
     }
     json_object_set_new(item, "id", json_string(id));
+    share_texts(facts, json_object_get(item, "source"));
     g_hash_table_add(facts->ids, id);
     json_array_append_new(json_object_get(facts->document, list), item);
 }
@@ -149,6 +191,7 @@ void okse_facts_endpoint(OkseFacts *facts, const OkseEndpointFact *endpoint)
         g_hash_table_insert(facts->endpoints, g_steal_pointer(&key), fact);
     }
     merge_endpoint(fact, endpoint);
+    share_texts(facts, endpoint->source);
     json_array_append_new(json_object_get(fact, "sources"), endpoint->source);
     if (strcmp(endpoint->state, "observed") == 0)
         json_object_set_new(fact, "observed", json_true());

@@ -13,7 +13,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseFacts, okse_facts_free)
 typedef enum { OKSE_COMPLETE, OKSE_PARTIAL, OKSE_UNAVAILABLE, OKSE_ABSENT } OkseCoverage;
 
 /* What a collector could see. Of two reports of one collector the worse is kept (unavailable, partial, complete,
- * absent), the first of equal ones. reason: NULL when complete. */
+ * absent), the first of equal ones; of several that are partial, eight reasons, joined by "; ". reason: NULL when
+ * complete. */
 void okse_facts_coverage(OkseFacts *facts, const char *collector, OkseCoverage coverage, const char *reason);
 
 /* What was reported so far: NULL, or "complete", …; *reason: or NULL. Borrowed. */

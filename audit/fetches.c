@@ -122,7 +122,7 @@ static void add_fetch(Look *look, const Rule *rule, const char *what, const char
 
     g_hash_table_add(look->lines, GUINT_TO_POINTER(number));
     if (look->found++ == 0) {
-        OkseSha256 hash = okse_sha256_of_bytes(file->bytes);
+        OkseSha256 hash = okse_sha256_of_bytes(file->original != NULL ? file->original : file->bytes);
 
         okse_sha256_text(&hash, look->digest);
     }

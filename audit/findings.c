@@ -100,24 +100,6 @@ static char *finding_id(const OkseJurisdiction *jurisdiction, const OkseProvisio
     return g_strdup_printf("fnd:%.16s", okse_sha256_hex(&digest, hex));
 }
 
-/* A doubtful provision fails nothing by itself, and one that may not apply decides nothing. */
-static void soften(OkseVerdict *verdict, const OkseProvision *provision, OkseApplies applies, json_t *reason,
-                   bool *lawyer)
-{
-    if (verdict->status == OKSE_STATUS_NOT_APPLICABLE)
-        return;
-    if (applies == OKSE_APPLIES_UNDECLARED) {
-        okse_verdict_clear(verdict);
-        verdict->status = OKSE_STATUS_INCONCLUSIVE;
-        verdict->reason = json_incref(reason);
-    } else if (okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_FAIL) {
-        verdict->status = OKSE_STATUS_INCONCLUSIVE;
-        verdict->reason = okse_reason("what the law says is uncertain here: a lawyer must check",
-                                      "이 조항의 내용은 확실하지 않습니다: 변호사의 확인이 필요합니다");
-    }
-    *lawyer = okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_INCONCLUSIVE;
-}
-
 static void describe_control(Audit *audit, const OkseControl *control)
 {
     json_t *needs;
@@ -152,7 +134,7 @@ static json_t *finding_of(Audit *audit, const OkseJurisdiction *jurisdiction, co
         verdict.reason = json_incref(reason);
     } else {
         verdict = okse_verdict_of(control, audit->request->facts, result);
-        soften(&verdict, provision, applies, reason, &lawyer);
+        lawyer = okse_verdict_soften(&verdict, provision, applies, reason);
     }
     describe_control(audit, control);
     finding = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O, s:O?, s:s?}", "id", id, "control", control->id,

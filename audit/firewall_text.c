@@ -122,7 +122,8 @@ const char *okse_nft_next(OkseNftCursor *cursor)
 
 typedef struct {
     json_t *list;        /* of the document */
-    GHashTable *defined; /* name → GPtrArray of OkseNftToken */
+    GHashTable *defined; /* name → GPtrArray of OkseNftToken, borrowed from `kept` */
+    GPtrArray *kept;     /* the tokens of all files: definitions point into them */
     OkseFirewallInclude include;
     void *context;
     const char *path; /* of the file that is read */
@@ -444,7 +445,7 @@ static void define(const Outline *outline, OkseNftCursor *cursor, guint from)
     GPtrArray *value;
     guint end;
 
-    if (name == NULL || !okse_nft_take(cursor, "=")) {
+    if (name == NULL || *name == '\0' || !okse_nft_take(cursor, "=")) {
         give_up(outline, cursor, from);
         return;
     }
@@ -456,12 +457,6 @@ static void define(const Outline *outline, OkseNftCursor *cursor, guint from)
 }
 
 static void read_tokens(Outline *outline, const GPtrArray *tokens, const Scope *scope);
-
-/* The tokens of all files: definitions point into them. */
-static GPtrArray *kept_of(const Outline *outline)
-{
-    return g_hash_table_lookup(outline->defined, "");
-}
 
 static void include(Outline *outline, OkseNftCursor *cursor, const Scope *scope, guint from)
 {
@@ -481,7 +476,7 @@ static void include(Outline *outline, OkseNftCursor *cursor, const Scope *scope,
         GPtrArray *tokens = okse_nft_tokens(text, strlen(text));
         g_autofree char *shown = g_strdup(file->path);
 
-        g_ptr_array_add(kept_of(outline), tokens);
+        g_ptr_array_add(outline->kept, tokens);
         outline->path = shown;
         read_tokens(outline, tokens, scope);
         outline->path = path;
@@ -566,14 +561,13 @@ json_t *okse_nft_text_read(GBytes *text, const char *path, OkseFirewallInclude i
     g_autofree char *clean = okse_firewall_text(text);
     g_autoptr(GHashTable) defined =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-    GPtrArray *kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     unsigned files = 0;
     guint expanded = 0;
-    Outline outline = {json_array(), defined, included, context, path, &files, &expanded};
+    Outline outline = {json_array(), defined, kept, included, context, path, &files, &expanded};
     GPtrArray *tokens = okse_nft_tokens(clean, strlen(clean));
 
     g_ptr_array_add(kept, tokens);
-    g_hash_table_insert(defined, g_strdup(""), kept);
     read_tokens(&outline, tokens, NULL);
     return json_pack("{s:o}", "nftables", outline.list);
 }

@@ -25,6 +25,7 @@ typedef struct {
     bool pattern;      /* the line holds an expression or a comparison: names in it are no places */
     gint spans[SPANS][2];
     unsigned span_count;
+    bool crowded; /* a line had more places than are kept apart */
 } Pass;
 
 /* A host as matched. */
@@ -49,8 +50,10 @@ static bool claim(Pass *pass, gint start, gint end)
     for (unsigned i = 0; i < pass->span_count; i++)
         if (start < pass->spans[i][1] && end > pass->spans[i][0])
             return false;
-    if (pass->span_count == SPANS)
+    if (pass->span_count == SPANS) {
+        pass->crowded = true;
         return false;
+    }
     pass->spans[pass->span_count][0] = start;
     pass->spans[pass->span_count++][1] = end;
     return true;
@@ -575,5 +578,5 @@ bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text,
         pass.number = i;
         look_at(&pass);
     }
-    return lines->whole;
+    return lines->whole && !pass.crowded;
 }

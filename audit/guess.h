@@ -17,6 +17,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseGuess, okse_guess_free)
 /* manifests/guess.yaml as parsed. Borrowed. */
 const json_t *okse_guess_rules(const OkseGuess *guess);
 
+/* Whether bytes that are no text begin like what holds no configuration: a picture, a program. */
+bool okse_guess_is_data(const OkseGuess *guess, GBytes *bytes);
+
 typedef struct {
     const char *host;             /* lower case; an address without brackets */
     unsigned port;                /* 0: none */
@@ -32,6 +35,6 @@ typedef void (*OkseGuessSink)(void *context, const OkseGuessed *found);
 
 #define OKSE_GUESS_LINE 8192u /* bytes of a line that are looked at */
 
-/* file: its path, for lists of hosts. False when a line was longer than what is looked at. */
+/* file: its path, for lists of hosts. False when a line had more than what is looked at, or more places than 256. */
 bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text, size_t length, OkseGuessSink sink,
                      void *context);

@@ -320,3 +320,23 @@ char *okse_guess_stem(const char *key)
         g_clear_pointer(&words[count - 1], g_free);
     return g_strjoinv("", words);
 }
+
+bool okse_guess_is_data(const OkseGuess *guess, GBytes *bytes)
+{
+    const json_t *rows = json_object_get(guess->rules, "data");
+    gsize length;
+    const unsigned char *data = g_bytes_get_data(bytes, &length);
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const char *digits = okse_json_peek_text(json_array_get(rows, i), "begins");
+        gsize at = 0;
+
+        while (digits != NULL && g_ascii_isxdigit(digits[2 * at]) && g_ascii_isxdigit(digits[2 * at + 1]) &&
+               at < length &&
+               data[at] == (g_ascii_xdigit_value(digits[2 * at]) << 4 | g_ascii_xdigit_value(digits[2 * at + 1])))
+            at++;
+        if (at > 0 && digits[2 * at] == '\0')
+            return true;
+    }
+    return false;
+}

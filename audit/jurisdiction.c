@@ -3,6 +3,7 @@
 
 #include "audit/law_read.h"
 #include "audit/transfer.h"
+#include "core/json.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -112,6 +113,26 @@ static void take_into(OkseMap *map, const char *key, json_t *object)
         json_object_set_new(object, key, json_string(text));
 }
 
+static bool has_instrument(const OkseJurisdiction *jurisdiction, const char *id)
+{
+    const json_t *instrument;
+    size_t i;
+
+    json_array_foreach(jurisdiction->instruments, i,
+                       instrument) if (g_strcmp0(json_string_value(json_object_get(instrument, "id")), id) ==
+                                       0) return true;
+    return false;
+}
+
+static void check_instrument_id(const OkseJurisdiction *jurisdiction, const char *id, const OksePlace *at,
+                                OkseIssues *issues)
+{
+    if (id != NULL && !okse_law_is_id(id))
+        okse_issue(issues, at, "'%s' cannot be an instrument's id", id);
+    if (id != NULL && has_instrument(jurisdiction, id))
+        okse_issue(issues, at, "instrument %s is given twice", id);
+}
+
 static void read_instrument(OkseJurisdiction *jurisdiction, const OkseNode *node, OkseIssues *issues)
 {
     static const char *const statuses[] = {"in-force", "partly", "pending", "repealed", NULL};
@@ -121,6 +142,7 @@ static void read_instrument(OkseJurisdiction *jurisdiction, const OkseNode *node
     json_t *title;
 
     take_into(map, "id", instrument);
+    check_instrument_id(jurisdiction, okse_json_peek_text(instrument, "id"), &at, issues);
     title = okse_law_take_texts(map, "title", OKSE_REQUIRED, jurisdiction->origin, issues);
     if (title != NULL)
         json_object_set_new(instrument, "title", title);
@@ -358,17 +380,6 @@ static void read_uncertain(OkseJurisdiction *jurisdiction, const OkseNode *list,
         else
             json_array_append_new(jurisdiction->uncertain, okse_node_to_json(entry));
     }
-}
-
-static bool has_instrument(const OkseJurisdiction *jurisdiction, const char *id)
-{
-    const json_t *instrument;
-    size_t i;
-
-    json_array_foreach(jurisdiction->instruments, i,
-                       instrument) if (g_strcmp0(json_string_value(json_object_get(instrument, "id")), id) ==
-                                       0) return true;
-    return false;
 }
 
 /* No id twice, and every provision under an instrument that is there. */

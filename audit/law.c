@@ -7,6 +7,7 @@
 #include "audit/law_read.h"
 #include "core/json.h"
 #include "core/limits.h"
+#include "core/text.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -52,6 +53,18 @@ const OkseControl *okse_law_control(const OkseLaw *law, const char *id)
             return control;
     }
     return NULL;
+}
+
+char *okse_law_control_hint(const OkseLaw *law, const char *id)
+{
+    g_autoptr(GPtrArray) known = g_ptr_array_new();
+    const char *near;
+
+    for (guint i = 0; i < law->controls->len; i++)
+        g_ptr_array_add(known, ((const OkseControl *)g_ptr_array_index(law->controls, i))->id);
+    g_ptr_array_add(known, NULL);
+    near = okse_text_nearest(id, (const char *const *)known->pdata);
+    return near == NULL ? g_strdup("") : g_strdup_printf(" (did you mean '%s'?)", near);
 }
 
 OkseJurisdiction *okse_law_jurisdiction(const OkseLaw *law, const char *iso)
@@ -293,10 +306,13 @@ static void link_provision(const OkseLaw *law, const OkseProvision *provision, O
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
         const OkseControl *control = okse_law_control(law, mapping->control);
 
-        if (control == NULL)
-            okse_issue(issues, &mapping->place, "no control '%s'", mapping->control);
-        else
+        if (control != NULL) {
             json_decref(okse_control_bind(control, mapping->parameters, &mapping->place, issues));
+        } else {
+            g_autofree char *hint = okse_law_control_hint(law, mapping->control);
+
+            okse_issue(issues, &mapping->place, "no control '%s'%s", mapping->control, hint);
+        }
     }
 }
 
@@ -401,17 +417,24 @@ OkseLaw *okse_law_load(const OkseResources *resources, const char *const *wanted
     return g_steal_pointer(&law);
 }
 
-static void lint_jurisdiction(const OkseJurisdiction *jurisdiction, GHashTable *used, OkseIssues *issues)
+void okse_law_lint_languages(const OkseJurisdiction *jurisdiction, OkseIssues *issues)
 {
     const char *language = json_string_value(json_array_get(jurisdiction->languages, 0));
 
+    for (guint i = 0; language != NULL && i < jurisdiction->provisions->len; i++) {
+        const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, i);
+
+        okse_law_lint_language(provision->title, "title", language, &provision->place, issues);
+        okse_law_lint_language(provision->summary, "summary", language, &provision->place, issues);
+    }
+}
+
+static void lint_jurisdiction(const OkseJurisdiction *jurisdiction, GHashTable *used, OkseIssues *issues)
+{
+    okse_law_lint_languages(jurisdiction, issues);
     for (guint i = 0; i < jurisdiction->provisions->len; i++) {
         const OkseProvision *provision = g_ptr_array_index(jurisdiction->provisions, i);
 
-        if (language != NULL) {
-            okse_law_lint_language(provision->title, "title", language, &provision->place, issues);
-            okse_law_lint_language(provision->summary, "summary", language, &provision->place, issues);
-        }
         for (guint j = 0; j < provision->mappings->len; j++)
             g_hash_table_add(used, ((OkseMapping *)g_ptr_array_index(provision->mappings, j))->control);
     }

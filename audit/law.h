@@ -33,6 +33,8 @@ void okse_law_free(OkseLaw *law);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseLaw, okse_law_free)
 
 const OkseControl *okse_law_control(const OkseLaw *law, const char *id);
+/* " (did you mean 'egress.destinations'?)" for an id that no control has, or "". A new text. */
+char *okse_law_control_hint(const OkseLaw *law, const char *id) G_GNUC_WARN_UNUSED_RESULT;
 /* By ISO code or name; NULL when it is not loaded. */
 OkseJurisdiction *okse_law_jurisdiction(const OkseLaw *law, const char *iso);
 
@@ -42,6 +44,8 @@ void okse_law_link(const OkseLaw *law, const OkseJurisdiction *jurisdiction, Oks
 /* The facts' schema, from manifests/schemas/. */
 json_t *okse_law_schema(const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A jurisdiction that its own language has no title or summary for. */
+void okse_law_lint_languages(const OkseJurisdiction *jurisdiction, OkseIssues *issues);
 /* Everything that a careful author would not leave so: controls (okse_control_lint()), jurisdictions without their own
  * language, controls that no provision uses. With all jurisdictions loaded. */
 void okse_law_lint(const OkseLaw *law, OkseIssues *issues);

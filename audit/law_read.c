@@ -1,6 +1,7 @@
 /* Shared reading of the two kinds of law files. */
 #include "audit/law_read.h"
 
+#include "audit/report_view.h"
 #include "core/text.h"
 
 #include <stdint.h>
@@ -61,7 +62,7 @@ bool okse_law_is_id(const char *text)
     size_t length = strlen(text);
 
     for (size_t i = 0; i < length; i++)
-        if (!g_ascii_islower(text[i]) && !g_ascii_isdigit(text[i]) && (i == 0 || strchr("-._", text[i]) == NULL))
+        if (!g_ascii_islower(text[i]) && (i == 0 || (!g_ascii_isdigit(text[i]) && strchr("-._", text[i]) == NULL)))
             return false;
     return length > 0 && length <= 64;
 }
@@ -118,7 +119,12 @@ json_t *okse_law_take_texts(OkseMap *map, const char *key, OksePresence presence
 void okse_law_lint_language(const json_t *texts, const char *what, const char *language, const OksePlace *at,
                             OkseIssues *issues)
 {
-    if (texts != NULL && json_object_get(texts, language) == NULL)
+    bool own = false;
+
+    if (texts == NULL)
+        return;
+    okse_texts_get(texts, language, &own);
+    if (!own)
         okse_issue(issues, at, "%s is not translated to '%s'", what, language);
 }
 

@@ -14,7 +14,8 @@ OksePlace okse_law_place(OksePlace place, const char *origin);
 /* Index of a word in a list that ends with NULL, or -1. */
 int okse_law_word(const char *word, const char *const *words);
 
-/* "KR"; "shipping"; "egress.destinations", "kr-p01"; "permitted_countries". */
+/* "KR"; "shipping"; "egress.destinations", "kr-p01" (a letter first: reports and OSCAL take no other id);
+ * "permitted_countries". */
 bool okse_law_is_country(const char *text);
 bool okse_law_is_framework(const char *text);
 bool okse_law_is_id(const char *text);

@@ -145,7 +145,7 @@ json_t *okse_object_source(const OkseObjectFile *file, const OkseObjectPlace *pl
                                                .line = place->line,
                                                .column = place->column,
                                                .key = place->key,
-                                               .digest = okse_collect_digest(file->collection, file->file->bytes),
+                                               .digest = okse_collect_digest(file->collection, file->file),
                                                .excerpt = excerpt,
                                                .component = file->file->component,
                                                .via = "structured"});

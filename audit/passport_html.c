@@ -20,7 +20,17 @@ static void write_number(OkseHtml *html, const json_t *value)
 {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-    okse_html_data(html, g_ascii_formatd(text, sizeof text, "%.6g", json_number_value(value)));
+    okse_html_raw(html, "<bdi>");
+    okse_html_decimal(html, g_ascii_formatd(text, sizeof text, "%.6g", json_number_value(value)));
+    okse_html_raw(html, "</bdi>");
+}
+
+static void write_date(OkseHtml *html, const json_t *value)
+{
+    if (json_is_string(value) && *json_string_value(value) != '\0')
+        okse_html_date(html, json_string_value(value));
+    else
+        unknown(html);
 }
 
 /* A text, a number, or a list of such. */
@@ -271,20 +281,24 @@ static void write_evaluation(OkseHtml *html, const json_t *passport)
 static void write_use(OkseHtml *html, const json_t *passport)
 {
     const json_t *use = json_object_get(passport, "use");
-    static const char *const rows[][2] = {{"passport.purpose", "purpose"},
-                                          {"passport.use", "use"},
-                                          {"passport.data", "data_classes"},
-                                          {"passport.sector", "sector"},
-                                          {"passport.risk", "risk_class"},
-                                          {"passport.agreement", "agreement_parties"},
-                                          {"passport.agreement_until", "agreement_until"},
-                                          {"passport.export", "export"},
-                                          {"passport.incident", "incident_contact"}};
+    static const char *const rows[][2] = {
+        {"passport.purpose", "purpose"},          {"passport.use", "use"},
+        {"passport.data", "data_classes"},        {"passport.sector", "sector"},
+        {"passport.risk", "risk_class"},          {"passport.agreement", "agreement_parties"},
+        {"passport.agreement_until", NULL},       {"passport.export", "export"},
+        {"passport.incident", "incident_contact"}};
 
     section_open(html, "use", "passport.may");
     okse_html_raw(html, "<table>\n");
-    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
-        row(html, rows[i][0], json_object_get(use, rows[i][1]));
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i][1] != NULL) {
+            row(html, rows[i][0], json_object_get(use, rows[i][1]));
+            continue;
+        }
+        row_open(html, rows[i][0]);
+        write_date(html, json_object_get(use, "agreement_until"));
+        okse_html_raw(html, "</td></tr>\n");
+    }
     okse_html_raw(html, "</table></section>\n");
 }
 
@@ -303,7 +317,7 @@ static void write_checks(OkseHtml *html, const json_t *passport)
         okse_html_raw(html, "<p><strong>");
         okse_html_word(html, "verdict.", okse_json_peek_text(checks, "verdict"));
         okse_html_raw(html, "</strong> (");
-        okse_html_data(html, okse_json_peek_text(checks, "at"));
+        write_date(html, json_object_get(checks, "at"));
         okse_html_raw(html, ")");
         for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
             okse_html_raw(html, "; ");
@@ -318,11 +332,15 @@ static void write_checks(OkseHtml *html, const json_t *passport)
 
 static void write_signature(OkseHtml *html, const json_t *signature)
 {
-    static const char *const members[] = {"role", "signer", "algorithm", "signed_at", "status"};
+    static const char *const members[] = {"role", "signer", "algorithm"};
 
     okse_html_raw(html, "<tr>");
     for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
         cell(html, json_object_get(signature, members[i]));
+    okse_html_raw(html, "<td>");
+    write_date(html, json_object_get(signature, "signed_at"));
+    okse_html_raw(html, "</td>");
+    cell(html, json_object_get(signature, "status"));
     okse_html_raw(html, "</tr>\n");
 }
 

@@ -83,9 +83,30 @@ static json_t *tests_of(const OkseLaw *law)
     return tests;
 }
 
-static json_t *reach_of(const OkseLaw *law, const json_t *tests, const OkseJurisdiction *one,
+/* provision → verdict → how many rows expect it. Ids begin with their country, so they are unique. */
+static json_t *expectations_of(const json_t *scenarios)
+{
+    json_t *all = json_object();
+    const json_t *table, *row;
+    size_t i, k;
+
+    json_array_foreach(scenarios, i, table) json_array_foreach(json_object_get(table, "results"), k, row)
+    {
+        const char *provision = okse_json_peek_text(row, "provision");
+
+        if (provision == NULL)
+            continue;
+        if (json_object_get(all, provision) == NULL)
+            json_object_set_new(all, provision, json_object());
+        count(json_object_get(all, provision), okse_json_peek_text(row, "expected"), true);
+    }
+    return all;
+}
+
+static json_t *reach_of(const OkseLaw *law, const json_t *tests, const json_t *expected, const OkseJurisdiction *one,
                         const OkseProvision *provision)
 {
+    json_t *rows = json_object_get(expected, provision->id);
     g_autoptr(json_t) controls = controls_of(provision);
     const json_t *control;
     guint count_tests = 0;
@@ -101,14 +122,16 @@ static json_t *reach_of(const OkseLaw *law, const json_t *tests, const OkseJuris
         reached = reached && json_integer_value(json_object_get(counts, "pass")) > 0 &&
                   json_integer_value(json_object_get(counts, "fail")) > 0;
     }
-    return json_pack("{s:s, s:s, s:b, s:i}", "jurisdiction", one->iso, "provision", provision->id, "reached", reached,
-                     "tests", (int)count_tests);
+    return json_pack("{s:s, s:s, s:b, s:i, s:o}", "jurisdiction", one->iso, "provision", provision->id, "reached",
+                     (int)reached, "tests", (int)count_tests, "scenarios",
+                     rows != NULL ? json_incref(rows) : json_object());
 }
 
-json_t *okse_policy_test_coverage(const OkseLaw *law)
+json_t *okse_policy_test_coverage(const OkseLaw *law, const json_t *scenarios)
 {
     json_t *tests = tests_of(law), *provisions = json_array();
-    int without = 0;
+    g_autoptr(json_t) expected = expectations_of(scenarios);
+    int without = 0, named = 0;
 
     for (guint i = 0; i < law->jurisdictions->len; i++) {
         const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
@@ -117,12 +140,13 @@ json_t *okse_policy_test_coverage(const OkseLaw *law)
             const OkseProvision *provision = g_ptr_array_index(one->provisions, k);
 
             if (provision->mappings->len > 0)
-                json_array_append_new(provisions, reach_of(law, tests, one, provision));
+                json_array_append_new(provisions, reach_of(law, tests, expected, one, provision));
             else
                 without++;
+            named += json_object_get(expected, provision->id) != NULL;
         }
     }
-    return json_pack("{s:i, s:i, s:i, s:o, s:o}", "controls", (int)law->controls->len, "provisions_with_controls",
-                     (int)json_array_size(provisions), "provisions_not_checkable", without, "tests", tests,
-                     "provisions", provisions);
+    return json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "controls", (int)law->controls->len, "provisions_with_controls",
+                     (int)json_array_size(provisions), "provisions_not_checkable", without, "provisions_in_scenarios",
+                     named, "tests", tests, "provisions", provisions);
 }

@@ -12,6 +12,8 @@ json_t *okse_policy_coverage(const OkseLaw *law, gint64 at) G_GNUC_WARN_UNUSED_R
 /* What the tests that the controls carry cover:
  *   {"controls", "provisions_with_controls", "provisions_not_checkable",
  *    "tests": {control: {verdict: how many tests expect it}},
- *    "provisions": [{"jurisdiction", "provision", "reached", "tests"}]}
- * A provision with controls is reached when tests make each of its controls pass and fail. A new value. */
-json_t *okse_policy_test_coverage(const OkseLaw *law) G_GNUC_WARN_UNUSED_RESULT;
+ *    "provisions_in_scenarios",
+ *    "provisions": [{"jurisdiction", "provision", "reached", "tests", "scenarios": {verdict: how many rows expect
+ * it}}]} A provision with controls is reached when tests make each of its controls pass and fail. scenarios: list of
+ * what okse_scenarios_run() gave. A new value. */
+json_t *okse_policy_test_coverage(const OkseLaw *law, const json_t *scenarios) G_GNUC_WARN_UNUSED_RESULT;

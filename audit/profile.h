@@ -20,6 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseProfile, okse_profile_free)
  * the law's or of which that cannot be told, a name that is taken, a profile for other countries than are asked. */
 bool okse_profile_apply(OkseProfile *profile, const OkseResources *resources, OkseLaw *law, GError **error);
 
+/* Read a file's bytes and apply it. Errors: as both. */
+bool okse_profile_use(GBytes *yaml, const char *origin, const OkseResources *resources, OkseLaw *law, GError **error);
+
 /* Read and apply the files that the user named, in this order; NULL: none. law: as above. Errors: as both, and those of
  * reading them. */
 bool okse_profiles_use(char **paths, const OkseResources *resources, OkseLaw *law, GError **error);

@@ -348,14 +348,20 @@ bool okse_profile_apply(OkseProfile *profile, const OkseResources *resources, Ok
     return true;
 }
 
+bool okse_profile_use(GBytes *yaml, const char *origin, const OkseResources *resources, OkseLaw *law, GError **error)
+{
+    g_autoptr(OkseIssues) issues = okse_issues_new();
+    g_autoptr(OkseProfile) profile = okse_profile_read(yaml, origin, issues);
+
+    return okse_issues_none(issues, error) && okse_profile_apply(profile, resources, law, error);
+}
+
 bool okse_profiles_use(char **paths, const OkseResources *resources, OkseLaw *law, GError **error)
 {
     for (char **path = paths; path != NULL && *path != NULL; path++) {
         g_autoptr(GBytes) bytes = okse_read_path(*path, OKSE_LIMIT_DOCUMENT, error);
-        g_autoptr(OkseIssues) issues = okse_issues_new();
-        g_autoptr(OkseProfile) profile = bytes == NULL ? NULL : okse_profile_read(bytes, *path, issues);
 
-        if (bytes == NULL || !okse_issues_none(issues, error) || !okse_profile_apply(profile, resources, law, error))
+        if (bytes == NULL || !okse_profile_use(bytes, *path, resources, law, error))
             return false;
     }
     return true;

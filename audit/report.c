@@ -32,14 +32,16 @@ static const Format formats[] = {
     {"sarif", okse_report_sarif, false},
     {"sarif-full", okse_report_sarif_full, false},
     {"oscal", okse_report_oscal, false},
+    {"poam", okse_report_poam, false},
+    {"in-toto", okse_report_in_toto, false},
     {"prometheus", okse_report_prometheus, false},
     {"checklist", okse_report_checklist, true},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text",  "json",       "html",  "markdown",   "csv",       "junit", "xccdf",
-                                        "sarif", "sarif-full", "oscal", "prometheus", "checklist", NULL};
+    static const char *const names[] = {"text",  "json",       "html",  "markdown", "csv",     "junit",      "xccdf",
+                                        "sarif", "sarif-full", "oscal", "poam",     "in-toto", "prometheus", "checklist", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;
@@ -91,6 +93,20 @@ GBytes *okse_report_render(const json_t *findings, const char *format, const cha
         return NULL;
     language = find_language(findings, found, language, resources, error);
     return language == NULL ? NULL : found->render(findings, language, resources, error);
+}
+
+GBytes *okse_report_render_since(const json_t *findings, const json_t *older, const char *format, GError **error)
+{
+    bool full = strcmp(format, "sarif-full") == 0;
+
+    if (!full && strcmp(format, "sarif") != 0) {
+        okse_fail(error, OKSE_ERROR_INVALID, "--baseline: the format %s has no place for it (sarif, sarif-full)",
+                  format);
+        return NULL;
+    }
+    if (!okse_findings_check(findings, "findings", error) || !okse_findings_check(older, "baseline", error))
+        return NULL;
+    return okse_report_sarif_against(findings, older, full);
 }
 
 GBytes *okse_report_terminal(const json_t *findings, const char *language, const OkseResources *resources,

@@ -25,6 +25,11 @@ const char *const *okse_report_formats(void);
 GBytes *okse_report_render(const json_t *findings, const char *format, const char *language,
                            const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same for the two SARIF formats, with what became of each result since `older`, another checked document. Errors:
+ * as above; INVALID for another format, which has no place for it. */
+GBytes *okse_report_render_since(const json_t *findings, const json_t *older, const char *format,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The text format with ANSI colours, for a terminal. */
 GBytes *okse_report_terminal(const json_t *findings, const char *language, const OkseResources *resources,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -31,6 +31,7 @@ static const char *const severity_words[] = {"mandatory", "recommended", NULL};
 static const char *const confidence_words[] = {"high", "medium", "low", NULL};
 static const char *const collector_words[] = {"complete", "partial", "unavailable", "absent", NULL};
 static const char *const result_words[] = {"pass", "fail", "inconclusive", NULL};
+static const char *const redaction_words[] = {"regulator", "public", NULL};
 static const char *const evidence_words[] = {"violation", "unknown", NULL};
 
 static const Member document_members[] = {{"schema", TEXT, NEEDED, NULL},
@@ -49,7 +50,13 @@ static const Member document_members[] = {{"schema", TEXT, NEEDED, NULL},
                                           {"warnings", LIST, MAY_BE_ABSENT, NULL},
                                           {"partial", OBJECT, MAY_BE_ABSENT, NULL},
                                           {"waivers", OBJECT, MAY_BE_ABSENT, NULL},
+                                          {"redaction", OBJECT, MAY_BE_ABSENT, NULL},
                                           {0}};
+static const Member redaction_members[] = {{"level", WORD, NEEDED, redaction_words},
+                                           {"of", TEXT, NEEDED, NULL},
+                                           {"hidden", WHOLE, NEEDED, NULL},
+                                           {"left_out", WHOLE, NEEDED, NULL},
+                                           {0}};
 static const Member target_members[] = {{"hostname", TEXT, NEEDED, NULL},
                                         {"install", OBJECT, MAY_BE_ABSENT, NULL},
                                         {"site", TEXT, MAY_BE_ABSENT, NULL},
@@ -301,7 +308,8 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
     const json_t *target = json_object_get(findings, "target"), *inputs = json_object_get(findings, "inputs");
     const json_t *install = json_object_get(target, "install"), *geo = json_object_get(inputs, "geo");
     const json_t *policy = json_object_get(inputs, "policy"), *previous = json_object_get(inputs, "previous");
-    Where in_target = {origin, "target", 0}, in_inputs = {origin, "inputs", 0};
+    const json_t *redaction = json_object_get(findings, "redaction");
+    Where in_target = {origin, "target", 0}, in_inputs = {origin, "inputs", 0}, in_redaction = {origin, "redaction", 0};
     gint64 seconds;
 
     if (strcmp(okse_json_peek_text(findings, "schema"), "okse.findings.v1") != 0)
@@ -316,6 +324,7 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
            (!json_is_object(policy) || check_members(policy, policy_members, &in_inputs, error)) &&
            (!json_is_object(previous) || check_members(previous, previous_members, &in_inputs, error)) &&
            check_members(json_object_get(inputs, "tool"), tool_members, &in_inputs, error) &&
+           (!json_is_object(redaction) || check_members(redaction, redaction_members, &in_redaction, error)) &&
            check_languages(json_object_get(findings, "languages"), origin, error);
 }
 

@@ -14,8 +14,13 @@ GBytes *okse_report_xccdf(const json_t *findings, const char *language, const Ok
 GBytes *okse_report_sarif(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_sarif_full(const json_t *findings, const char *language, const OkseResources *resources,
                                GError **error);
+/* older: a checked document that the results are compared with, or NULL. */
+GBytes *okse_report_sarif_against(const json_t *findings, const json_t *older, bool all);
 GBytes *okse_report_oscal(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_prometheus(const json_t *findings, const char *language, const OkseResources *resources,
                                GError **error);
 GBytes *okse_report_checklist(const json_t *findings, const char *language, const OkseResources *resources,
                               GError **error);
+GBytes *okse_report_poam(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
+GBytes *okse_report_in_toto(const json_t *findings, const char *language, const OkseResources *resources,
+                            GError **error);

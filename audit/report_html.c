@@ -1,6 +1,7 @@
 /* The HTML report: one file that asks for nothing. Style and script are inline and named by their SHA-256 in the
  * content security policy, which forbids everything else. */
 #include "audit/report_html.h"
+#include "audit/report_redaction.h"
 
 #include "core/digest.h"
 #include "core/json.h"
@@ -10,7 +11,7 @@
 #define LANGUAGES_MAX 6u
 
 /* First the asked one, then those of the findings, then English; none twice. */
-static char **choose_languages(const json_t *findings, const char *first)
+char **okse_html_languages(const json_t *findings, const char *first)
 {
     const json_t *list = json_object_get(findings, "languages");
     g_autoptr(GPtrArray) chosen = g_ptr_array_new();
@@ -46,7 +47,7 @@ static void append_bytes(GString *out, GBytes *bytes)
 }
 
 /* The style sheet, and for print the digest of the findings on every page. */
-static GBytes *style_sheet(const json_t *findings, const OkseResources *resources, GError **error)
+GBytes *okse_html_style(const json_t *findings, const OkseResources *resources, GError **error)
 {
     g_autoptr(GBytes) fixed = okse_resources_read(resources, "templates/report/report.css", error);
     g_autoptr(GBytes) canonical = okse_json_write(findings);
@@ -58,13 +59,17 @@ static GBytes *style_sheet(const json_t *findings, const OkseResources *resource
         return NULL;
     sheet = g_string_new(NULL);
     append_bytes(sheet, fixed);
+    if (okse_findings_redaction(findings) != NULL) /* one of two words: checked */
+        g_string_append_printf(sheet, "@page{@top-center{content:\"Redacted: %s\"}}\n",
+                               okse_findings_redaction(findings));
     g_string_append_printf(sheet, "@page{@bottom-left{content:\"%s\"}}\n", okse_sha256_text(&digest, text));
     return g_string_free_to_bytes(sheet);
 }
 
-static void write_head(OkseHtml *html, GBytes *style, GBytes *script)
+void okse_html_head(OkseHtml *html, const char *title_key, const char *subject, GBytes *style, GBytes *script)
 {
-    g_autofree char *style_hash = policy_hash(style), *script_hash = policy_hash(script);
+    g_autofree char *style_hash = policy_hash(style);
+    g_autofree char *script_hash = script != NULL ? policy_hash(script) : g_strdup("'none'");
 
     g_string_append_printf(html->out,
                            "<!DOCTYPE html>\n<html lang=\"%s\" dir=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -77,9 +82,9 @@ static void write_head(OkseHtml *html, GBytes *style, GBytes *script)
                            "<link rel=\"icon\" href=\"data:,\">\n<title>",
                            okse_messages_language(html->messages, 0),
                            okse_messages_right_to_left(html->messages, 0) ? "rtl" : "ltr", style_hash, script_hash);
-    okse_html_text(html, okse_messages_get(html->messages, 0, "title", NULL));
+    okse_html_text(html, okse_messages_get(html->messages, 0, title_key, NULL));
     okse_html_raw(html, " – ");
-    okse_html_text(html, okse_json_peek_text(json_object_get(html->findings, "target"), "hostname"));
+    okse_html_text(html, subject);
     okse_html_raw(html, "</title>\n<style>");
     append_bytes(html->out, style);
     okse_html_raw(html, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#findings\">");
@@ -87,12 +92,12 @@ static void write_head(OkseHtml *html, GBytes *style, GBytes *script)
     okse_html_raw(html, "</a>\n");
 }
 
-static void write_banner(OkseHtml *html)
+void okse_html_banner(OkseHtml *html, const char *title_key)
 {
     unsigned languages = okse_messages_languages(html->messages);
 
     okse_html_raw(html, "<header class=\"banner\"><p class=\"mark\">Okse</p><h1>");
-    okse_html_say(html, "title");
+    okse_html_say(html, title_key);
     okse_html_raw(html, "</h1>\n");
     if (languages > 1) {
         okse_html_raw(html, "<fieldset class=\"languages\"><legend>");
@@ -134,8 +139,9 @@ static void write_contents(OkseHtml *html)
 
 static void write_document(OkseHtml *html, GBytes *style, GBytes *script)
 {
-    write_head(html, style, script);
-    write_banner(html);
+    okse_html_head(html, "title", okse_json_peek_text(json_object_get(html->findings, "target"), "hostname"), style,
+                   script);
+    okse_html_banner(html, "title");
     okse_html_raw(html, "<main>\n");
     okse_html_opening(html);
     write_contents(html);
@@ -154,9 +160,9 @@ static void write_document(OkseHtml *html, GBytes *style, GBytes *script)
 
 GBytes *okse_report_html(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
 {
-    g_auto(GStrv) languages = choose_languages(findings, language);
+    g_auto(GStrv) languages = okse_html_languages(findings, language);
     g_autoptr(OkseMessages) messages = okse_messages_open(resources, (const char *const *)languages, error);
-    g_autoptr(GBytes) style = messages != NULL ? style_sheet(findings, resources, error) : NULL;
+    g_autoptr(GBytes) style = messages != NULL ? okse_html_style(findings, resources, error) : NULL;
     g_autoptr(GBytes) script =
         style != NULL ? okse_resources_read(resources, "templates/report/report.js", error) : NULL;
     g_autoptr(OkseReportView) view = NULL;

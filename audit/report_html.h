@@ -18,7 +18,8 @@ typedef struct {
     unsigned details;     /* findings with details */
 } OkseHtml;
 
-/* What replaces {name} in a message; ends with {NULL, NULL}. */
+/* What replaces {name} in a message; ends with {NULL, NULL}. What replaces {date} is written as a date, {status} in
+ * the words of the language, a value of digits elsewhere as a number. */
 typedef struct {
     const char *name;
     const char *value;
@@ -30,7 +31,11 @@ void okse_html_text(OkseHtml *html, const char *text);
 void okse_html_data(OkseHtml *html, const char *text);
 /* <code>, left to right in every language. */
 void okse_html_code(OkseHtml *html, const char *text);
+/* A number as each language writes it; decimal: its text in ASCII ("0.75"). */
 void okse_html_number(OkseHtml *html, guint64 number);
+void okse_html_decimal(OkseHtml *html, const char *plain);
+/* A date or a time (ISO 8601) as each language writes it, with ISO beside. */
+void okse_html_date(OkseHtml *html, const char *iso);
 /* An interface text in every language of the report. */
 void okse_html_say(OkseHtml *html, const char *key);
 void okse_html_fill(OkseHtml *html, const char *key, const OkseFill *fills);
@@ -53,6 +58,22 @@ void okse_html_section(OkseHtml *html, const char *id, const char *title_key);
 void okse_html_article_link(OkseHtml *html, const json_t *finding);
 /* path:line of an evidence as code, or the fact's id; false (and nothing written) when it has neither. */
 bool okse_html_place(OkseHtml *html, const json_t *evidence);
+
+/* The languages of a page: the asked one (may be NULL), those of the document, English; none twice. Ends with NULL. */
+char **okse_html_languages(const json_t *document, const char *first) G_GNUC_WARN_UNUSED_RESULT;
+/* The style sheet, and for print the digest of the document on every page. */
+GBytes *okse_html_style(const json_t *document, const OkseResources *resources,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* From the document type to the link that skips to "#findings". script: NULL for a page without. */
+void okse_html_head(OkseHtml *html, const char *title_key, const char *subject, GBytes *style, GBytes *script);
+/* The title and the choice of languages. */
+void okse_html_banner(OkseHtml *html, const char *title_key);
+/* A table with one column head per key (ends with NULL), its cells, its end. A caption that only repeats the section's
+ * title is for screen readers alone. */
+void okse_html_table(OkseHtml *html, const char *caption_key, const char *const *keys);
+void okse_html_table_end(OkseHtml *html);
+void okse_html_cell_text(OkseHtml *html, const json_t *object, const char *member);
+void okse_html_cell_number(OkseHtml *html, const json_t *object, const char *member);
 
 /* Decide which findings are shown with details, worst first, and fill `detailed`. */
 void okse_html_share_room(OkseHtml *html);

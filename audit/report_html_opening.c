@@ -48,7 +48,9 @@ static void write_verdict(OkseHtml *html)
             continue;
         okse_html_raw(html, "<li>");
         okse_html_badge(html, (OkseStatus)i);
-        g_string_append_printf(html->out, " <b>%u</b>", counts.all[i]);
+        okse_html_raw(html, " <b>");
+        okse_html_number(html, counts.all[i]);
+        okse_html_raw(html, "</b>");
     }
     okse_html_raw(html, "<li class=\"coverage\">");
     okse_html_fill(html, "coverage", coverage);
@@ -243,7 +245,11 @@ static void write_facts(OkseHtml *html)
         okse_html_say(html, "facts.noinstall");
         okse_html_raw(html, "</dd></div>\n");
     }
-    write_fact(html, "facts.time", okse_json_peek_text(html->findings, "audited_at"), false);
+    okse_html_raw(html, "<div><dt>");
+    okse_html_say(html, "facts.time");
+    okse_html_raw(html, "</dt><dd>");
+    okse_html_date(html, okse_json_peek_text(html->findings, "audited_at"));
+    okse_html_raw(html, "</dd></div>\n");
     write_fact(html, "facts.tool", auditor, false);
     write_fact(html, "facts.identity", okse_json_peek_text(install, "identity"), true);
     okse_html_raw(html, "</dl>\n");

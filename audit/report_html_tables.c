@@ -7,9 +7,7 @@
 
 #define ROWS_MAX 300u /* endpoints in the table; the findings document has all */
 
-/* <table> with one column head per key; keys end with NULL. A caption that only repeats the section's title is for
- * screen readers alone. */
-static void table_open(OkseHtml *html, const char *caption_key, const char *const *keys)
+void okse_html_table(OkseHtml *html, const char *caption_key, const char *const *keys)
 {
     okse_html_raw(html, "<div class=\"table\" tabindex=\"0\" role=\"group\"><table>");
     okse_html_raw(html, g_str_has_suffix(caption_key, ".title") ? "<caption class=\"quiet\">" : "<caption>");
@@ -22,12 +20,12 @@ static void table_open(OkseHtml *html, const char *caption_key, const char *cons
     okse_html_raw(html, "</thead><tbody>\n");
 }
 
-static void table_close(OkseHtml *html)
+void okse_html_table_end(OkseHtml *html)
 {
     okse_html_raw(html, "</tbody></table></div>\n");
 }
 
-static void cell_text(OkseHtml *html, const json_t *object, const char *member)
+void okse_html_cell_text(OkseHtml *html, const json_t *object, const char *member)
 {
     const char *text = okse_json_peek_text(object, member);
 
@@ -35,13 +33,13 @@ static void cell_text(OkseHtml *html, const json_t *object, const char *member)
     okse_html_data(html, text != NULL ? text : "–");
 }
 
-static void cell_number(OkseHtml *html, const json_t *object, const char *member)
+void okse_html_cell_number(OkseHtml *html, const json_t *object, const char *member)
 {
     const json_t *number = json_object_get(object, member);
 
     okse_html_raw(html, "<td class=\"number\">");
-    if (json_is_integer(number))
-        g_string_append_printf(html->out, "%" JSON_INTEGER_FORMAT, json_integer_value(number));
+    if (json_integer_value(number) >= 0 && json_is_integer(number))
+        okse_html_number(html, (guint64)json_integer_value(number));
     else
         okse_html_raw(html, "–");
 }
@@ -91,7 +89,7 @@ static void write_endpoint(OkseHtml *html, const json_t *endpoint)
         okse_html_raw(html, "<td>");
         okse_html_country(html, country);
     } else {
-        cell_text(html, endpoint, "scope");
+        okse_html_cell_text(html, endpoint, "scope");
     }
     okse_html_raw(html, "<td>");
     okse_html_say(html, json_is_true(json_object_get(endpoint, "declared")) ? "yes" : "no");
@@ -113,10 +111,10 @@ void okse_html_declared(OkseHtml *html)
     okse_html_section(html, "declared", "declared.title");
     paragraph(html, "lead", count > 0 ? "declared.lead" : "declared.none");
     if (count > 0) {
-        table_open(html, "declared.title", keys);
+        okse_html_table(html, "declared.title", keys);
         for (size_t i = 0; i < MIN(count, ROWS_MAX); i++)
             write_endpoint(html, json_array_get(endpoints, i));
-        table_close(html);
+        okse_html_table_end(html);
     }
     if (count > ROWS_MAX) {
         okse_html_raw(html, "<p class=\"note\">");
@@ -155,7 +153,7 @@ static void write_unpoliced(OkseHtml *html)
 
     if (count == 0)
         return;
-    table_open(html, "policed.title", keys);
+    okse_html_table(html, "policed.title", keys);
     for (size_t i = 0; i < MIN(count, ROWS_MAX); i++) {
         const json_t *fact = json_array_get(list, i);
 
@@ -165,7 +163,7 @@ static void write_unpoliced(OkseHtml *html)
         okse_html_data(html, okse_json_peek_text(fact, "message"));
         okse_html_raw(html, "\n");
     }
-    table_close(html);
+    okse_html_table_end(html);
     if (count > ROWS_MAX) {
         okse_html_raw(html, "<p class=\"note\">");
         okse_html_count(html, "declared.more", count - ROWS_MAX);
@@ -186,7 +184,7 @@ void okse_html_unseen(OkseHtml *html)
     }
     okse_html_section(html, "unseen", "unseen.title");
     paragraph(html, "lead", complete && json_array_size(collectors) > 0 ? "unseen.all" : "unseen.lead");
-    table_open(html, "unseen.title", keys);
+    okse_html_table(html, "unseen.title", keys);
     for (size_t i = 0; i < json_array_size(collectors); i++) {
         const json_t *collector = json_array_get(collectors, i);
         const char *status = okse_json_peek_text(collector, "status");
@@ -197,11 +195,11 @@ void okse_html_unseen(OkseHtml *html)
         okse_html_raw(html, blind ? "<td><span class=\"badge inconclusive\">" : "<td><span>");
         okse_html_word(html, "collector.", status);
         okse_html_raw(html, "</span>");
-        cell_text(html, collector, "reason");
-        cell_number(html, collector, "items");
+        okse_html_cell_text(html, collector, "reason");
+        okse_html_cell_number(html, collector, "items");
         okse_html_raw(html, "\n");
     }
-    table_close(html);
+    okse_html_table_end(html);
     write_unpoliced(html);
     okse_html_raw(html, "</section>\n");
 }
@@ -212,18 +210,18 @@ static void write_components(OkseHtml *html, const json_t *list)
 
     if (json_array_size(list) == 0)
         return;
-    table_open(html, "inventory.components", keys);
+    okse_html_table(html, "inventory.components", keys);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *component = json_array_get(list, i);
 
         okse_html_raw(html, "<tr><th scope=\"row\">");
         okse_html_data(html, okse_json_peek_text(component, "name"));
-        cell_text(html, component, "kind");
-        cell_number(html, component, "files");
-        cell_number(html, component, "size");
+        okse_html_cell_text(html, component, "kind");
+        okse_html_cell_number(html, component, "files");
+        okse_html_cell_number(html, component, "size");
         okse_html_raw(html, "\n");
     }
-    table_close(html);
+    okse_html_table_end(html);
 }
 
 static void write_documents(OkseHtml *html, const json_t *list)
@@ -232,17 +230,17 @@ static void write_documents(OkseHtml *html, const json_t *list)
 
     if (json_array_size(list) == 0)
         return;
-    table_open(html, "inventory.documents", keys);
+    okse_html_table(html, "inventory.documents", keys);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *document = json_array_get(list, i);
 
         okse_html_raw(html, "<tr><th scope=\"row\">");
         okse_html_code(html, okse_json_peek_text(document, "path"));
-        cell_text(html, document, "type");
-        cell_text(html, document, "title");
+        okse_html_cell_text(html, document, "type");
+        okse_html_cell_text(html, document, "title");
         okse_html_raw(html, "\n");
     }
-    table_close(html);
+    okse_html_table_end(html);
 }
 
 void okse_html_inventory(OkseHtml *html)

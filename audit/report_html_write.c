@@ -35,11 +35,6 @@ void okse_html_code(OkseHtml *html, const char *text)
     okse_html_raw(html, "</code>");
 }
 
-void okse_html_number(OkseHtml *html, guint64 number)
-{
-    g_string_append_printf(html->out, "%" G_GUINT64_FORMAT, number);
-}
-
 /* How one text reads in each language: texts[i], and whether that is the language's own. */
 typedef struct {
     const char *texts[LANGUAGES_MAX];
@@ -52,21 +47,57 @@ static bool is_english(const OkseHtml *html, unsigned index)
     return strcmp(okse_messages_language(html->messages, index), "en") == 0;
 }
 
-/* Numbers, dates and words of the format: left to right also inside Arabic. */
-static void write_fill(OkseHtml *html, const OkseFill *fill)
+static void element_open(OkseHtml *html, unsigned index, const char *more)
 {
+    g_string_append_printf(html->out, "<%s class=\"t l%u%s\" lang=\"%s\"%s>", html->element, index + 1, more,
+                           okse_messages_language(html->messages, index),
+                           okse_messages_right_to_left(html->messages, index) ? " dir=\"rtl\"" : "");
+}
+
+static void element_close(OkseHtml *html)
+{
+    g_string_append_printf(html->out, "</%s>", html->element);
+}
+
+/* "23 November 2026 (2026-11-23)": ISO 8601 always stands beside, left to right. */
+static void write_date(OkseHtml *html, unsigned index, const char *iso)
+{
+    bool isolate = strcmp(html->element, "span") == 0;
+    g_autofree char *written = okse_messages_date(html->messages, index, iso);
+
+    if (written != NULL) {
+        okse_html_raw(html, isolate ? "<bdi>" : "");
+        okse_html_text(html, written);
+        okse_html_raw(html, " (");
+    }
+    okse_html_raw(html, isolate ? "<bdi dir=\"ltr\">" : "");
+    okse_html_text(html, iso);
+    okse_html_raw(html, isolate ? "</bdi>" : "");
+    if (written != NULL)
+        okse_html_raw(html, isolate ? ")</bdi>" : ")");
+}
+
+/* Numbers are left to right also inside Arabic. */
+static void write_fill(OkseHtml *html, unsigned index, const OkseFill *fill)
+{
+    g_autofree char *written = NULL;
     bool isolate = strcmp(html->element, "span") == 0;
 
     if (fill->name == NULL) {
         okse_html_text(html, "{");
         return;
     }
-    okse_html_raw(html, isolate ? "<bdi dir=\"ltr\">" : "");
-    okse_html_text(html, fill->value);
+    if (strcmp(fill->name, "date") == 0) {
+        write_date(html, index, fill->value);
+        return;
+    }
+    written = okse_messages_value(html->messages, index, fill->name, fill->value);
+    okse_html_raw(html, !isolate ? "" : g_ascii_isdigit(*fill->value) ? "<bdi dir=\"ltr\">" : "<bdi>");
+    okse_html_text(html, written);
     okse_html_raw(html, isolate ? "</bdi>" : "");
 }
 
-static void write_filled(OkseHtml *html, const char *text, const OkseFill *fills)
+static void write_filled(OkseHtml *html, unsigned index, const char *text, const OkseFill *fills)
 {
     const char *open;
 
@@ -79,32 +110,92 @@ static void write_filled(OkseHtml *html, const char *text, const OkseFill *fills
                (strncmp(open + 1, fill->name, strlen(fill->name)) != 0 || open + 1 + strlen(fill->name) != close))
             fill++;
         okse_html_text(html, before);
-        write_fill(html, fill);
+        write_fill(html, index, fill);
         text = fill->name != NULL ? close + 1 : open + 1;
     }
     okse_html_text(html, text);
 }
 
+/* A page in one language that lacks a text: nobody can switch to English, so it stands there with its mark. */
+static void write_stand_in(OkseHtml *html, const char *text, const OkseFill *fills)
+{
+    g_string_append_printf(html->out, "<%s lang=\"en\" dir=\"ltr\">", html->element);
+    write_filled(html, 0, text, fills);
+    okse_html_raw(html, " [en]");
+    element_close(html);
+}
+
 static void write_reading(OkseHtml *html, const Reading *reading, const OkseFill *fills)
 {
-    if (reading->count == 1 && reading->own[0]) {
-        write_filled(html, reading->texts[0], fills);
+    if (reading->count == 1) {
+        if (reading->own[0])
+            write_filled(html, 0, reading->texts[0], fills);
+        else
+            write_stand_in(html, reading->texts[0], fills);
         return;
     }
     for (unsigned i = 0; i < reading->count; i++) {
+        g_autoptr(GString) stands_for = g_string_new(NULL);
         bool english = is_english(html, i);
 
         if (!reading->own[i] && !english)
             continue; /* shown by the English element */
-        g_string_append_printf(html->out, "<%s class=\"t l%u", html->element, i + 1);
         for (unsigned other = 0; english && other < reading->count; other++)
             if (!reading->own[other] && other != i)
-                g_string_append_printf(html->out, " m%u", other + 1);
-        g_string_append_printf(html->out, "\" lang=\"%s\"%s>", okse_messages_language(html->messages, i),
-                               okse_messages_right_to_left(html->messages, i) ? " dir=\"rtl\"" : "");
-        write_filled(html, reading->texts[i], fills);
-        g_string_append_printf(html->out, "</%s>", html->element);
+                g_string_append_printf(stands_for, " m%u", other + 1);
+        element_open(html, i, stands_for->str);
+        write_filled(html, i, reading->texts[i], fills);
+        element_close(html);
     }
+}
+
+typedef void (*WriteIn)(OkseHtml *html, unsigned index, const char *plain);
+
+/* What has no text of its own, a number or a date: once where all languages write it alike. */
+static void write_each(OkseHtml *html, WriteIn write, const char *plain)
+{
+    GString *out = html->out;
+    g_autoptr(GPtrArray) written = g_ptr_array_new_with_free_func(g_free);
+    bool same = true;
+
+    for (unsigned i = 0; i < MIN(okse_messages_languages(html->messages), LANGUAGES_MAX); i++) {
+        html->out = g_string_new(NULL);
+        write(html, i, plain);
+        g_ptr_array_add(written, g_string_free(html->out, FALSE));
+        same = same && strcmp(written->pdata[i], written->pdata[0]) == 0;
+    }
+    html->out = out;
+    for (guint i = 0; i < (same ? 1 : written->len); i++) {
+        if (!same)
+            element_open(html, i, "");
+        okse_html_raw(html, written->pdata[i]);
+        if (!same)
+            element_close(html);
+    }
+}
+
+static void write_bare_number(OkseHtml *html, unsigned index, const char *plain)
+{
+    g_autofree char *written = okse_messages_number(html->messages, index, plain);
+
+    okse_html_text(html, written);
+}
+
+void okse_html_number(OkseHtml *html, guint64 number)
+{
+    g_autofree char *plain = g_strdup_printf("%" G_GUINT64_FORMAT, number);
+
+    write_each(html, write_bare_number, plain);
+}
+
+void okse_html_decimal(OkseHtml *html, const char *plain)
+{
+    write_each(html, write_bare_number, plain);
+}
+
+void okse_html_date(OkseHtml *html, const char *iso)
+{
+    write_each(html, write_date, iso);
 }
 
 void okse_html_fill(OkseHtml *html, const char *key, const OkseFill *fills)

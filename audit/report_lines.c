@@ -2,6 +2,7 @@
 #include "audit/report_formats.h"
 
 #include "audit/report_escape.h"
+#include "audit/report_redaction.h"
 #include "core/json.h"
 #include "core/text.h"
 
@@ -27,7 +28,8 @@ static char *whole(const json_t *number)
 
 /* --- CSV: one row an evidence; a finding without evidence has one row --- */
 
-static void write_row(GString *out, const OkseReportView *view, const json_t *finding, const json_t *evidence)
+static void write_row(GString *out, const OkseReportView *view, const json_t *finding, const json_t *evidence,
+                      const char *redaction)
 {
     const json_t *provision = okse_report_view_provision(view, finding);
     g_autofree char *violations = whole(json_object_get(finding, "violations"));
@@ -60,23 +62,27 @@ static void write_row(GString *out, const OkseReportView *view, const json_t *fi
         g_string_append(out, i > 0 ? "," : "");
         okse_escape_csv(out, cells[i]);
     }
-    g_string_append(out, "\r\n");
+    g_string_append_printf(out, "%s%s\r\n", redaction != NULL ? "," : "", redaction != NULL ? redaction : "");
 }
 
 GBytes *okse_report_csv(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
 {
     g_autoptr(OkseReportView) view = okse_report_view_new(findings);
     const json_t *list = json_object_get(findings, "findings");
-    GString *out = g_string_new("id,jurisdiction,instrument,provision,article,title,control,check,severity,confidence,"
+    /* without the mark spreadsheets take UTF-8 for Windows-1252 */
+    GString *out = g_string_new("\xef\xbb\xbf"
+                                "id,jurisdiction,instrument,provision,article,title,control,check,severity,confidence,"
                                 "status,warning,reason,violations,unknown,evidence,file,line,fact,country,message,"
-                                "excerpt\r\n");
+                                "excerpt");
+    const char *redaction = okse_findings_redaction(findings);
 
     (void)language, (void)resources, (void)error;
+    g_string_append(out, redaction != NULL ? ",redaction\r\n" : "\r\n");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *finding = json_array_get(list, i), *evidence = json_object_get(finding, "evidence");
 
         for (size_t j = 0; j == 0 || j < json_array_size(evidence); j++)
-            write_row(out, view, finding, json_array_get(evidence, j));
+            write_row(out, view, finding, json_array_get(evidence, j), redaction);
     }
     return g_string_free_to_bytes(out);
 }
@@ -143,6 +149,15 @@ static void markdown_instrument(GString *out, const OkseReportView *view, const 
     }
 }
 
+static void markdown_warnings(GString *out, const json_t *warnings)
+{
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        g_string_append(out, "> ");
+        okse_escape_markdown(out, english(json_object_get(json_array_get(warnings, i), "message")));
+        g_string_append(out, "\n\n");
+    }
+}
+
 GBytes *okse_report_markdown(const json_t *findings, const char *language, const OkseResources *resources,
                              GError **error)
 {
@@ -153,6 +168,7 @@ GBytes *okse_report_markdown(const json_t *findings, const char *language, const
 
     (void)language, (void)resources, (void)error;
     g_string_append_printf(out, "%s\n\n", okse_json_peek_text(findings, "verdict"));
+    markdown_warnings(out, json_object_get(findings, "warnings"));
     okse_escape_markdown(out, okse_json_peek_text(json_object_get(findings, "target"), "hostname"));
     g_string_append_printf(out, ", %s. Decided %u of %u checks", okse_json_peek_text(findings, "audited_at"),
                            counts.decided, counts.total);
@@ -250,6 +266,13 @@ GBytes *okse_report_prometheus(const json_t *findings, const char *language, con
     g_string_append(out, "okse_audit_timestamp_seconds{");
     label(out, "host", host);
     g_string_append_printf(out, "} %" G_GINT64_FORMAT "\n", seconds);
+    if (okse_findings_redaction(findings) != NULL) {
+        metric(out, "okse_audit_redaction", "What was hidden in this report.");
+        g_string_append(out, "okse_audit_redaction{");
+        label(out, "host", host);
+        label(out, "level", okse_findings_redaction(findings));
+        g_string_append(out, "} 1\n");
+    }
     prometheus_counts(out, findings, view, host);
     prometheus_findings(out, findings, host);
     return g_string_free_to_bytes(out);

@@ -1,13 +1,14 @@
 /* Catalogues are ours, so a key that English lacks is a bug; what another language lacks is shown in English. */
 #include "audit/report_messages.h"
 
-#include "core/yaml.h"
+#include "audit/report_locale.h"
 
 #include <string.h>
 
 typedef struct {
     char *language;
     OkseYaml *yaml;        /* NULL: no catalogue */
+    OkseYaml *locale;      /* NULL: none */
     const OkseNode *texts; /* borrowed from yaml */
     const char *name;      /* borrowed */
     bool right_to_left;
@@ -17,7 +18,7 @@ struct OkseMessages {
     GPtrArray *catalogues; /* in the order of the report; English last when it was not asked for */
     unsigned shown;        /* languages of the report */
     Catalogue *english;    /* borrowed from catalogues */
-    OkseYaml *countries;
+    GStringChunk *marked;  /* English texts with their mark */
 };
 
 static void catalogue_free(gpointer data)
@@ -25,6 +26,7 @@ static void catalogue_free(gpointer data)
     Catalogue *catalogue = data;
 
     okse_yaml_free(catalogue->yaml);
+    okse_yaml_free(catalogue->locale);
     g_free(catalogue->language);
     g_free(catalogue);
 }
@@ -41,49 +43,70 @@ static bool is_code(const char *language)
     return true;
 }
 
-static char *catalogue_path(const char *language)
+static char *path_of(const char *what, const char *language)
 {
-    return g_strdup_printf("templates/report/messages.%s.yaml", language);
+    return g_strdup_printf("templates/report/%s.%s.yaml", what, language);
 }
 
-bool okse_messages_known(const OkseResources *resources, const char *language)
+static bool is_there(const OkseResources *resources, const char *what, const char *language)
 {
-    g_autofree char *path = catalogue_path(language);
+    g_autofree char *path = path_of(what, language);
     g_autoptr(GBytes) bytes = is_code(language) ? okse_resources_read(resources, path, NULL) : NULL;
 
     return bytes != NULL;
 }
 
-static OkseYaml *read_yaml(const OkseResources *resources, const char *path, GError **error)
+bool okse_messages_known(const OkseResources *resources, const char *language)
 {
+    return is_there(resources, "messages", language);
+}
+
+static OkseYaml *read_yaml(const OkseResources *resources, const char *what, const char *language, GError **error)
+{
+    g_autofree char *path = path_of(what, language);
     g_autofree char *name = okse_resources_name(resources, path);
     g_autoptr(GBytes) bytes = okse_resources_read(resources, path, error);
 
     return bytes == NULL ? NULL : okse_yaml_read(bytes, name, error);
 }
 
+static const char *node_text(const OkseNode *map, const char *key)
+{
+    const OkseNode *node = map != NULL ? okse_node_get(map, key) : NULL;
+
+    return node != NULL ? okse_node_text(node) : NULL;
+}
+
+static bool read_messages(Catalogue *catalogue, const OkseResources *resources, GError **error)
+{
+    const OkseNode *root;
+
+    catalogue->yaml = read_yaml(resources, "messages", catalogue->language, error);
+    if (catalogue->yaml == NULL)
+        return false;
+    root = okse_yaml_root(catalogue->yaml);
+    catalogue->texts = okse_node_get(root, "texts");
+    if (node_text(root, "name") != NULL)
+        catalogue->name = node_text(root, "name");
+    catalogue->right_to_left = g_strcmp0(node_text(root, "direction"), "rtl") == 0;
+    return true;
+}
+
 static Catalogue *catalogue_open(const OkseResources *resources, const char *language, GError **error)
 {
-    g_autofree char *path = catalogue_path(language);
     Catalogue *catalogue = g_new0(Catalogue, 1);
-    const OkseNode *root, *direction;
+    bool read = true;
 
     catalogue->language = g_strdup(language);
     catalogue->name = catalogue->language;
-    if (!okse_messages_known(resources, language))
+    if (okse_messages_known(resources, language))
+        read = read_messages(catalogue, resources, error);
+    if (read && is_there(resources, "locale", language))
+        read = (catalogue->locale = read_yaml(resources, "locale", language, error)) != NULL;
+    if (read)
         return catalogue;
-    catalogue->yaml = read_yaml(resources, path, error);
-    if (catalogue->yaml == NULL) {
-        catalogue_free(catalogue);
-        return NULL;
-    }
-    root = okse_yaml_root(catalogue->yaml);
-    catalogue->texts = okse_node_get(root, "texts");
-    if (okse_node_get(root, "name") != NULL && okse_node_text(okse_node_get(root, "name")) != NULL)
-        catalogue->name = okse_node_text(okse_node_get(root, "name"));
-    direction = okse_node_get(root, "direction");
-    catalogue->right_to_left = direction != NULL && g_strcmp0(okse_node_text(direction), "rtl") == 0;
-    return catalogue;
+    catalogue_free(catalogue);
+    return NULL;
 }
 
 void okse_messages_free(OkseMessages *messages)
@@ -91,7 +114,7 @@ void okse_messages_free(OkseMessages *messages)
     if (messages == NULL)
         return;
     g_ptr_array_unref(messages->catalogues);
-    okse_yaml_free(messages->countries);
+    g_string_chunk_free(messages->marked);
     g_free(messages);
 }
 
@@ -114,8 +137,7 @@ static bool open_catalogues(OkseMessages *messages, const OkseResources *resourc
     messages->shown = (unsigned)(language - languages);
     if (messages->english->texts == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "templates/report/messages.en.yaml: no texts");
-    messages->countries = read_yaml(resources, "templates/report/countries.yaml", error);
-    return messages->countries != NULL;
+    return true;
 }
 
 OkseMessages *okse_messages_open(const OkseResources *resources, const char *const *languages, GError **error)
@@ -123,6 +145,7 @@ OkseMessages *okse_messages_open(const OkseResources *resources, const char *con
     OkseMessages *messages = g_new0(OkseMessages, 1);
 
     messages->catalogues = g_ptr_array_new_with_free_func(catalogue_free);
+    messages->marked = g_string_chunk_new(256);
     if (open_catalogues(messages, resources, languages, error))
         return messages;
     okse_messages_free(messages);
@@ -154,13 +177,6 @@ bool okse_messages_right_to_left(const OkseMessages *messages, unsigned index)
     return catalogue_at(messages, index)->right_to_left;
 }
 
-static const char *node_text(const OkseNode *map, const char *key)
-{
-    const OkseNode *node = map != NULL ? okse_node_get(map, key) : NULL;
-
-    return node != NULL ? okse_node_text(node) : NULL;
-}
-
 const char *okse_messages_find(const OkseMessages *messages, unsigned index, const char *key, bool *translated)
 {
     const char *text = node_text(catalogue_at(messages, index)->texts, key);
@@ -179,12 +195,51 @@ const char *okse_messages_get(const OkseMessages *messages, unsigned index, cons
     return text;
 }
 
+const char *okse_messages_marked(const OkseMessages *messages, unsigned index, const char *key)
+{
+    bool translated;
+    const char *text = okse_messages_get(messages, index, key, &translated);
+    g_autofree char *marked = translated ? NULL : g_strconcat(text, " [en]", NULL);
+
+    return translated ? text : g_string_chunk_insert_const(messages->marked, marked);
+}
+
+static const OkseNode *locale_of(const Catalogue *catalogue)
+{
+    return catalogue->locale != NULL ? okse_yaml_root(catalogue->locale) : NULL;
+}
+
 const char *okse_messages_country(const OkseMessages *messages, unsigned index, const char *iso, bool *translated)
 {
-    const OkseNode *names = okse_node_get(okse_yaml_root(messages->countries), iso);
-    const char *text = node_text(names, okse_messages_language(messages, index));
+    const char *text = node_text(okse_node_get(locale_of(catalogue_at(messages, index)), "countries"), iso);
 
     if (translated != NULL)
         *translated = text != NULL;
-    return text != NULL ? text : node_text(names, "en");
+    return text != NULL ? text : node_text(okse_node_get(locale_of(messages->english), "countries"), iso);
+}
+
+char *okse_messages_number(const OkseMessages *messages, unsigned index, const char *plain)
+{
+    return okse_locale_number(locale_of(catalogue_at(messages, index)), plain);
+}
+
+char *okse_messages_date(const OkseMessages *messages, unsigned index, const char *iso)
+{
+    return okse_locale_date(locale_of(catalogue_at(messages, index)), iso);
+}
+
+char *okse_messages_value(const OkseMessages *messages, unsigned index, const char *name, const char *value)
+{
+    g_autofree char *written = NULL, *key = NULL;
+    const char *word;
+
+    if (strcmp(name, "date") == 0) {
+        written = okse_messages_date(messages, index, value);
+        return written != NULL ? g_strdup_printf("%s (%s)", written, value) : g_strdup(value);
+    }
+    if (strcmp(name, "status") != 0)
+        return okse_messages_number(messages, index, value);
+    key = g_strconcat("status.", value, NULL);
+    word = okse_messages_find(messages, index, key, NULL);
+    return g_strdup(word != NULL ? word : value);
 }

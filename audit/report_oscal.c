@@ -2,68 +2,20 @@
  * finding ids of Okse travel as properties. Source: NIST OSCAL 1.1.3, assessment-results schema and its constraints. */
 #include "audit/report_formats.h"
 
-#include "audit/report_uuid.h"
+#include "audit/oscal.h"
+#include "audit/report_oscal.h"
+#include "audit/report_redaction.h"
 #include "core/json.h"
 #include "core/text.h"
 
 #include <string.h>
 
-#define NAME_SPACE "https://okse.dev/ns/oscal"
-#define VERSION "1.1.3"
-
-typedef struct {
-    const json_t *findings;
-    const OkseReportView *view;
-    char *time; /* of the audit, UTC */
-    char run[OKSE_UUID_TEXT], okse[OKSE_UUID_TEXT], host[OKSE_UUID_TEXT], plan[OKSE_UUID_TEXT], facts[OKSE_UUID_TEXT],
-        party[OKSE_UUID_TEXT];
-} Oscal;
-
-/* A single line without white space at its ends, never empty: what OSCAL's string types ask for. */
-static json_t *line(const char *text)
-{
-    g_autofree char *shown = okse_text_show(text != NULL ? text : "", -1, false);
-
-    /* okse_text_show() leaves U+00A0 and other spaces, which the schema's \S also means */
-    for (char *end = shown + strlen(shown); end > shown;) {
-        char *last = g_utf8_prev_char(end);
-
-        if (!g_unichar_isspace(g_utf8_get_char(last)))
-            break;
-        *last = '\0';
-        end = last;
-    }
-    char *start = shown;
-    while (*start != '\0' && g_unichar_isspace(g_utf8_get_char(start)))
-        start = g_utf8_next_char(start);
-    return json_string(*start != '\0' ? start : "-");
-}
-
-static json_t *line_of(const json_t *texts)
-{
-    return line(okse_texts_get(texts, "en", NULL));
-}
-
-static json_t *property(const char *name, const char *value)
-{
-    return json_pack("{s:s, s:s, s:o}", "name", name, "ns", NAME_SPACE, "value", line(value));
-}
-
-/* Empty lists are not allowed in OSCAL: leave them out. Takes `list`. */
-static void set_list(json_t *object, const char *key, json_t *list)
-{
-    if (json_array_size(list) > 0)
-        json_object_set_new(object, key, list);
-    else
-        json_decref(list);
-}
-
-static json_t *origins(const Oscal *oscal)
+json_t *okse_oscal_origins(const OkseOscal *oscal)
 {
     return json_pack("[{s:[{s:s, s:s}]}]", "actors", "type", "tool", "actor-uuid", oscal->okse);
 }
 
-static json_t *relevant_evidence(const Oscal *oscal, const json_t *evidence)
+static json_t *relevant_evidence(const OkseOscal *oscal, const json_t *evidence)
 {
     const char *file = okse_json_peek_text(evidence, "file"), *fact = okse_json_peek_text(evidence, "fact");
     json_int_t number = json_integer_value(json_object_get(evidence, "line"));
@@ -78,18 +30,18 @@ static json_t *relevant_evidence(const Oscal *oscal, const json_t *evidence)
     json_t *props = json_array();
 
     if (file != NULL)
-        json_array_append_new(props, property("path", file));
+        json_array_append_new(props, okse_oscal_property("path", file));
     if (file != NULL && at != NULL)
-        json_array_append_new(props, property("line", at));
+        json_array_append_new(props, okse_oscal_property("line", at));
     if (fact != NULL)
-        json_array_append_new(props, property("fact", fact));
+        json_array_append_new(props, okse_oscal_property("fact", fact));
     if (json_array_size(props) == 0)
-        json_array_append_new(props, property("fact", "-"));
-    return json_pack("{s:s, s:o, s:o}", "href", href, "description", line(place), "props", props);
+        json_array_append_new(props, okse_oscal_property("fact", "-"));
+    return json_pack("{s:s, s:o, s:o}", "href", href, "description", okse_oscal_line(place), "props", props);
 }
 
 /* One observation; evidence NULL: the check as a whole. */
-static json_t *observation(const Oscal *oscal, const json_t *finding, const json_t *evidence, const char *uuid)
+static json_t *observation(const OkseOscal *oscal, const json_t *finding, const json_t *evidence, const char *uuid)
 {
     const json_t *control = okse_report_view_control(oscal->view, finding);
     const char *said = okse_json_peek_text(evidence, "message");
@@ -99,22 +51,21 @@ static json_t *observation(const Oscal *oscal, const json_t *finding, const json
 
     json_array_append_new(
         props, json_pack("{s:s, s:s}", "name", "assessment-rule-id", "value", okse_json_peek_text(finding, "control")));
-    json_array_append_new(props, property("finding-id", okse_json_peek_text(finding, "id")));
-    json_array_append_new(props, property("result", okse_status_words[status]));
+    json_array_append_new(props, okse_oscal_property("finding-id", okse_json_peek_text(finding, "id")));
+    json_array_append_new(props, okse_oscal_property("result", okse_status_words[status]));
     out = json_pack("{s:s, s:s, s:o, s:o, s:[s], s:[s], s:o, s:[{s:s, s:s}], s:s}", "uuid", uuid, "title",
                     okse_json_peek_text(finding, "control"), "description",
-                    said != NULL ? line(said) : line_of(json_object_get(control, "title")), "props", props, "methods",
-                    "TEST", "types", "finding", "origins", origins(oscal), "subjects", "subject-uuid", oscal->host,
-                    "type", "inventory-item", "collected", oscal->time);
+                    said != NULL ? okse_oscal_line(said) : okse_oscal_line_of(json_object_get(control, "title")),
+                    "props", props, "methods", "TEST", "types", "finding", "origins", okse_oscal_origins(oscal),
+                    "subjects", "subject-uuid", oscal->host, "type", "inventory-item", "collected", oscal->time);
     if (evidence != NULL)
         json_object_set_new(out, "relevant-evidence", json_pack("[o]", relevant_evidence(oscal, evidence)));
     if (reason != NULL)
-        json_object_set_new(out, "remarks", line(reason));
+        json_object_set_new(out, "remarks", okse_oscal_line(reason));
     return out;
 }
 
-/* Appends the observations of one finding to `all`, and references to them to `related`. */
-static void observe(const Oscal *oscal, const json_t *finding, json_t *all, json_t *related)
+void okse_oscal_observe(const OkseOscal *oscal, const json_t *finding, json_t *all, json_t *related)
 {
     const json_t *list = json_object_get(finding, "evidence");
     size_t count = json_array_size(list);
@@ -138,10 +89,37 @@ static OkseStatus worst_of(const GPtrArray *list)
     return (OkseStatus)worst;
 }
 
-static json_t *risk(const Oscal *oscal, const json_t *provision, const GPtrArray *list, OkseStatus status,
-                    const char *uuid)
+/* When the first of the waivers that cover these findings ends; NULL when the document does not say. */
+static char *deadline_of(const OkseOscal *oscal, const GPtrArray *list)
 {
+    const json_t *rows = json_object_get(json_object_get(oscal->findings, "waivers"), "rows");
+    gint64 first = G_MAXINT64, until;
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        const char *provision = okse_json_peek_text(row, "provision"), *end = okse_json_peek_text(row, "until");
+
+        if (g_strcmp0(okse_json_peek_text(row, "state"), "applied") != 0 || end == NULL ||
+            !okse_text_time_parse(end, &until))
+            continue;
+        for (guint j = 0; j < list->len; j++) {
+            const json_t *finding = g_ptr_array_index(list, j);
+
+            if (okse_finding_status(finding) == OKSE_STATUS_WAIVED &&
+                g_strcmp0(okse_json_peek_text(row, "control"), okse_json_peek_text(finding, "control")) == 0 &&
+                (provision == NULL || strcmp(provision, okse_json_peek_text(finding, "provision")) == 0))
+                first = MIN(first, until);
+        }
+    }
+    return first == G_MAXINT64 ? NULL : okse_text_time(first);
+}
+
+json_t *okse_oscal_risk(const OkseOscal *oscal, const json_t *provision, const GPtrArray *list, OkseStatus status,
+                        const char *uuid)
+{
+    static const char *const words[OKSE_STATUSES] = {"open", "investigating", "deviation-approved", "closed", "closed"};
     const json_t *summary = json_object_get(provision, "summary");
+    g_autofree char *deadline = deadline_of(oscal, list);
     bool mandatory = strcmp(okse_json_peek_text(provision, "severity"), "mandatory") == 0;
     json_t *remediations = json_array(), *out;
 
@@ -152,22 +130,44 @@ static json_t *risk(const Oscal *oscal, const json_t *provision, const GPtrArray
         g_autofree char *name = g_strdup_printf("%s %s", oscal->run, okse_json_peek_text(finding, "id"));
 
         if (!json_is_object(json_object_get(control, "remediation")) ||
-            (okse_finding_status(finding) != OKSE_STATUS_FAIL && okse_finding_status(finding) != OKSE_STATUS_WAIVED))
+            okse_finding_status(finding) == OKSE_STATUS_PASS ||
+            okse_finding_status(finding) == OKSE_STATUS_NOT_APPLICABLE)
             continue;
         json_array_append_new(
             remediations, json_pack("{s:s, s:s, s:o, s:o}", "uuid", okse_uuid5("remediation", name, step), "lifecycle",
-                                    "recommendation", "title", line_of(json_object_get(control, "title")),
-                                    "description", line_of(json_object_get(control, "remediation"))));
+                                    "recommendation", "title", okse_oscal_line_of(json_object_get(control, "title")),
+                                    "description", okse_oscal_line_of(json_object_get(control, "remediation"))));
     }
-    out = json_pack("{s:s, s:o, s:o, s:o, s:s, s:[{s:{s:[{s:s, s:s}]}, s:[{s:s, s:s, s:s}]}]}", "uuid", uuid, "title",
-                    line_of(json_object_get(provision, "title")), "description",
-                    line_of(json_is_object(summary) ? summary : json_object_get(provision, "title")), "statement",
-                    line(okse_json_peek_text(provision, "article")), "status",
-                    status == OKSE_STATUS_WAIVED ? "deviation-approved" : "open", "characterizations", "origin",
-                    "actors", "type", "tool", "actor-uuid", oscal->okse, "facets", "name", "severity", "system",
-                    "http://csrc.nist.gov/ns/oscal", "value", mandatory ? "high" : "moderate");
-    set_list(out, "remediations", remediations);
+    out =
+        json_pack("{s:s, s:o, s:o, s:o, s:s, s:[{s:{s:[{s:s, s:s}]}, s:[{s:s, s:s, s:s}]}]}", "uuid", uuid, "title",
+                  okse_oscal_line_of(json_object_get(provision, "title")), "description",
+                  okse_oscal_line_of(json_is_object(summary) ? summary : json_object_get(provision, "title")),
+                  "statement", okse_oscal_line(okse_json_peek_text(provision, "article")), "status", words[status],
+                  "characterizations", "origin", "actors", "type", "tool", "actor-uuid", oscal->okse, "facets", "name",
+                  "severity", "system", "http://csrc.nist.gov/ns/oscal", "value", mandatory ? "high" : "moderate");
+    if (status == OKSE_STATUS_WAIVED)
+        json_object_set_new(out, "props", json_pack("[{s:s, s:s}]", "name", "accepted", "value", "yes"));
+    if (status == OKSE_STATUS_WAIVED && deadline != NULL)
+        json_object_set_new(out, "deadline", json_string(deadline));
+    okse_oscal_set_list(out, "remediations", remediations);
     return out;
+}
+
+/* Not every piece of evidence is in the document: how much there was. */
+static json_t *counted(const GPtrArray *list)
+{
+    guint64 violations = 0, unknown = 0; /* of hostile findings the sum may wrap */
+    size_t listed = 0;
+
+    for (guint i = 0; i < list->len; i++) {
+        const json_t *finding = g_ptr_array_index(list, i);
+
+        violations += (guint64)json_integer_value(json_object_get(finding, "violations"));
+        unknown += (guint64)json_integer_value(json_object_get(finding, "unknown"));
+        listed += json_array_size(json_object_get(finding, "evidence"));
+    }
+    return json_sprintf("%" G_GUINT64_FORMAT " violations, %" G_GUINT64_FORMAT " unknown; %zu of them listed.",
+                        violations, unknown, listed);
 }
 
 static json_t *target_of(const json_t *provision, OkseStatus status)
@@ -185,51 +185,56 @@ static json_t *target_of(const json_t *provision, OkseStatus status)
 }
 
 /* Collects what belongs to one provision; `lists` are observations, risks and findings. */
-static void assess(const Oscal *oscal, const json_t *provision, const GPtrArray *list, json_t *const lists[3])
+static void assess(const OkseOscal *oscal, const json_t *provision, const GPtrArray *list, json_t *const lists[3])
 {
     OkseStatus status = worst_of(list);
-    g_autofree char *name = g_strdup_printf("%s %s", oscal->run, okse_json_peek_text(provision, "id"));
+    const char *iso = okse_json_peek_text(g_ptr_array_index(list, 0), "jurisdiction");
+    g_autofree char *name = g_strdup_printf("%s %s %s", oscal->run, iso, okse_json_peek_text(provision, "id"));
     json_t *related = json_array(), *finding;
     char uuid[OKSE_UUID_TEXT], risk_uuid[OKSE_UUID_TEXT];
 
     for (guint i = 0; i < list->len; i++)
-        observe(oscal, g_ptr_array_index(list, i), lists[0], related);
-    finding = json_pack("{s:s, s:o, s:o, s:o, s:[o], s:o}", "uuid", okse_uuid5("finding", name, uuid), "title",
-                        line_of(json_object_get(provision, "title")), "description",
-                        line(okse_json_peek_text(provision, "article")), "target", target_of(provision, status),
-                        "props", property("verdict", okse_status_words[status]), "related-observations", related);
+        okse_oscal_observe(oscal, g_ptr_array_index(list, i), lists[0], related);
+    finding =
+        json_pack("{s:s, s:o, s:o, s:o, s:[o], s:o}", "uuid", okse_uuid5("finding", name, uuid), "title",
+                  okse_oscal_line_of(json_object_get(provision, "title")), "description",
+                  okse_oscal_line(okse_json_peek_text(provision, "article")), "target", target_of(provision, status),
+                  "props", okse_oscal_property("verdict", okse_status_words[status]), "related-observations", related);
     if (status == OKSE_STATUS_FAIL || status == OKSE_STATUS_WAIVED) {
-        json_t *open = risk(oscal, provision, list, status, okse_uuid5("risk", name, risk_uuid));
+        json_t *open = okse_oscal_risk(oscal, provision, list, status, okse_uuid5("risk", name, risk_uuid));
 
         json_object_set(open, "related-observations", related);
         json_array_append_new(lists[1], open);
         json_object_set_new(finding, "related-risks", json_pack("[{s:s}]", "risk-uuid", risk_uuid));
     }
+    json_object_set_new(finding, "remarks", counted(list));
     json_array_append_new(lists[2], finding);
 }
 
-static json_t *tool_component(const Oscal *oscal)
+static json_t *tool_component(const OkseOscal *oscal)
 {
     const json_t *tool = json_object_get(json_object_get(oscal->findings, "inputs"), "tool");
 
     return json_pack("{s:s, s:s, s:o, s:s, s:[{s:s, s:o}], s:{s:s}}", "uuid", oscal->okse, "type", "software", "title",
-                     line(okse_json_peek_text(tool, "name")), "description", "Audit tool", "props", "name", "version",
-                     "value", line(okse_json_peek_text(tool, "version")), "status", "state", "operational");
+                     okse_oscal_line(okse_json_peek_text(tool, "name")), "description", "Audit tool", "props", "name",
+                     "version", "value", okse_oscal_line(okse_json_peek_text(tool, "version")), "status", "state",
+                     "operational");
 }
 
-static json_t *local_definitions(const Oscal *oscal)
+/* The tool stands among the assets alone: a UUID that is there twice is refused by readers (compliance-trestle). */
+json_t *okse_oscal_local_definitions(const OkseOscal *oscal)
 {
     const char *host = okse_json_peek_text(json_object_get(oscal->findings, "target"), "hostname");
     char platform[OKSE_UUID_TEXT];
 
-    return json_pack("{s:[o], s:[{s:s, s:o}], s:{s:[o], s:[{s:s, s:s, s:[{s:s}]}]}}", "components",
-                     tool_component(oscal), "inventory-items", "uuid", oscal->host, "description", line(host),
-                     "assessment-assets", "components", tool_component(oscal), "assessment-platforms", "uuid",
-                     okse_uuid5("platform", oscal->run, platform), "title", "okse", "uses-components", "component-uuid",
-                     oscal->okse);
+    return json_pack("{s:[{s:s, s:o, s:[{s:s, s:o}]}], s:{s:[o], s:[{s:s, s:s, s:[{s:s}]}]}}", "inventory-items",
+                     "uuid", oscal->host, "description", okse_oscal_line(host), "props", "name", "fqdn", "value",
+                     okse_oscal_line(host), "assessment-assets", "components", tool_component(oscal),
+                     "assessment-platforms", "uuid", okse_uuid5("platform", oscal->okse, platform), "title", "okse",
+                     "uses-components", "component-uuid", oscal->okse);
 }
 
-static json_t *assessment_log(const Oscal *oscal, const char *iso)
+static json_t *assessment_log(const OkseOscal *oscal, const char *iso)
 {
     const json_t *collectors = json_object_get(oscal->findings, "collectors");
     json_t *entries = json_array();
@@ -244,17 +249,39 @@ static json_t *assessment_log(const Oscal *oscal, const char *iso)
 
         if (strcmp(status, "partial") != 0 && strcmp(status, "unavailable") != 0)
             continue;
-        json_array_append_new(entries,
-                              json_pack("{s:s, s:o, s:o, s:s}", "uuid", okse_uuid5("collector", name, uuid), "title",
-                                        line(title), "description", line(reason), "start", oscal->time));
+        json_array_append_new(entries, json_pack("{s:s, s:o, s:o, s:s}", "uuid", okse_uuid5("collector", name, uuid),
+                                                 "title", okse_oscal_line(title), "description",
+                                                 okse_oscal_line(reason), "start", oscal->time));
     }
     return entries;
 }
 
-static json_t *result(const Oscal *oscal, const json_t *jurisdiction)
+/* How many of the checks somebody looked at and knew. */
+static json_t *coverage(const OkseOscal *oscal, const char *iso)
+{
+    OkseCounts counts = okse_report_view_counts(oscal->view, iso);
+    g_autofree char *text = g_strdup_printf("%u of %u", counts.decided, counts.total);
+
+    return okse_oscal_property("coverage", text);
+}
+
+/* Each result defines its own tool and host: a UUID may be defined only once in a document. */
+static OkseOscal own_definitions(const OkseOscal *oscal, const char *iso)
+{
+    const char *host = okse_json_peek_text(json_object_get(oscal->findings, "target"), "hostname");
+    g_autofree char *tool = g_strdup_printf("%s %s", oscal->run, iso), *there = g_strdup_printf("%s %s", host, iso);
+    OkseOscal own = *oscal;
+
+    okse_uuid5("tool", tool, own.okse);
+    okse_uuid5("host", there, own.host);
+    return own;
+}
+
+static json_t *result(const OkseOscal *document, const json_t *jurisdiction)
 {
     const json_t *provisions = json_object_get(jurisdiction, "provisions");
     const char *iso = okse_json_peek_text(jurisdiction, "iso");
+    const OkseOscal own = own_definitions(document, iso), *oscal = &own;
     g_autofree char *name = g_strdup_printf("%s %s", oscal->run, iso);
     json_t *lists[3] = {json_array(), json_array(), json_array()}, *controls = json_array(), *log, *out;
     char uuid[OKSE_UUID_TEXT];
@@ -270,18 +297,19 @@ static json_t *result(const Oscal *oscal, const json_t *jurisdiction)
         assess(oscal, provision, list, lists);
     }
     out = json_pack("{s:s, s:o, s:s, s:s, s:s, s:[o], s:o}", "uuid", okse_uuid5("result", name, uuid), "title",
-                    line_of(json_object_get(jurisdiction, "name")), "description", "Data-residency audit", "start",
-                    oscal->time, "end", oscal->time, "props",
-                    property("overall", okse_json_peek_text(jurisdiction, "verdict")), "local-definitions",
-                    local_definitions(oscal));
+                    okse_oscal_line_of(json_object_get(jurisdiction, "name")), "description", "Data-residency audit",
+                    "start", oscal->time, "end", oscal->time, "props",
+                    okse_oscal_property("overall", okse_json_peek_text(jurisdiction, "verdict")), "local-definitions",
+                    okse_oscal_local_definitions(oscal));
     json_object_set_new(out, "reviewed-controls",
                         json_array_size(controls) > 0
                             ? json_pack("{s:[{s:O}]}", "control-selections", "include-controls", controls)
                             : json_pack("{s:[{s:{}}]}", "control-selections", "include-all"));
     json_decref(controls);
-    set_list(out, "observations", lists[0]);
-    set_list(out, "risks", lists[1]);
-    set_list(out, "findings", lists[2]);
+    json_array_append_new(json_object_get(out, "props"), coverage(oscal, iso));
+    okse_oscal_set_list(out, "observations", lists[0]);
+    okse_oscal_set_list(out, "risks", lists[1]);
+    okse_oscal_set_list(out, "findings", lists[2]);
     log = assessment_log(oscal, iso);
     if (json_array_size(log) > 0)
         json_object_set_new(out, "assessment-log", json_pack("{s:O}", "entries", log));
@@ -289,7 +317,7 @@ static json_t *result(const Oscal *oscal, const json_t *jurisdiction)
     return out;
 }
 
-static json_t *back_matter(const Oscal *oscal)
+json_t *okse_oscal_back_matter(const OkseOscal *oscal)
 {
     const char *digest = okse_json_peek_text(json_object_get(oscal->findings, "inputs"), "facts");
     json_t *facts = json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "uuid", oscal->facts, "title", "Facts of the audit",
@@ -299,8 +327,12 @@ static json_t *back_matter(const Oscal *oscal)
     if (g_str_has_prefix(digest, "sha256:") && strlen(digest) == 71 && strspn(digest + 7, "0123456789abcdef") == 64)
         json_object_set_new(link, "hashes", json_pack("[{s:s, s:s}]", "algorithm", "SHA-256", "value", digest + 7));
     json_object_set_new(facts, "rlinks", json_pack("[o]", link));
-    return json_pack("{s:[{s:s, s:s, s:s}, o]}", "resources", "uuid", oscal->plan, "title", "Assessment plan",
-                     "description", "The law and the checks named by the property manifests-digest.", facts);
+    return json_pack("{s:[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:[{s:s, s:s}]}, o]}", "resources", "uuid", oscal->plan,
+                     "title", "Assessment plan", "description",
+                     "The law and the checks named by the property manifests-digest.", "uuid", oscal->catalog, "title",
+                     "Catalog of the provisions", "description",
+                     "What okse policy export --format oscal-catalog writes for these countries and frameworks.",
+                     "rlinks", "href", "catalog.json", "media-type", "application/oscal.catalog+json", facts);
 }
 
 /* Which law, and until when it was to be used. */
@@ -315,39 +347,43 @@ static void add_policy(json_t *props, const json_t *policy)
         const char *value = okse_json_peek_text(policy, names[i][1]);
 
         if (value != NULL)
-            json_array_append_new(props, property(names[i][0], value));
+            json_array_append_new(props, okse_oscal_property(names[i][0], value));
     }
 }
 
-static json_t *metadata(const Oscal *oscal)
+json_t *okse_oscal_metadata(const OkseOscal *oscal, const char *title)
 {
     const json_t *inputs = json_object_get(oscal->findings, "inputs");
     const json_t *install = json_object_get(json_object_get(oscal->findings, "target"), "install");
     const char *identity = okse_json_peek_text(install, "identity");
     json_t *props = json_array();
 
-    json_array_append_new(props, property("overall", okse_json_peek_text(oscal->findings, "verdict")));
-    json_array_append_new(props, property("facts-digest", okse_json_peek_text(inputs, "facts")));
-    json_array_append_new(props, property("manifests-digest", okse_json_peek_text(inputs, "manifests")));
+    json_array_append_new(props, okse_oscal_property("overall", okse_json_peek_text(oscal->findings, "verdict")));
+    json_array_append_new(props, okse_oscal_property("facts-digest", okse_json_peek_text(inputs, "facts")));
+    json_array_append_new(props, okse_oscal_property("manifests-digest", okse_json_peek_text(inputs, "manifests")));
     if (identity != NULL)
-        json_array_append_new(props, property("bundle-identity", identity));
+        json_array_append_new(props, okse_oscal_property("bundle-identity", identity));
+    if (okse_findings_redaction(oscal->findings) != NULL)
+        json_array_append_new(props, okse_oscal_property("redaction", okse_findings_redaction(oscal->findings)));
     add_policy(props, json_object_get(inputs, "policy"));
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:[{s:s, s:s}], s:[{s:s, s:s, s:s}], s:[{s:s, s:[s]}]}", "title",
-                     "Data-residency audit", "last-modified", oscal->time, "version", "1", "oscal-version", VERSION,
-                     "props", props, "roles", "id", "assessor", "title", "Assessor", "parties", "uuid", oscal->party,
-                     "type", "organization", "name", "Auditor", "responsible-parties", "role-id", "assessor",
-                     "party-uuids", oscal->party);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:[{s:s, s:s}], s:[{s:s, s:s, s:s}], s:[{s:s, s:[s]}]}", "title", title,
+                     "last-modified", oscal->time, "version", "1", "oscal-version", OKSE_OSCAL_VERSION, "props", props,
+                     "roles", "id", "assessor", "title", "Assessor", "parties", "uuid", oscal->party, "type",
+                     "organization", "name", "Auditor", "responsible-parties", "role-id", "assessor", "party-uuids",
+                     oscal->party);
 }
 
-/* Names everything after what it was computed from: equal findings give equal UUIDs. */
-static void identify(Oscal *oscal)
+void okse_oscal_identify(OkseOscal *oscal, const json_t *findings, const OkseReportView *view)
 {
-    g_autoptr(GBytes) canonical = okse_json_write(oscal->findings);
+    g_autoptr(GBytes) canonical = okse_json_write(findings);
     g_autofree char *hash = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, canonical);
-    const char *host = okse_json_peek_text(json_object_get(oscal->findings, "target"), "hostname");
+    const char *host = okse_json_peek_text(json_object_get(findings, "target"), "hostname");
+    const json_t *inputs = json_object_get(findings, "inputs");
     gint64 seconds = 0;
 
-    okse_text_time_parse(okse_json_peek_text(oscal->findings, "audited_at"), &seconds);
+    oscal->findings = findings;
+    oscal->view = view;
+    okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &seconds);
     oscal->time = okse_text_time(seconds);
     okse_uuid5("run", hash, oscal->run);
     okse_uuid5("tool", hash, oscal->okse);
@@ -355,6 +391,8 @@ static void identify(Oscal *oscal)
     okse_uuid5("plan", hash, oscal->plan);
     okse_uuid5("facts", hash, oscal->facts);
     okse_uuid5("party", "auditor", oscal->party);
+    okse_oscal_catalog_uuid(okse_json_peek_text(inputs, "manifests"), json_object_get(inputs, "profiles"),
+                            oscal->catalog);
 }
 
 GBytes *okse_report_oscal(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
@@ -362,7 +400,7 @@ GBytes *okse_report_oscal(const json_t *findings, const char *language, const Ok
     const json_t *jurisdictions = json_object_get(findings, "jurisdictions");
     g_autoptr(OkseReportView) view = NULL;
     g_autoptr(json_t) document = NULL;
-    Oscal oscal = {.findings = findings};
+    OkseOscal oscal = {0};
     json_t *results;
     char *text;
 
@@ -373,15 +411,14 @@ GBytes *okse_report_oscal(const json_t *findings, const char *language, const Ok
         return NULL;
     }
     view = okse_report_view_new(findings);
-    oscal.view = view;
-    identify(&oscal);
+    okse_oscal_identify(&oscal, findings, view);
     results = json_array();
     for (size_t i = 0; i < json_array_size(jurisdictions); i++)
         json_array_append_new(results, result(&oscal, json_array_get(jurisdictions, i)));
     g_autofree char *plan = g_strconcat("#", oscal.plan, NULL);
-    document =
-        json_pack("{s:{s:s, s:o, s:{s:s}, s:o, s:o}}", "assessment-results", "uuid", oscal.run, "metadata",
-                  metadata(&oscal), "import-ap", "href", plan, "results", results, "back-matter", back_matter(&oscal));
+    document = json_pack("{s:{s:s, s:o, s:{s:s}, s:o, s:o}}", "assessment-results", "uuid", oscal.run, "metadata",
+                         okse_oscal_metadata(&oscal, "Data-residency audit"), "import-ap", "href", plan, "results",
+                         results, "back-matter", okse_oscal_back_matter(&oscal));
     g_free(oscal.time);
     text = okse_json_write_pretty(document);
     return g_bytes_new_take(text, strlen(text));

@@ -30,7 +30,7 @@ static void paint(Text *text, const char *code)
 
 static const char *say(const Text *text, const char *key)
 {
-    return okse_messages_get(text->messages, 0, key, NULL);
+    return okse_messages_marked(text->messages, 0, key);
 }
 
 static const char *law(const Text *text, const json_t *texts)
@@ -41,9 +41,65 @@ static const char *law(const Text *text, const json_t *texts)
 static const char *word(const Text *text, const char *prefix, const char *value)
 {
     g_autofree char *key = g_strconcat(prefix, value, NULL);
-    const char *found = okse_messages_find(text->messages, 0, key, NULL);
 
-    return found != NULL ? found : value;
+    return okse_messages_find(text->messages, 0, key, NULL) != NULL ? say(text, key) : value;
+}
+
+/* A jurisdiction's name: its own texts first, the names of countries where they lack the language. */
+static const char *nation(const Text *text, const json_t *jurisdiction)
+{
+    bool own = false, known = false;
+    const char *name = okse_texts_get(json_object_get(jurisdiction, "name"), text->language, &own);
+    const char *country = okse_messages_country(text->messages, 0, okse_json_peek_text(jurisdiction, "iso"), &known);
+
+    return !own && known ? country : name;
+}
+
+/* Chinese and Japanese break between letters, though never before a sign that closes. */
+static bool may_break(gunichar before, gunichar after)
+{
+    GUnicodeBreakType type = g_unichar_break_type(after), last = g_unichar_break_type(before);
+
+    if (type == G_UNICODE_BREAK_IDEOGRAPHIC)
+        return last != G_UNICODE_BREAK_OPEN_PUNCTUATION;
+    return last == G_UNICODE_BREAK_IDEOGRAPHIC && type == G_UNICODE_BREAK_OPEN_PUNCTUATION;
+}
+
+/* Up to where a line cannot be broken, and how many columns of a terminal that fills. */
+static const char *unbroken(const char *text, glong *width)
+{
+    for (*width = 0; *text != '\0';) {
+        gunichar c = g_utf8_get_char(text);
+        const char *next = text + g_utf8_skip[(guchar)*text];
+
+        *width += g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
+        if (*next != '\0' && may_break(c, g_utf8_get_char(next)))
+            return next;
+        text = next;
+    }
+    return text;
+}
+
+/* One word at the end of what is written; returns the new column. */
+static glong put_word(Text *text, unsigned indent, glong column, const char *word, bool space)
+{
+    while (*word != '\0' || space) {
+        glong width;
+        const char *end = unbroken(word, &width);
+
+        if (column > (glong)indent && column + space + width > (glong)COLUMNS) {
+            g_string_append_printf(text->out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (space) {
+            g_string_append_c(text->out, ' ');
+            column++;
+        }
+        g_string_append_len(text->out, word, end - word);
+        column += width;
+        word = end;
+        space = false;
+    }
+    return column;
 }
 
 /* Words of one paragraph, broken at COLUMNS, each line indented. */
@@ -56,19 +112,8 @@ static void paragraph(Text *text, unsigned indent, const char *words)
     okse_escape_line(shown, words);
     split = g_strsplit(shown->str, " ", -1);
     g_string_append_printf(text->out, "%*s", (int)indent, "");
-    for (char **part = split; *part != NULL; part++) {
-        glong width = g_utf8_strlen(*part, -1);
-
-        if (column > (glong)indent && column + 1 + width > (glong)COLUMNS) {
-            g_string_append_printf(text->out, "\n%*s", (int)indent, "");
-            column = indent;
-        } else if (part != split) {
-            g_string_append_c(text->out, ' ');
-            column++;
-        }
-        g_string_append(text->out, *part);
-        column += width;
-    }
+    for (char **part = split; *part != NULL; part++)
+        column = put_word(text, indent, column, *part, part != split);
     g_string_append_c(text->out, '\n');
 }
 
@@ -81,9 +126,10 @@ static void heading(Text *text, const char *title)
     g_string_append_c(text->out, '\n');
 }
 
-static char *fill(const char *message, const char *name, guint64 value)
+static char *fill(const Text *text, const char *message, const char *name, guint64 value)
 {
-    g_autofree char *pattern = g_strdup_printf("{%s}", name), *number = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    g_autofree char *pattern = g_strdup_printf("{%s}", name), *plain = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+    g_autofree char *number = okse_messages_value(text->messages, 0, name, plain);
     g_autoptr(GString) filled = g_string_new(message);
 
     g_string_replace(filled, pattern, number, 0);
@@ -103,7 +149,7 @@ static void write_policed(Text *text)
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *before = message;
 
-        message = fill(before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
+        message = fill(text, before, names[i][0], (guint64)json_integer_value(json_object_get(coverage, names[i][1])));
     }
     paragraph(text, 2, message);
 }
@@ -138,12 +184,12 @@ static void write_verdict(Text *text)
                                                               : OKSE_STATUS_INCONCLUSIVE;
     g_autofree char *key = g_strconcat("why.", verdict, NULL);
     bool empty = counts.decided + counts.all[OKSE_STATUS_INCONCLUSIVE] == 0;
-    g_autofree char *one = fill(say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
-    g_autofree char *two = fill(one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
-    g_autofree char *why = fill(two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
-    g_autofree char *decided = fill(say(text, "coverage"), "decided", counts.decided);
-    g_autofree char *total = fill(decided, "total", counts.total);
-    g_autofree char *coverage = fill(total, "na", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
+    g_autofree char *one = fill(text, say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
+    g_autofree char *two = fill(text, one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
+    g_autofree char *why = fill(text, two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
+    g_autofree char *decided = fill(text, say(text, "coverage"), "decided", counts.decided);
+    g_autofree char *total = fill(text, decided, "total", counts.total);
+    g_autofree char *coverage = fill(text, total, "na", counts.all[OKSE_STATUS_NOT_APPLICABLE]);
 
     paint(text, "1");
     paint(text, colours[like]);
@@ -273,7 +319,7 @@ static void write_finding(Text *text, const json_t *finding)
     for (size_t i = 0; i < shown; i++)
         write_evidence(text, json_array_get(list, i));
     if (all > shown) {
-        g_autofree char *more = fill(say(text, "evidence.more"), "n", all - shown);
+        g_autofree char *more = fill(text, say(text, "evidence.more"), "n", all - shown);
 
         paragraph(text, 8, more);
     }
@@ -310,7 +356,7 @@ static void write_instrument(Text *text, const json_t *jurisdiction, const json_
         if (strcmp(okse_json_peek_text(provision, "instrument"), okse_json_peek_text(instrument, "id")) != 0)
             continue;
         if (!open) {
-            g_autofree char *title = g_strdup_printf("%s · %s%s%s", law(text, json_object_get(jurisdiction, "name")),
+            g_autofree char *title = g_strdup_printf("%s · %s%s%s", nation(text, jurisdiction),
                                                      law(text, json_object_get(instrument, "title")),
                                                      citation != NULL ? ", " : "", citation != NULL ? citation : "");
 

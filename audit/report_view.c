@@ -191,10 +191,16 @@ const char *okse_report_view_judged(const OkseReportView *view, const char *fact
     return g_hash_table_lookup(view->judged, fact);
 }
 
+/* RFC 4647 §3.4: a tag loses its last part until there is a text. */
 const char *okse_texts_get(const json_t *texts, const char *language, bool *translated)
 {
-    const char *text = okse_json_peek_text(texts, language);
+    const char *text = okse_json_peek_text(texts, language), *dash = strrchr(language, '-');
 
+    if (text == NULL && dash != NULL) {
+        g_autofree char *shorter = g_strndup(language, (gsize)(dash - language));
+
+        return okse_texts_get(texts, shorter, translated);
+    }
     if (translated != NULL)
         *translated = text != NULL;
     return text != NULL ? text : okse_json_peek_text(texts, "en");

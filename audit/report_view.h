@@ -54,7 +54,8 @@ OkseCounts okse_report_view_counts(const OkseReportView *view, const char *iso);
  */
 const char *okse_report_view_judged(const OkseReportView *view, const char *fact);
 
-/* The text of a language map: the language, else English. *translated (may be NULL) tells which. NULL for no map. */
+/* The text of a language map: the language ("zh-Hant" also takes what is "zh"), else English. *translated (may be NULL)
+ * tells which. NULL for no map. */
 const char *okse_texts_get(const json_t *texts, const char *language, bool *translated);
 
 /* Keys of an object sorted by bytes; free the array, not the keys. */

@@ -2,6 +2,7 @@
 #include "audit/report_formats.h"
 
 #include "audit/report_escape.h"
+#include "audit/report_redaction.h"
 #include "core/json.h"
 
 #include <string.h>
@@ -55,14 +56,15 @@ static void junit_outcome(GString *out, const OkseReportView *view, const json_t
     static const char *const types[OKSE_STATUSES] = {"fail", "inconclusive", "waived", NULL, "not-applicable"};
     OkseStatus status = okse_finding_status(finding);
     const json_t *reason = json_object_get(finding, "reason");
+    const char *said = json_is_object(reason)
+                           ? english(reason)
+                           : english(json_object_get(okse_report_view_control(view, finding), "title"));
+    g_autofree char *waived = g_strconcat("waived: ", said, NULL);
 
     if (elements[status] == NULL)
         return;
     g_string_append_printf(out, "<%s type=\"%s\"", elements[status], types[status]);
-    attribute(out, "message",
-              status == OKSE_STATUS_WAIVED ? "waived"
-              : json_is_object(reason)     ? english(reason)
-                                       : english(json_object_get(okse_report_view_control(view, finding), "title")));
+    attribute(out, "message", status == OKSE_STATUS_WAIVED ? waived : said);
     g_string_append_c(out, '>');
     evidence_lines(out, finding);
     g_string_append_printf(out, "</%s>\n", elements[status]);
@@ -89,6 +91,28 @@ static void junit_counts(GString *out, const unsigned *counts, unsigned total, b
     if (suite)
         g_string_append_printf(out, " skipped=\"%u\"", counts[OKSE_STATUS_WAIVED] + counts[OKSE_STATUS_NOT_APPLICABLE]);
     g_string_append(out, " time=\"0.000\"");
+}
+
+static void junit_property(GString *out, const char *name, const char *value)
+{
+    g_string_append(out, "<property");
+    attribute(out, "name", name);
+    attribute(out, "value", value);
+    g_string_append(out, "/>");
+}
+
+/* What the verdicts of this suite were computed from. */
+static void junit_properties(GString *out, const json_t *findings, const char *iso)
+{
+    const json_t *inputs = json_object_get(findings, "inputs");
+
+    g_string_append(out, "<properties>");
+    junit_property(out, "jurisdiction", iso);
+    junit_property(out, "facts", okse_json_peek_text(inputs, "facts"));
+    junit_property(out, "manifests", okse_json_peek_text(inputs, "manifests"));
+    if (okse_findings_redaction(findings) != NULL)
+        junit_property(out, "redaction", okse_findings_redaction(findings));
+    g_string_append(out, "</properties>\n");
 }
 
 static void junit_suite(GString *out, const json_t *findings, const OkseReportView *view, const char *iso,
@@ -118,7 +142,9 @@ static void junit_suite(GString *out, const json_t *findings, const OkseReportVi
     attribute(out, "hostname", okse_json_peek_text(json_object_get(findings, "target"), "hostname"));
     attribute(out, "timestamp", okse_json_peek_text(findings, "audited_at"));
     junit_counts(out, counts, total, true);
-    g_string_append_printf(out, ">\n%s</testsuite>\n", cases->str);
+    g_string_append(out, ">\n");
+    junit_properties(out, findings, iso);
+    g_string_append_printf(out, "%s</testsuite>\n", cases->str);
 }
 
 GBytes *okse_report_junit(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
@@ -245,6 +271,10 @@ static void xccdf_test(GString *out, const json_t *findings, const OkseReportVie
     okse_escape_markup(out, host);
     g_string_append(out, "</fact><fact name=\"urn:okse:facts\" type=\"string\">");
     okse_escape_markup(out, okse_json_peek_text(inputs, "facts"));
+    if (okse_findings_redaction(findings) != NULL) {
+        g_string_append(out, "</fact><fact name=\"urn:okse:redaction\" type=\"string\">");
+        okse_escape_markup(out, okse_findings_redaction(findings));
+    }
     g_string_append(out, "</fact></target-facts>\n");
     for (size_t i = 0; i < json_array_size(list); i++)
         xccdf_result(out, findings, json_array_get(list, i));

@@ -139,3 +139,19 @@ OkseVerdict okse_verdict_of(const OkseControl *control, const json_t *facts, con
                              true};
     return judge(control, result, blind, skipped);
 }
+
+bool okse_verdict_soften(OkseVerdict *verdict, const OkseProvision *provision, OkseApplies applies, json_t *reason)
+{
+    if (verdict->status == OKSE_STATUS_NOT_APPLICABLE)
+        return false;
+    if (applies == OKSE_APPLIES_UNDECLARED) {
+        okse_verdict_clear(verdict);
+        verdict->status = OKSE_STATUS_INCONCLUSIVE;
+        verdict->reason = json_incref(reason);
+    } else if (okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_FAIL) {
+        verdict->status = OKSE_STATUS_INCONCLUSIVE;
+        verdict->reason = okse_reason("what the law says is uncertain here: a lawyer must check",
+                                      "이 조항의 내용은 확실하지 않습니다: 변호사의 확인이 필요합니다");
+    }
+    return okse_provision_is_doubtful(provision) && verdict->status == OKSE_STATUS_INCONCLUSIVE;
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "audit/applicability.h"
 #include "audit/control.h"
 
 /* From what an evaluation found to a verdict; the rules of docs/formats/controls.md, "Verdicts". */
@@ -25,6 +26,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerdict, okse_verdict_clear)
 
 /* The verdict of a control alone. result: one entry of okse_evaluate(). */
 OkseVerdict okse_verdict_of(const OkseControl *control, const json_t *facts, const json_t *result);
+
+/* The same under a provision: a doubtful one fails nothing by itself, and one that may not apply decides nothing.
+ * applies, reason: of okse_applies(), not OKSE_APPLIES_NOT. Must a lawyer check? */
+bool okse_verdict_soften(OkseVerdict *verdict, const OkseProvision *provision, OkseApplies applies, json_t *reason);
 
 /* A reason in English and Korean; the formats take the same arguments. */
 json_t *okse_reason(const char *english, const char *korean, ...) G_GNUC_WARN_UNUSED_RESULT;

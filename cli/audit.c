@@ -23,12 +23,13 @@ typedef struct {
     char **reports;
     char **only;
     char *previous;
+    char *fleet;
 } AuditOptions;
 
 static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "root", 0, "DIR", "the installed tree to collect from", offsetof(AuditOptions, root)},
     {OKSE_OPTION_PATH, "bundle", 0, "FILE", "a bundle that is not installed yet", offsetof(AuditOptions, bundle)},
-    {OKSE_OPTION_LIST, "evidence", 0, "FILE", "what was collected earlier: facts or an archive; may be repeated",
+    {OKSE_OPTION_LIST, "evidence", 0, "FILE", "what was collected earlier (a directory: all in it); may be repeated",
      offsetof(AuditOptions, evidence)},
     {OKSE_OPTION_TEXT, "scope", 0, "SCOPE", "install, host or both (default: both)", offsetof(AuditOptions, scope)},
     {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(AuditOptions, countries)},
@@ -48,6 +49,8 @@ static const OkseOption audit_options[] = {
     {OKSE_OPTION_PATH, "previous", 0, "FINDINGS", "earlier findings: says since when each finding is open",
      offsetof(AuditOptions, previous)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
+    {OKSE_OPTION_PATH, "fleet", 0, "FILE", "write one document about all evidence (okse report renders it)",
+     offsetof(AuditOptions, fleet)},
     {0},
 };
 
@@ -73,7 +76,8 @@ static bool options_check(const AuditOptions *options, GError **error)
     for (char **report = options->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
-    return options->evidence == NULL || okse_audit_several_check(options->evidence, options->reports, error);
+    return options->fleet == NULL || options->evidence != NULL ||
+           okse_fail(error, OKSE_ERROR_INVALID, "--fleet is about evidence: give --evidence");
 }
 
 static bool time_of(const AuditOptions *options, gint64 now, gint64 *at, GError **error)
@@ -126,7 +130,6 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     const AuditOptions *options = invocation->options;
     OkseAuditSource source = {.root = options->root,
                               .bundle = options->bundle,
-                              .evidence = options->evidence != NULL ? options->evidence[0] : NULL,
                               .scope = options->scope,
                               .site = options->site,
                               .geo = options->geo,
@@ -139,11 +142,17 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseLaw) law = NULL;
     g_autoptr(json_t) findings = NULL;
-    g_auto(GStrv) wanted = NULL;
+    g_auto(GStrv) wanted = NULL, evidence = NULL;
     gint64 at;
 
     if (!options_check(options, error) || !time_of(options, source.now, &at, error))
         return 2;
+    if (options->evidence != NULL) {
+        if ((evidence = okse_audit_evidence_list(options->evidence, error)) == NULL ||
+            !okse_audit_several_check(evidence, options->reports, options->fleet != NULL, error))
+            return 2;
+        source.evidence = evidence[0];
+    }
     if (options->bundle != NULL) /* a sealed bundle is the same on any day: it is asked on that of the law */
         source.now = at;
     if (options->trust != NULL && (trust = okse_trust_open(options->trust, error)) == NULL)
@@ -155,9 +164,11 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     if (resources == NULL || (law = okse_law_load(resources, (const char *const *)wanted, error)) == NULL ||
         !okse_profiles_use(options->profiles, resources, law, error))
         return 3;
-    if (options->evidence != NULL && options->evidence[1] != NULL) {
-        OkseAuditSeveral several = {options->evidence, law, options->reports, at, invocation->json};
+    if (evidence != NULL && (evidence[1] != NULL || options->fleet != NULL)) {
+        OkseAuditSeveral several = {evidence, law, options->reports, at, invocation->json};
 
+        if (options->fleet != NULL)
+            return okse_audit_fleet(&several, &source, resources, options->fleet, error);
         return okse_audit_several(&several, &source, resources, error);
     }
     findings = okse_audit_findings(&source, law, at, resources, error);

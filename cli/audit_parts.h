@@ -56,8 +56,20 @@ typedef struct {
     gint64 at;
     bool json;
 } OkseAuditSeveral;
-/* With several, the name of each report must have "{}". Errors: INVALID. */
-bool okse_audit_several_check(char **evidence, char **reports, GError **error);
+/* The paths of evidence; of a directory the files in it, by name. Errors: SYSTEM; INVALID for an empty directory. */
+GStrv okse_audit_evidence_list(char **given, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* With several, or as a fleet, the name of each report must have "{}". Errors: INVALID. */
+bool okse_audit_several_check(char **evidence, char **reports, bool fleet, GError **error);
+/* What stands for a piece of evidence in names of reports: its own without directory and ending. */
+char *okse_audit_short_name(const char *path) G_GNUC_WARN_UNUSED_RESULT;
+/* The reports of one of them. */
+bool okse_audit_several_reports(const OkseAuditSeveral *several, const char *path, const json_t *findings,
+                                const OkseResources *resources, GError **error);
+/* The worse of two exit statuses: 1 is worse than 4, which is worse than 0. */
+int okse_audit_worse(int a, int b);
+/* The same as one document (audit/fleet.h), written to `output`, each judged apart. */
+int okse_audit_fleet(const OkseAuditSeveral *several, const OkseAuditSource *source, const OkseResources *resources,
+                     const char *output, GError **error);
 /* Prints them; the exit status is the worst of all. source: with all but the evidence. */
 int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *source, const OkseResources *resources,
                        GError **error);

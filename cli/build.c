@@ -1,5 +1,6 @@
 /* okse build: a stack becomes a bundle for one country. */
 #include "packager/build.h"
+#include "audit/profile.h"
 #include "audit/report.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
@@ -18,7 +19,7 @@ typedef struct {
     char *threads;
     char *copy;
     char *gate, *site, *geo, *at, *trust, *waivers;
-    char **reports;
+    char **profiles, **reports;
     char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
     gboolean no_model;
     gboolean is_unsigned;
@@ -42,6 +43,9 @@ static const OkseOption options[] = {
      offsetof(BuildOptions, trust)},
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "waivers, approved in FILE.sigstore.json; they go into the bundle",
      offsetof(BuildOptions, waivers)},
+    {OKSE_OPTION_LIST, "profile", 0, "FILE",
+     "what a site or sector asks beyond the law; goes into the bundle; may be repeated",
+     offsetof(BuildOptions, profiles)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report of the pre-flight; may be repeated",
      offsetof(BuildOptions, reports)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
@@ -88,6 +92,15 @@ static bool read_threads(const char *text, unsigned *threads, GError **error)
     return true;
 }
 
+static void print_profiles(const OksePreflight *preflight)
+{
+    const json_t *list = json_object_get(json_object_get(preflight->findings, "inputs"), "profiles"), *one;
+    size_t i;
+
+    json_array_foreach(list, i, one) okse_print("  profile   %s of %s, %s\n", okse_json_peek_text(one, "name"),
+                                                okse_json_peek_text(one, "as_of"), okse_json_peek_text(one, "digest"));
+}
+
 static void print_preflight(const OksePreflight *preflight)
 {
     const char *verdict = okse_json_peek_text(preflight->findings, "verdict");
@@ -97,6 +110,7 @@ static void print_preflight(const OksePreflight *preflight)
     else if (verdict != NULL)
         okse_print("  law       %s of %.10s: %s\n", preflight->country,
                    okse_json_peek_text(preflight->findings, "audited_at"), verdict);
+    print_profiles(preflight);
 }
 
 static bool print_result(const OkseBuildResult *result, const BuildOptions *given, const OksePreflight *preflight,
@@ -185,10 +199,10 @@ static bool check_preflight(const BuildOptions *given, OksePreflight *preflight,
     if (given->at != NULL && !okse_text_time_parse(given->at, &preflight->at))
         return okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", given->at);
     if (preflight->gate == OKSE_GATE_OFF && (given->geo != NULL || given->at != NULL || given->reports != NULL ||
-                                             given->trust != NULL || given->waivers != NULL))
-        return okse_fail(
-            error, OKSE_ERROR_INVALID,
-            "--geo, --at, --trust, --waivers and --report belong to the pre-flight, which --gate off leaves out");
+                                             given->trust != NULL || given->waivers != NULL || given->profiles != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--geo, --at, --trust, --waivers, --profile and --report belong to the pre-flight, which "
+                         "--gate off leaves out");
     if (given->waivers != NULL && given->trust == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
     for (char **report = given->reports; report != NULL && *report != NULL; report++)
@@ -216,6 +230,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                        .site = given->site,
                                        .geo = given->geo,
                                        .at = OKSE_TIME_NONE,
+                                       .profiles = given->profiles,
                                        .reports = given->reports,
                                        .waivers = given->waivers};
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
@@ -244,7 +259,8 @@ static int run(const OkseInvocation *invocation, GError **error)
     resources = okse_resources_open(invocation->manifests, error);
     preflight.resources = resources;
     preflight.trust = trust;
-    if (resources == NULL)
+    /* a profile that does not fit its law is told before the work */
+    if (resources == NULL || !okse_profiles_use(given->profiles, resources, NULL, error))
         return 3;
     if (!okse_build(&request, resources, &result, error)) {
         if (invocation->json && (preflight.findings != NULL ||

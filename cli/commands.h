@@ -41,6 +41,7 @@ extern const OkseCommand okse_command_policy_matrix;
 extern const OkseCommand okse_command_policy_calendar;
 extern const OkseCommand okse_command_policy_coverage;
 extern const OkseCommand okse_command_policy_explain;
+extern const OkseCommand okse_command_policy_export;
 extern const OkseCommand okse_command_policy_diff;
 extern const OkseCommand okse_command_policy_pack;
 /* reports */

@@ -147,7 +147,7 @@ static int init_run(const OkseInvocation *invocation, GError **error)
     if (!options_check(options, error))
         return 2;
     resources = okse_resources_open(invocation->manifests, error);
-    if (resources == NULL)
+    if (resources == NULL || !okse_init_words((const char *const *)options->classes, options->sector, resources, error))
         return 2;
     if (mkdir(directory, 0777) < 0 && errno != EEXIST) {
         okse_fail_errno(error, "%s", directory);

@@ -3,6 +3,7 @@
 
 #include "audit/applicability.h"
 #include "audit/law.h"
+#include "audit/law_words.h"
 #include "audit/papers.h"
 #include "core/fd.h"
 #include "core/json.h"
@@ -225,4 +226,21 @@ bool okse_init_paper(int dir_fd, const char *type, const OkseResources *resource
     if (exists(dir_fd, path))
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is there already; nothing was written", path);
     return directory_make(dir_fd, error) && write_draft(dir_fd, row, NULL, written, error);
+}
+
+bool okse_init_words(const char *const *classes, const char *sector, const OkseResources *resources, GError **error)
+{
+    g_autoptr(OkseLawWords) words = okse_law_words_read(resources, error);
+    g_autofree char *objection = NULL;
+    const char *option = "data-class";
+
+    if (words == NULL)
+        return false;
+    for (; objection == NULL && classes != NULL && *classes != NULL; classes++)
+        objection = okse_law_words_objection(words, OKSE_WORD_DATA, *classes);
+    if (objection == NULL && sector != NULL) {
+        option = "sector";
+        objection = okse_law_words_objection(words, OKSE_WORD_SECTOR, sector);
+    }
+    return objection == NULL || okse_fail(error, OKSE_ERROR_INVALID, "--%s: %s", option, objection);
 }

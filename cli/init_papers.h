@@ -11,5 +11,9 @@
 bool okse_init_papers(int dir_fd, const char *const *countries, const char *const *classes, const char *sector,
                       const OkseResources *resources, GPtrArray *written, GPtrArray *notes, GError **error);
 
+/* Are these words of manifests/data-classes.yaml and manifests/sectors.yaml? Errors: INVALID with the nearest; those of
+ * reading the lists. */
+bool okse_init_words(const char *const *classes, const char *sector, const OkseResources *resources, GError **error);
+
 /* One paper. Errors: INVALID for an unknown type, naming those there are, and when the file exists; SYSTEM. */
 bool okse_init_paper(int dir_fd, const char *type, const OkseResources *resources, GPtrArray *written, GError **error);

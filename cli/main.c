@@ -5,6 +5,7 @@
 
 #include <locale.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -53,6 +54,7 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_policy_calendar,
     &okse_command_policy_coverage,
     &okse_command_policy_explain,
+    &okse_command_policy_export,
     &okse_command_policy_diff,
     &okse_command_policy_pack,
     /* reports */
@@ -99,6 +101,51 @@ static const OkseCommand *find_command(int count, char **words, int *used)
     return found;
 }
 
+static bool is_under(const OkseCommand *command, const char *topic)
+{
+    size_t length = strlen(topic);
+
+    return strncmp(command->name, topic, length) == 0 && command->name[length] == ' ';
+}
+
+static bool is_topic(const char *word)
+{
+    bool found = false;
+
+    for (const OkseCommand *const *command = okse_commands; *command != NULL; command++)
+        found = found || is_under(*command, word);
+    return found;
+}
+
+/* "okse policy", and whatever else is none of its commands: --help shows them, anything else is refused. */
+static int refuse_topic(const char *topic, const char *word, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autofree char *given = word == NULL ? g_strdup(topic) : g_strdup_printf("%s %s", topic, word);
+    bool help = g_strcmp0(word, "--help") == 0 || g_strcmp0(word, "-h") == 0;
+    const char *near;
+
+    for (const OkseCommand *const *command = okse_commands; *command != NULL; command++) {
+        if (!is_under(*command, topic))
+            continue;
+        g_ptr_array_add(names, (gpointer)(uintptr_t)(*command)->name);
+        if (help)
+            printf("  okse %-20s %s\n", (*command)->name, (*command)->summary);
+    }
+    g_ptr_array_add(names, NULL);
+    if (help)
+        return 0;
+    near = word == NULL ? NULL : okse_text_nearest(given, (const char *const *)names->pdata);
+    if (near != NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s' (did you mean '%s'?)", given, near);
+    } else {
+        g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
+
+        okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s': it is one of %s", given, all);
+    }
+    return 2;
+}
+
 static int dispatch(int count, char **words, GError **error)
 {
     const OkseCommand *command;
@@ -121,6 +168,8 @@ static int dispatch(int count, char **words, GError **error)
     command = find_command(count, words, &used);
     if (command != NULL)
         return okse_command_run(command, count - used, words + used, error);
+    if (is_topic(words[0]))
+        return refuse_topic(words[0], count > 1 ? words[1] : NULL, error);
     near = okse_text_nearest(words[0], known_topics);
     okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s'%s%s%s", words[0], near != NULL ? " (did you mean '" : "",
               near != NULL ? near : "", near != NULL ? "'?)" : " (see okse --help)");

@@ -187,12 +187,10 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
 
 bool okse_print_json(const json_t *value, GError **error)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
-    bool written;
+    /* not as one text: what was collected of a cluster has a hundred megabytes */
+    bool written =
+        json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
 
-    g_assert(text != NULL);
-    written = printf("%s\n", text) > 0 && fflush(stdout) == 0;
-    free(text);
     return written ? true : okse_fail_errno(error, "write to standard output");
 }
 

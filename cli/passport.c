@@ -18,7 +18,8 @@ typedef struct {
 static const OkseOption passport_options[] = {
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "write the page here (default: standard output)",
      offsetof(PassportOptions, output)},
-    {OKSE_OPTION_TEXT, "language", 'l', "LANG", "en (default), ko, vi, ar", offsetof(PassportOptions, language)},
+    {OKSE_OPTION_TEXT, "language", 'l', "LANG", "en (default), ko, vi, ar or another language of reports",
+     offsetof(PassportOptions, language)},
     {OKSE_OPTION_PATH, "trust", 't', "FILE", "check the signatures by this policy; without it nobody has",
      offsetof(PassportOptions, trust)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "judge signatures as of this time instead of now",

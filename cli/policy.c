@@ -85,7 +85,7 @@ static void print_list(const OkseLaw *law, bool frameworks)
         const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
 
         if (one->framework == frameworks)
-            okse_print("  %s  %-16s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso,
+            okse_print("  %-2s  %-24s as of %s, confidence %-6s  %u provisions, %u checkable\n", one->iso,
                        okse_policy_english(one->name), one->as_of, one->confidence, one->provisions->len,
                        checkable(one));
     }
@@ -268,8 +268,10 @@ static int show_control(const OkseInvocation *invocation, const char *id, GError
     if (law == NULL)
         return 2;
     if (control == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID,
-                  "'%s' is neither a country code, a framework nor a control (see okse policy list)", id);
+        g_autofree char *hint = okse_law_control_hint(law, id);
+
+        okse_fail(error, OKSE_ERROR_INVALID, "'%s' is neither a country code, a framework nor a control%s", id,
+                  *hint != '\0' ? hint : " (see okse policy list)");
         return 2;
     }
     if (!invocation->json) {

@@ -1,7 +1,9 @@
 /* okse policy calendar: what of the law begins and ends when, and what of this evidence turns red when. */
 #include "audit/policy_calendar.h"
+#include "audit/profile.h"
 #include "cli/audit_parts.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "cli/policy_parts.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -11,7 +13,7 @@
 #define YEAR ((gint64)366 * 86400)
 
 typedef struct {
-    char **countries, **frameworks;
+    char **countries, **frameworks, **profiles;
     char *from, *until, *evidence;
 } CalendarOptions;
 
@@ -19,6 +21,8 @@ static const OkseOption calendar_options[] = {
     {OKSE_OPTION_LIST, "country", 0, "ISO2", "whose law; may be repeated", offsetof(CalendarOptions, countries)},
     {OKSE_OPTION_LIST, "framework", 0, "NAME", "beside the law; may be repeated",
      offsetof(CalendarOptions, frameworks)},
+    {OKSE_OPTION_LIST, "profile", 0, "FILE", "what a site or sector asks beyond the law; may be repeated",
+     offsetof(CalendarOptions, profiles)},
     {OKSE_OPTION_TEXT, "from", 0, "DATE", "what comes behind that day (default: today)",
      offsetof(CalendarOptions, from)},
     {OKSE_OPTION_TEXT, "until", 0, "DATE", "with --evidence: how far to look (default: a year, or the last date)",
@@ -32,12 +36,16 @@ static OkseLaw *law_of(const OkseInvocation *invocation, GError **error)
 {
     const CalendarOptions *options = invocation->options;
     g_auto(GStrv) wanted = okse_policy_wanted(options->countries, options->frameworks);
+    g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(OkseLaw) law = NULL;
 
     if (wanted == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "whose law? give --country ISO2 (see okse policy list)");
         return NULL;
     }
-    return okse_policy_load(invocation, (const char *const *)wanted, error);
+    resources = okse_law_source(invocation, error);
+    law = resources == NULL ? NULL : okse_law_load(resources, (const char *const *)wanted, error);
+    return law != NULL && okse_profiles_use(options->profiles, resources, law, error) ? g_steal_pointer(&law) : NULL;
 }
 
 static gint64 last_date(const json_t *calendar, gint64 from)
@@ -160,6 +168,8 @@ static int calendar_run(const OkseInvocation *invocation, GError **error)
     json_object_set_new(calendar, "schema", json_string("okse.policy.calendar.v1"));
     json_object_set_new(calendar, "manifests", json_string(law->digest));
     json_object_set_new(calendar, "from", json_string(text));
+    if (law->profiles != NULL)
+        json_object_set(calendar, "profiles", law->profiles);
     if (forecast != NULL)
         json_object_set(calendar, "forecast", forecast);
     return okse_print_json(calendar, error) ? 0 : 3;

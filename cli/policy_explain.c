@@ -103,7 +103,10 @@ static int explain_run(const OkseInvocation *invocation, GError **error)
     if (law == NULL)
         return 2;
     if (control == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "there is no control '%s' (okse policy list)", id);
+        g_autofree char *hint = okse_law_control_hint(law, id);
+
+        okse_fail(error, OKSE_ERROR_INVALID, "there is no control '%s'%s", id,
+                  *hint != '\0' ? hint : " (okse policy list)");
         return 2;
     }
     explained = okse_policy_explain(law, control);

@@ -64,12 +64,15 @@ static bool is_known(const OkseInvocation *invocation, const char *list, const c
 {
     g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
     g_autoptr(OkseVocabulary) names = resources == NULL ? NULL : okse_vocabulary_read(resources, list, error);
+    const char *near;
 
     if (names == NULL)
         return false;
     if (okse_vocabulary_find(names, word) != NULL)
         return true;
-    return okse_fail(error, OKSE_ERROR_INVALID, "--%s: '%s' is not in manifests/%s.yaml", option, word, list);
+    near = okse_text_nearest(word, okse_vocabulary_words(names));
+    return okse_fail(error, OKSE_ERROR_INVALID, "--%s: '%s' is not in manifests/%s.yaml%s%s%s", option, word, list,
+                     near != NULL ? " (did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
 static bool read_to(const OkseInvocation *invocation, const OkseLaw *law, GStrv *to, GError **error)

@@ -1,6 +1,7 @@
 /* okse policy pack: a directory of law becomes a bundle like any other, for every country. What is packed is a copy
  * that was read through the same door as everything that is judged by it. */
 #include "audit/law.h"
+#include "audit/law_words.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "cli/policy_parts.h"
@@ -157,12 +158,12 @@ static bool check_complete(const char *directory, const OkseResources *resources
     return there != NULL;
 }
 
-static bool check_law(const char *directory, const OkseLaw *law, GError **error)
+static bool check_law(const char *directory, const OkseResources *resources, const OkseLaw *law, GError **error)
 {
     g_autoptr(OkseIssues) issues = okse_issues_new();
 
     okse_law_lint(law, issues);
-    if (!okse_issues_none(issues, error))
+    if (!okse_law_words_lint_all(resources, issues, error) || !okse_issues_none(issues, error))
         return false;
     return (law->pack != NULL && law->pack->vendor_name != NULL) ||
            okse_fail(error, OKSE_ERROR_INVALID,
@@ -273,7 +274,7 @@ static int pack_run(const OkseInvocation *invocation, GError **error)
     if (resources == NULL || !check_complete(directory, resources, known, error))
         return 2;
     law = okse_law_load(resources, NULL, error);
-    if (law == NULL || !check_law(directory, law, error) || !set_date(options, law->pack, error))
+    if (law == NULL || !check_law(directory, resources, law, error) || !set_date(options, law->pack, error))
         return 2;
     if (!build(options, law->pack, resources, known, &result, error) ||
         (options->key != NULL && !sign(result.path, options, &signer, error)) ||

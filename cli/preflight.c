@@ -5,6 +5,7 @@
 #include "audit/collect.h"
 #include "audit/findings.h"
 #include "audit/law.h"
+#include "audit/profile.h"
 #include "audit/report.h"
 #include "cli/options.h"
 #include "core/fd.h"
@@ -39,6 +40,23 @@ static OkseLaw *open_law(const OksePreflight *preflight, GError **error)
         g_prefix_error(error,
                        "the pre-flight for %s cannot be made (--gate warn packs without one): ", preflight->country);
     return law;
+}
+
+/* The profiles tailor the law, and are sealed with the findings that rest on them. */
+static bool use_profiles(const OksePreflight *preflight, OkseLaw *law, GPtrArray *documents, GError **error)
+{
+    for (char **path = preflight->profiles; path != NULL && *path != NULL; path++) {
+        g_autoptr(GBytes) bytes = okse_read_path(*path, OKSE_LIMIT_DOCUMENT, error);
+        g_autofree char *title = NULL;
+
+        if (bytes == NULL || !okse_profile_use(bytes, *path, preflight->resources, law, error))
+            return false;
+        title = g_strdup_printf(
+            "profiles/%s.yaml",
+            okse_json_peek_text(json_array_get(law->profiles, json_array_size(law->profiles) - 1), "name"));
+        g_ptr_array_add(documents, okse_document_new(title, OKSE_TYPE_PROFILE, g_bytes_ref(bytes)));
+    }
+    return true;
 }
 
 /* The day of the law that is asked: none that depends on today, or two builders would not agree. */
@@ -101,6 +119,17 @@ static json_t *judge(const OksePreflight *preflight, const OkseContents *content
     return facts == NULL ? NULL : okse_findings(&audit, error);
 }
 
+/* The provisions of a profile's own stand among the jurisdictions, too; their file is there already. */
+static bool is_profile(const OkseLaw *law, const OkseJurisdiction *jurisdiction)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(law->profiles, i,
+                       one) if (g_strcmp0(okse_json_peek_text(one, "name"), jurisdiction->iso) == 0) return true;
+    return false;
+}
+
 static bool add_law(const OksePreflight *preflight, const OkseJurisdiction *jurisdiction, GPtrArray *documents,
                     GError **error)
 {
@@ -121,9 +150,12 @@ static bool add_documents(const OksePreflight *preflight, const OkseLaw *law, GP
 {
     g_ptr_array_add(documents,
                     okse_document_new("findings.json", OKSE_TYPE_FINDINGS, okse_json_write(preflight->findings)));
-    for (guint i = 0; i < law->jurisdictions->len; i++)
-        if (!add_law(preflight, g_ptr_array_index(law->jurisdictions, i), documents, error))
+    for (guint i = 0; i < law->jurisdictions->len; i++) {
+        const OkseJurisdiction *one = g_ptr_array_index(law->jurisdictions, i);
+
+        if (!is_profile(law, one) && !add_law(preflight, one, documents, error))
             return false;
+    }
     return true;
 }
 
@@ -263,7 +295,8 @@ bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *docu
         g_propagate_error(error, g_steal_pointer(&cause));
         return false;
     }
-    preflight->findings = judge(preflight, contents, law, documents, error);
+    preflight->findings =
+        use_profiles(preflight, law, documents, error) ? judge(preflight, contents, law, documents, error) : NULL;
     return preflight->findings != NULL && write_reports(preflight, error) &&
            add_documents(preflight, law, documents, error) && pass(preflight, error) &&
            pass_weights(preflight, critical, error);
@@ -290,9 +323,10 @@ json_t *okse_preflight_json(const OksePreflight *preflight)
                                             json_object_get(finding, "violations"), "evidence",
                                             json_object_get(finding, "evidence")));
     }
-    return json_pack("{s:O,s:O,s:s,s:o,s:O?}", "verdict", json_object_get(preflight->findings, "verdict"), "at",
+    return json_pack("{s:O,s:O,s:s,s:o,s:O?,s:O?}", "verdict", json_object_get(preflight->findings, "verdict"), "at",
                      json_object_get(preflight->findings, "audited_at"), "findings", okse_sha256_text(&digest, text),
-                     "failed", failed, "waivers", json_object_get(preflight->findings, "waivers"));
+                     "failed", failed, "waivers", json_object_get(preflight->findings, "waivers"), "profiles",
+                     json_object_get(json_object_get(preflight->findings, "inputs"), "profiles"));
 }
 
 void okse_preflight_clear(OksePreflight *preflight)

@@ -25,6 +25,7 @@ typedef struct {
     char **reports;         /* FORMAT=FILE, or NULL */
     const OkseTrust *trust; /* who may approve documents and waive findings, or NULL */
     const char *waivers;    /* file with waivers, its approval beside it; or NULL */
+    char **profiles;        /* files of what is asked beyond the law, in this order; or NULL */
     const OkseResources *resources;
     json_t *weights;  /* made by okse_preflight(): [{"component","critical","findings","summary"}] */
     json_t *findings; /* made by okse_preflight(); NULL when there was no law to judge by */
@@ -33,9 +34,9 @@ typedef struct {
 /* "block", "warn" or "off". Errors: INVALID. */
 bool okse_gate_read(const char *text, OkseGate *gate, GError **error);
 
-/* An OkseBuildExamine; context: OksePreflight. Adds findings.json and the jurisdiction's file, waivers and their
- * approval, and weights.json when dangerous weights are packed all the same. Errors: REFUSED (the
- * gate is closed); those of collecting, of the law and of reports. */
+/* An OkseBuildExamine; context: OksePreflight. Adds findings.json, the jurisdiction's file and profiles, waivers and
+ * their approval, and weights.json when dangerous weights are packed all the same. Errors: REFUSED (the
+ * gate is closed); those of collecting, of the law, of profiles and of reports. */
 bool okse_preflight(void *context, const OkseContents *contents, GPtrArray *documents, GError **error);
 
 /* {"verdict","at","findings":digest,"failed":[{"provision","control","violations","evidence":[…]}]}, or null when

@@ -17,6 +17,7 @@
 typedef struct {
     char *expect, *country, *output, *threads, *cache;
     char *gate, *site, *geo, *at, *trust, *waivers;
+    char **profiles;
     char *key, *certificate, *role, *passphrase_fd, *tsa;
 } RebuildOptions;
 
@@ -36,6 +37,8 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "as it was built with (default: the bundle's)", offsetof(RebuildOptions, at)},
     {OKSE_OPTION_PATH, "trust", 0, "FILE", "as it was built with", offsetof(RebuildOptions, trust)},
     {OKSE_OPTION_PATH, "waivers", 0, "FILE", "as it was built with", offsetof(RebuildOptions, waivers)},
+    {OKSE_OPTION_LIST, "profile", 0, "FILE", "as it was built with, in the same order",
+     offsetof(RebuildOptions, profiles)},
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)",
      offsetof(RebuildOptions, threads)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "when the identity is the same, add a statement to -o FILE or else BUNDLE",
@@ -109,6 +112,36 @@ static bool read_epoch(const Session *session, gint64 *epoch, GError **error)
            okse_fail(error, OKSE_ERROR_INVALID, "SOURCE_DATE_EPOCH must be whole seconds since 1970");
 }
 
+/* Findings rest on the profiles: another file, or none, could not give the identity. */
+static bool check_profiles(const RebuildOptions *given, const json_t *findings, GError **error)
+{
+    const json_t *sealed = json_object_get(json_object_get(findings, "inputs"), "profiles"), *one;
+    guint count = given->profiles == NULL ? 0 : g_strv_length(given->profiles);
+    size_t i;
+
+    json_array_foreach(sealed, i, one)
+    {
+        const char *name = okse_json_peek_text(one, "name"), *digest = okse_json_peek_text(one, "digest");
+        g_autoptr(GBytes) bytes = NULL;
+        char text[OKSE_SHA256_TEXT];
+        OkseSha256 found;
+
+        if (i >= count)
+            return okse_fail(error, OKSE_ERROR_INVALID,
+                             "%s: was built with the profile '%s' (%s): give it by --profile", given->expect, name,
+                             digest);
+        if ((bytes = okse_read_path(given->profiles[i], OKSE_LIMIT_DOCUMENT, error)) == NULL)
+            return false;
+        found = okse_sha256_of_bytes(bytes);
+        if (g_strcmp0(okse_sha256_text(&found, text), digest) != 0)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is %s, but %s was built with the profile '%s' of %s",
+                             given->profiles[i], text, given->expect, name, digest);
+    }
+    return findings == NULL || count == json_array_size(sealed) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: %s was built without this profile",
+                     given->profiles[json_array_size(sealed)], given->expect);
+}
+
 /* The pre-flight is part of what was built: made again, under the law of the same day. */
 static bool read_preflight(const Session *session, OksePreflight *preflight, GError **error)
 {
@@ -120,12 +153,17 @@ static bool read_preflight(const Session *session, OksePreflight *preflight, GEr
     preflight->gate = session->bundle != NULL && bytes == NULL ? OKSE_GATE_OFF : OKSE_GATE_WARN;
     if (given->gate != NULL && !okse_gate_read(given->gate, &preflight->gate, error))
         return false;
-    if (bytes != NULL && at == NULL) {
+    if (bytes != NULL) {
         findings = okse_json_read(bytes, OKSE_LIMIT_METADATA, "findings.json", error);
         if (findings == NULL)
             return false;
-        at = okse_json_peek_text(findings, "audited_at");
     }
+    if (at == NULL)
+        at = okse_json_peek_text(findings, "audited_at");
+    if (preflight->gate == OKSE_GATE_OFF && given->profiles != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--profile belongs to the pre-flight, which there was none of");
+    if (!check_profiles(given, findings, error))
+        return false;
     return at == NULL || okse_text_time_parse(at, &preflight->at) ||
            okse_fail(error, OKSE_ERROR_INVALID, "--at: '%s' is no date or RFC 3339 time with an offset", at);
 }
@@ -263,8 +301,11 @@ static int run(const OkseInvocation *invocation, GError **error)
 {
     const RebuildOptions *given = invocation->options;
     g_auto(Session) session = {.given = given, .fd = -1};
-    g_auto(OksePreflight)
-        preflight = {.site = given->site, .geo = given->geo, .at = OKSE_TIME_NONE, .waivers = given->waivers};
+    g_auto(OksePreflight) preflight = {.site = given->site,
+                                       .geo = given->geo,
+                                       .at = OKSE_TIME_NONE,
+                                       .waivers = given->waivers,
+                                       .profiles = given->profiles};
     g_autoptr(OkseTrust) trust = NULL;
     OkseBuildRequest request = {.stack_path = invocation->arguments[0],
                                 .site = given->site,

@@ -1,16 +1,21 @@
 #include "cli/commands.h"
 
+#include "audit/fleet.h"
 #include "audit/report.h"
+#include "audit/report_redaction.h"
 #include "core/fd.h"
 #include "core/limits.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct {
     char *format;
     char *output;
     char *language;
+    char *redact, *redact_key;
+    char *baseline;
 } ReportOptions;
 
 /* A terminal gets colours, unless the user said no. Source: no-color.org. */
@@ -21,14 +26,6 @@ static bool wants_colour(const ReportOptions *options)
     return options->output == NULL && isatty(STDOUT_FILENO) == 1 && (refused == NULL || *refused == '\0');
 }
 
-static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
-                      const OkseResources *resources, GError **error)
-{
-    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
-        return okse_report_terminal(findings, options->language, resources, error);
-    return okse_report_render(findings, format, options->language, resources, error);
-}
-
 static bool print_bytes(GBytes *bytes, GError **error)
 {
     gsize length;
@@ -37,6 +34,85 @@ static bool print_bytes(GBytes *bytes, GError **error)
     if (fwrite(data, 1, length, stdout) != length || fflush(stdout) != 0)
         return okse_fail_errno(error, "write to standard output");
     return true;
+}
+
+/* The findings as they may be shown: replaced when --redact asks for it. */
+static bool redact(const ReportOptions *options, json_t **findings, const OkseResources *resources, GError **error)
+{
+    g_autoptr(GBytes) key = NULL;
+    json_t *redacted;
+
+    if (options->redact == NULL || strcmp(options->redact, "full") == 0)
+        return true;
+    key = okse_read_path(options->redact_key, OKSE_REDACTION_KEY_MOST, error);
+    redacted = key != NULL ? okse_findings_redacted(*findings, options->redact, key, resources, error) : NULL;
+    if (redacted == NULL)
+        return false;
+    json_decref(*findings);
+    *findings = redacted;
+    return true;
+}
+
+/* What is hidden now is hidden of what was then. */
+static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format,
+                            const OkseResources *resources, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
+    g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
+
+    if (older == NULL || !redact(options, &older, resources, error))
+        return NULL;
+    return okse_report_render_since(findings, older, format, error);
+}
+
+static GBytes *render(const json_t *findings, const ReportOptions *options, const char *format,
+                      const OkseResources *resources, GError **error)
+{
+    if (options->baseline != NULL)
+        return render_since(findings, options, format, resources, error);
+    if (g_strcmp0(format, "text") == 0 && wants_colour(options))
+        return okse_report_terminal(findings, options->language, resources, error);
+    return okse_report_render(findings, format, options->language, resources, error);
+}
+
+static bool options_check(const ReportOptions *options, GError **error)
+{
+    bool hides = options->redact != NULL && strcmp(options->redact, "full") != 0;
+
+    if (hides == (options->redact_key != NULL))
+        return true;
+    return okse_fail(error, OKSE_ERROR_INVALID,
+                     hides ? "--redact needs --redact-key FILE, under which names are hashed: make one by "
+                             "'openssl rand -out redaction.key 32' and keep it"
+                           : "--redact-key belongs to --redact regulator or --redact public");
+}
+
+/* What says of itself that it is a fleet is read as one, strictly. */
+static bool is_fleet(GBytes *bytes)
+{
+    gsize length;
+    const char *data = g_bytes_get_data(bytes, &length);
+    g_autoptr(json_t) document = json_loadb(data, length, 0, NULL);
+
+    return document != NULL && okse_fleet_is(document);
+}
+
+static int render_fleet(const OkseInvocation *invocation, GBytes *bytes, const char *format,
+                        const OkseResources *resources, GError **error)
+{
+    const ReportOptions *options = invocation->options;
+    g_autoptr(json_t) fleet = okse_fleet_read(bytes, invocation->arguments[0], error);
+    g_autoptr(GBytes) report = NULL;
+
+    if (fleet != NULL && options->redact_key != NULL)
+        okse_fail(error, OKSE_ERROR_INVALID, "a fleet is not redacted by itself: redact the findings, then join them");
+    else if (fleet != NULL)
+        report = okse_fleet_render(fleet, format, options->language, resources, error);
+    if (report == NULL)
+        return 2;
+    if (options->output == NULL)
+        return print_bytes(report, error) ? 0 : 3;
+    return okse_write_path(options->output, report, error) ? 0 : 3;
 }
 
 static int report_run(const OkseInvocation *invocation, GError **error)
@@ -55,9 +131,15 @@ static int report_run(const OkseInvocation *invocation, GError **error)
                   format);
         return 2;
     }
+    if (!options_check(options, error))
+        return 2;
     bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
+    if (bytes != NULL && is_fleet(bytes))
+        return render_fleet(invocation, bytes, format, resources, error);
     findings = bytes != NULL ? okse_findings_read(bytes, path, error) : NULL;
-    report = findings != NULL ? render(findings, options, format, resources, error) : NULL;
+    if (findings == NULL || !redact(options, &findings, resources, error))
+        return 2;
+    report = render(findings, options, format, resources, error);
     if (report == NULL)
         return 2;
     if (options->output == NULL)
@@ -74,6 +156,12 @@ static const OkseOption report_options[] = {
     {OKSE_OPTION_PATH, "output", 'o', "FILE", "write here, not to standard output", offsetof(ReportOptions, output)},
     {OKSE_OPTION_TEXT, "language", 'l', "LANG", "language that comes first (en, vi, …)",
      offsetof(ReportOptions, language)},
+    {OKSE_OPTION_TEXT, "redact", 0, "LEVEL", "what may leave the country: full, regulator or public (default: full)",
+     offsetof(ReportOptions, redact)},
+    {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "with --redact: the secret under which names are hashed",
+     offsetof(ReportOptions, redact_key)},
+    {OKSE_OPTION_PATH, "baseline", 0, "FILE", "older findings: say in SARIF what is new, unchanged or updated",
+     offsetof(ReportOptions, baseline)},
     {0},
 };
 
@@ -84,7 +172,7 @@ const OkseCommand okse_command_report = {
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
     .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
-               "sarif-full, oscal, prometheus, checklist.\n\n"
+               "sarif-full, oscal, poam, in-toto, prometheus, checklist.\n\n"
                "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
                "function of that document alone: the same findings give the same bytes. The\n"
                "exit status says whether the report was made, not what its verdict is.",

@@ -1,6 +1,8 @@
 /* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
 #include "audit/report.h"
+#include "audit/report_redaction.h"
 #include "cli/commands.h"
+#include "cli/law_source.h"
 #include "cli/report_again.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -8,8 +10,15 @@
 
 #include <string.h>
 
+typedef struct {
+    OkseAgainOptions again; /* first: its rows have offsets into it */
+    char *redact_key;
+} VerifyOptions;
+
 static const OkseOption options[] = {
     OKSE_AGAIN_OPTIONS,
+    {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "for redacted findings: the secret of their redaction",
+     offsetof(VerifyOptions, redact_key)},
     {0},
 };
 
@@ -70,6 +79,30 @@ static bool is_as_written(GBytes *file, const json_t *findings)
     return g_bytes_equal(file, bare) || g_bytes_equal(file, pretty);
 }
 
+/* What was redacted is compared with what is redacted again. */
+static json_t *redacted_again(const OkseInvocation *invocation, const json_t *findings, json_t *made, GError **error)
+{
+    const VerifyOptions *given = invocation->options;
+    const char *level = okse_findings_redaction(findings);
+    g_autoptr(json_t) full = made;
+    g_autoptr(OkseResources) resources = NULL;
+    g_autoptr(GBytes) key = NULL;
+
+    if (full == NULL || level == NULL)
+        return g_steal_pointer(&full);
+    resources = okse_law_source(invocation, error);
+    key = resources != NULL ? okse_read_path(given->redact_key, OKSE_REDACTION_KEY_MOST, error) : NULL;
+    return key != NULL ? okse_findings_redacted(full, level, key, resources, error) : NULL;
+}
+
+static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
+{
+    return (given->redact_key == NULL) == (okse_findings_redaction(findings) == NULL) ||
+           okse_fail(error, OKSE_ERROR_INVALID,
+                     given->redact_key == NULL ? "these findings are redacted: give --redact-key FILE"
+                                               : "these findings are not redacted: leave --redact-key out");
+}
+
 static bool is_same_input(const json_t *said, const json_t *made, const char *input)
 {
     return json_equal(json_object_get(json_object_get(said, "inputs"), input),
@@ -114,9 +147,10 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     g_autoptr(json_t) findings = bytes == NULL ? NULL : okse_findings_read(bytes, path, error), made = NULL;
     g_auto(OkseAgain) again = {0};
 
-    if (findings == NULL || !okse_again_open(invocation, invocation->options, findings, &again, error))
+    if (findings == NULL || !options_check(invocation->options, findings, error) ||
+        !okse_again_open(invocation, invocation->options, findings, &again, error))
         return 2;
-    made = okse_findings(&again.inputs.request, error);
+    made = redacted_again(invocation, findings, okse_findings(&again.inputs.request, error), error);
     return made == NULL ? 2 : tell(invocation, bytes, findings, made, error);
 }
 
@@ -131,7 +165,7 @@ const OkseCommand okse_command_report_verify = {
         "must be those of the audit. What the findings say of the address database is taken from them: the places\n"
         "are in the evidence. Exit status: 0 the same, 1 not.",
     .options = options,
-    .options_size = sizeof(OkseAgainOptions),
+    .options_size = sizeof(VerifyOptions),
     .takes_policy = true,
     .run = verify_run,
 };

@@ -2,6 +2,7 @@
 #include "packager/sign.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
+#include "cli/sign_audit.h"
 #include "cli/signing_key.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -16,8 +17,9 @@ typedef struct {
     char *rollback_from, *reason;
     char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
         *output;
-    char *model_key, *model_certificate, *document;
-    gboolean check, no_model;
+    char *model_key, *model_certificate, *document, *audit;
+    char **evidence;
+    gboolean check, no_model, summary;
 } SignOptions;
 
 static const OkseOption sign_options[] = {
@@ -51,8 +53,14 @@ static const OkseOption sign_options[] = {
      offsetof(SignOptions, model)},
     {OKSE_OPTION_PATH, "document", 0, "FILE", "approve a document as --role (waiver, export-control, …), no bundle",
      offsetof(SignOptions, document)},
-    {OKSE_OPTION_PATH, "output", 'o', "FILE", "the signature (--oms: DIR/model.sig; --document: FILE.sigstore.json)",
-     offsetof(SignOptions, output)},
+    {OKSE_OPTION_PATH, "audit", 0, "FILE", "attest findings as their auditor (in-toto test-result), no bundle",
+     offsetof(SignOptions, audit)},
+    {OKSE_OPTION_LIST, "evidence", 0, "FILE", "with --audit: what they were made from; may be repeated",
+     offsetof(SignOptions, evidence)},
+    {OKSE_OPTION_FLAG, "summary", 0, NULL, "with --audit: only which law the package complies with (in-toto svr)",
+     offsetof(SignOptions, summary)},
+    {OKSE_OPTION_PATH, "output", 'o', "FILE",
+     "the signature (--oms: DIR/model.sig; --document, --audit: FILE.sigstore.json)", offsetof(SignOptions, output)},
     {0},
 };
 
@@ -251,6 +259,40 @@ static int document_run(const OkseInvocation *invocation, GError **error)
     return okse_print_json(result, error) ? 0 : 2;
 }
 
+static bool audit_sign(const SignOptions *options, const char *output, GError **error)
+{
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    OkseAuditSigning signing = {options->audit, options->evidence, options->summary, &signer};
+    g_autoptr(GBytes) signature = NULL;
+
+    if (!okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
+        return false;
+    signature = okse_audit_sign(&signing, error);
+    return signature != NULL && okse_write_path(output, signature, error);
+}
+
+static int audit_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_autofree char *beside =
+        options->output != NULL ? g_strdup(options->output) : g_strconcat(options->audit, OKSE_APPROVAL_SUFFIX, NULL);
+    g_autoptr(json_t) result = NULL;
+
+    if (invocation->count > 0 || options->key == NULL || (options->summary && options->evidence != NULL)) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "sign --audit FILE needs --key URI and no bundle; --summary is about no --evidence");
+        return 2;
+    }
+    if (!audit_sign(options, beside, error))
+        return 2;
+    if (!invocation->json) {
+        okse_print("attested %s: %s\n", options->audit, beside);
+        return 0;
+    }
+    result = json_pack("{s:s, s:s, s:s}", "schema", "okse.signed.v1", "findings", options->audit, "signature", beside);
+    return okse_print_json(result, error) ? 0 : 2;
+}
+
 static int sign_run(const OkseInvocation *invocation, GError **error)
 {
     const SignOptions *options = invocation->options;
@@ -258,12 +300,18 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     bool good;
 
+    if (options->audit == NULL && (options->evidence != NULL || options->summary)) {
+        okse_fail(error, OKSE_ERROR_INVALID, "--evidence and --summary belong to --audit FILE");
+        return 2;
+    }
     if (options->model != NULL)
         return model_run(invocation, error);
     if (options->document != NULL)
         return document_run(invocation, error);
+    if (options->audit != NULL)
+        return audit_run(invocation, error);
     if (path == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, --oms DIR or --document FILE");
+        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, --oms DIR, --document FILE or --audit FILE");
         return 2;
     }
     if ((options->key == NULL) == (options->response == NULL)) {

@@ -6,6 +6,17 @@
 
 #include <string.h>
 
+GBytes *okse_statement_seal(GBytes *payload, const OkseKey *key, const OkseCertificates *chain, GError **error)
+{
+    g_autoptr(GBytes) message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
+    g_autoptr(GBytes) signature = okse_key_sign(key, message, error);
+    g_autoptr(GPtrArray) certificates = chain != NULL ? okse_certificates_der(chain) : NULL;
+    char hint[OKSE_SHA256_HEX];
+    OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(key), hint), certificates, NULL};
+
+    return signature == NULL ? NULL : okse_sigstore_write(payload, signature, &material);
+}
+
 GBytes *okse_approval_sign(GBytes *document, const char *name, const OkseApproving *approving, GError **error)
 {
     const OkseRelease said = {
@@ -13,13 +24,8 @@ GBytes *okse_approval_sign(GBytes *document, const char *name, const OkseApprovi
     OkseSha256 digest = okse_sha256_of_bytes(document);
     g_autofree char *shown = okse_text_show(name, -1, false);
     g_autoptr(GBytes) payload = okse_approval_write(&said, shown, &digest);
-    g_autoptr(GBytes) message = okse_dsse_pae(OKSE_DSSE_TYPE, payload);
-    g_autoptr(GBytes) signature = okse_key_sign(approving->key, message, error);
-    g_autoptr(GPtrArray) certificates = approving->chain != NULL ? okse_certificates_der(approving->chain) : NULL;
-    char hint[OKSE_SHA256_HEX];
-    OkseSigstoreMaterial material = {okse_sha256_hex(okse_key_id(approving->key), hint), certificates, NULL};
 
-    return signature == NULL ? NULL : okse_sigstore_write(payload, signature, &material);
+    return okse_statement_seal(payload, approving->key, approving->chain, error);
 }
 
 /* What the statement says of itself, believed by nobody yet. */

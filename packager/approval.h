@@ -16,6 +16,11 @@ typedef struct {
     gint64 expires; /* OKSE_TIME_NONE: never */
 } OkseApproving;
 
+/* Sign an in-toto statement: a sigstore bundle, canonical JSON. chain: leaf first, of that key; NULL: a bare key.
+ * Errors: those of signing. */
+GBytes *okse_statement_seal(GBytes *payload, const OkseKey *key, const OkseCertificates *chain,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The signature file. name: the document's, for people. Errors: those of signing. */
 GBytes *okse_approval_sign(GBytes *document, const char *name, const OkseApproving *approving,
                            GError **error) G_GNUC_WARN_UNUSED_RESULT;

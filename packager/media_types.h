@@ -18,6 +18,7 @@
 #define OKSE_TYPE_APPROVAL "application/vnd.dev.sigstore.bundle.v0.3+json"
 #define OKSE_TYPE_WEIGHTS "application/vnd.okse.weights.v1+json"
 #define OKSE_TYPE_JURISDICTION "application/vnd.okse.jurisdiction.v1+yaml"
+#define OKSE_TYPE_PROFILE "application/vnd.okse.profile.v1+yaml"
 #define OKSE_TYPE_COMPONENT "application/vnd.okse.component.v1+json"
 #define OKSE_TYPE_ARTIFACT_FORMAT "application/vnd.okse.%s.v1"
 #define OKSE_TYPE_MODEL "application/vnd.cncf.model.manifest.v1+json"

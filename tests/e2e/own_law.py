@@ -37,7 +37,7 @@ def manifests(directory, *countries, controls=(), keep=False):
     if not target.exists():
         shutil.copytree(ROOT / "manifests", target)
     if not keep:
-        for old in (target / "jurisdictions").glob("*.yaml"):
+        for old in [*(target / "jurisdictions").glob("*.yaml"), *(target / "scenarios").glob("*.yaml")]:
             old.unlink()
     schema = json.loads((ROOT / "manifests/schemas/jurisdiction.schema.json").read_text())
     for value in countries:

@@ -106,7 +106,8 @@ def test_before_any_law_nothing_is_evaluated_and_that_is_not_compliant(okse, tmp
 
 def test_sector_and_class_decide_what_applies(okse, tmp_path):
     compliance = {"data_classes": ["health"], "sector": "health", "purpose": "x", "flows": []}
-    findings = audit(okse, tmp_path, lf.facts(compliance=compliance)).json
+    papers = [*lf.documents(), lf.document(8, "access-policy", mfa=True)]
+    findings = audit(okse, tmp_path, lf.facts(compliance=compliance, papers=papers)).json
     status = {p["id"]: p["status"] for p in findings["jurisdictions"][0]["provisions"]}
     assert status["vn-p18"] == "pass"       # health data, health sector
     assert status["vn-p05"] == "pass"       # health data is personal data

@@ -145,6 +145,14 @@ def test_a_line_with_more_than_can_be_looked_at_is_said(okse, tmp_path):
     assert status == "partial" and "/etc/default/app" in reason
 
 
+@pytest.mark.parametrize("define, value", [('define "" = 203.0.114.9\n', "$"), ("", "$"), ("define N = 203.0.114.9\n", "$M")])
+def test_a_variable_without_a_name_leaves_the_filter_open(okse, tmp_path, define, value):
+    """nft(8) refuses such a file, and what is then in force nobody knows."""
+    rules = define + "table inet filter {\nchain output {\ntype filter hook output priority 0; policy drop;\nip daddr " + value + " accept\n}\n}\n"
+    egress, = scan(okse, tmp_path, {"etc/nftables.conf": rules})["egress"]
+    assert not egress["complete"] and egress["unmodelled"] and egress["surely"]["count"] == 0
+
+
 def test_hosts_without_url_or_port(okse, tmp_path):
     facts = scan(okse, tmp_path, {
         "etc/rsyslog.d/a.conf": 'action(type="omfwd" target="a.abroad.example" port="6514" protocol="tcp")\n'

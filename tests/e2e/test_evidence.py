@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import pytest
 from planted_secrets import KINDS, planted
+from report_formats import formats
 from signing import Key
 from test_collect_host import tree
 
@@ -323,7 +324,7 @@ def test_no_planted_secret_anywhere(okse, tmp_path, corpus):
     rows, root = corpus
     outputs = {"facts": collect(okse, root, tmp_path / "e.tar").out.encode(), "archive": (tmp_path / "e.tar").read_bytes(),
                "show": okse("evidence", "show", "e.tar", status=0).out.encode()}
-    forms = ("text", "json", "html", "markdown", "csv", "junit", "xccdf", "sarif", "sarif-full", "oscal", "prometheus")
+    forms = formats(okse)
     audit = okse("audit", "--evidence", "e.tar", "--country", "VN", "--country", "KR", "--framework", "shipping", "--at", "2026-11-23",
                  *(word for form in forms for word in ("--report", f"{form}=r.{form}")))
     assert audit.status in (1, 4)

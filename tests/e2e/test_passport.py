@@ -86,7 +86,7 @@ def test_what_nobody_said_is_unknown(okse):
 def test_only_what_was_checked_is_called_so(okse):
     packed(okse)
     signed(okse)
-    assert "Not verified: 1 signed statements" in Page(passport(okse)).text
+    assert "Not verified. Signed statements in the package: 1." in Page(passport(okse)).text
     good = Page(passport(okse, "--trust", "vendor.yaml"))
     assert "are those that the reader's policy asks for" in good.text and good.row("vendor")[0][:2] == ["vendor.pub", "ed25519"] and good.row("vendor")[0][3] == "valid"
     bad = Page(passport(okse, "--trust", "stranger.yaml"))
@@ -101,7 +101,8 @@ def test_the_same_package_gives_the_same_page(okse):
     assert okse("passport", "x.okse", status=0, env={"LC_ALL": "C.UTF-8", "TZ": "Asia/Seoul"}).out == passport(okse)
 
 
-@pytest.mark.parametrize("language, direction, word", [("ko", "ltr", "AI 패키지 여권"), ("vi", "ltr", "Hộ chiếu"), ("ar", "rtl", "جواز")])
+@pytest.mark.parametrize("language, direction, word", [("ko", "ltr", "AI 패키지 여권"), ("vi", "ltr", "Hộ chiếu"), ("ar", "rtl", "جواز"),
+                                                       ("th", "ltr", "หนังสือเดินทาง"), ("de", "ltr", "Pass eines KI-Pakets"), ("he", "rtl", "דרכון")])
 def test_other_languages(okse, language, direction, word):
     packed(okse)
     text = passport(okse, "--language", language)

@@ -50,7 +50,12 @@ def test_nothing_of_the_researched_facts_is_dropped(shared, path):
     law = load(path)
     researched = {p["id"]: p for p in facts["provisions"] + facts["ai_law"] + facts["crypto_and_certification"]}
     ours = {p["id"]: p for p in law["provisions"]}
-    assert ours.keys() == researched.keys()
+    # what is stricter for one class of data is told apart: kr-p09b of kr-p09, with the same day and confidence, for some of its data
+    apart = {identity: identity[:-1] for identity in ours if identity not in researched and identity[:-1] in researched}
+    assert ours.keys() - apart.keys() == researched.keys()
+    for identity, of in apart.items():
+        assert all(ours[identity][key] == ours[of][key] for key in ("instrument", "effective", "severity", "confidence")), identity
+        assert set(ours[identity]["applies_to"]["data"]) < set(ours[of]["applies_to"]["data"]), identity
     for identity, fact in researched.items():
         mine = ours[identity]
         assert mine["severity"] == fact["severity"] and mine["confidence"] == fact["confidence"], identity
@@ -90,7 +95,7 @@ def test_list_and_show(okse):
     assert [c["id"] for c in listed["controls"]] == sorted(p.stem for p in CONTROLS)
     assert "Vietnam" in okse("policy", "list", status=0).out
     shown = okse("policy", "show", "vn", "--json", status=0).json
-    assert shown["iso"] == "VN" and len(shown["provisions"]) == 27
+    assert shown["iso"] == "VN" and len(shown["provisions"]) == 29
     text = okse("policy", "show", "VN", status=0).out
     assert "a lawyer must check" in text and "not technically checkable" in text
     assert "egress" in okse("policy", "show", "egress.destinations", status=0).out

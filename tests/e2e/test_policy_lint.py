@@ -51,8 +51,8 @@ def test_tests_say_what_they_cover(okse, tmp_path):
     value = okse("policy", "test", "--manifests", manifests, "--json", status=0).json["coverage"]
     assert value["tests"]["x.y"] == {"pass": 2, "fail": 1, "inconclusive": 1, "not-applicable": 0}
     assert value["tests"]["x.z"] == {"pass": 0, "fail": 0, "inconclusive": 0, "not-applicable": 0}
-    assert value["provisions"] == [{"jurisdiction": "XA", "provision": "a", "reached": True, "tests": 4},
-                                   {"jurisdiction": "XA", "provision": "c", "reached": False, "tests": 4}]
+    assert value["provisions"] == [{"jurisdiction": "XA", "provision": "a", "reached": True, "tests": 4, "scenarios": {}},
+                                   {"jurisdiction": "XA", "provision": "c", "reached": False, "tests": 4, "scenarios": {}}]
     text = okse("policy", "test", "--manifests", manifests, status=0).out
     assert "x.y                           2 pass, 1 fail, 1 inconclusive, 0 not applicable\n" in text
     assert "XA: tests reach 1 of 2 provisions with controls; not c\n" in text

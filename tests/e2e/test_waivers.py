@@ -154,10 +154,29 @@ def test_who_may_waive_must_be_said(okse):
 def test_every_report_tells_a_waiver(okse):
     faulty(okse)
     waivers(okse, ROW)
-    kinds = ("text", "markdown", "csv", "junit", "sarif", "xccdf", "oscal", "prometheus")
+    kinds = ("text", "markdown", "csv", "junit", "sarif", "xccdf", "oscal", "poam", "prometheus")
     waived(okse, *[word for kind in kinds for word in ("--report", f"{kind}=r.{kind}")], status=0)
     for kind in kinds:
         assert "waive" in (okse.directory / f"r.{kind}").read_text().lower() or kind in ("prometheus", "oscal"), kind
+    for kind in ("oscal", "poam"):
+        assert '"deadline": "2026-12-31T00:00:00Z"' in (okse.directory / f"r.{kind}").read_text()
+
+
+def test_a_component_definition_has_what_the_package_says_of_itself(okse):
+    faulty(okse)
+    waivers(okse, ROW)
+    identity = waived(okse, "--json", status=0).json["identity"]
+    document = okse("policy", "export", "--format", "oscal-component-definition", "--country", "VN", "--framework", "shipping",
+                    "--bundle", "x.okse", status=0).json["component-definition"]
+    component = document["components"][0]
+    assert component["title"] == "civic" and {"name": "version", "value": "1.4.0"} in component["props"]
+    assert identity in [prop["value"] for prop in component["props"]]
+    states = {"pass": "implemented", "fail": "planned", "inconclusive": "partial", "waived": "alternative", "not-applicable": "not-applicable"}
+    findings = json.loads(member(okse.directory / "x.okse", "findings.json"))
+    expected = {p["id"]: states[p["status"]] for j in findings["jurisdictions"] for p in j["provisions"]}
+    said = {one["control-id"]: [prop["value"] for prop in one["props"] if prop["name"] == "implementation-status"]
+            for one in component["control-implementations"][0]["implemented-requirements"]}
+    assert said == {id: [state] for id, state in expected.items()} and "alternative" in expected.values()
 
 
 def test_a_second_builder_comes_to_the_same_identity(okse):

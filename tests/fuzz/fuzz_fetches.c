@@ -24,6 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     collection.fetches = rules;
     collection.masker = masker;
     okse_collect_fetches(&collection,
-                         &(OkseScanFile){"configuration", "serving/fuzz.sh", "fuzz.sh", "serving", bytes, false});
+                         &(OkseScanFile){"configuration", "serving/fuzz.sh", "fuzz.sh", "serving", bytes, false, NULL});
     return 0;
 }
