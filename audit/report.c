@@ -40,8 +40,9 @@ static const Format formats[] = {
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text",  "json",       "html",  "markdown", "csv",     "junit",      "xccdf",
-                                        "sarif", "sarif-full", "oscal", "poam",     "in-toto", "prometheus", "checklist", NULL};
+    static const char *const names[] = {"text",  "json",    "html",       "markdown",   "csv",
+                                        "junit", "xccdf",   "sarif",      "sarif-full", "oscal",
+                                        "poam",  "in-toto", "prometheus", "checklist",  NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;
