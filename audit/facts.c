@@ -306,7 +306,7 @@ static void place_host(json_t *fact, const OkseAtlas *atlas)
     json_object_set_new(fact, "location", okse_atlas_locate(atlas, host));
 }
 
-static void place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *atlas, const OkseSite *site)
+void okse_facts_place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *atlas, const OkseSite *site)
 {
     const char *host = okse_json_peek_text(fact, "host");
     unsigned port = (unsigned)json_integer_value(json_object_get(fact, "port"));
@@ -466,7 +466,7 @@ json_t *okse_facts_finish(OkseFacts *facts, const OkseAtlas *atlas, const OkseSi
     for (size_t i = 0; i < json_array_size(endpoints); i++) {
         json_t *fact = json_array_get(endpoints, i);
 
-        place_endpoint(fact, flows, atlas, site);
+        okse_facts_place_endpoint(fact, flows, atlas, site);
         json_object_set_new(fact, "sources", sorted(json_object_get(fact, "sources"), source_sortable));
     }
     for (size_t i = 0; i < json_array_size(json_object_get(facts->document, "embedded")); i++)

@@ -28,6 +28,9 @@ void okse_facts_add(OkseFacts *facts, const char *list, const char *natural_key,
 /* Compare again what is declared with what was seen: places became known after the document was finished. */
 void okse_facts_compare_again(json_t *document);
 
+/* Give an endpoint its scope, its location, and whether a flow (of the stack's compliance) or the site names it. */
+void okse_facts_place_endpoint(json_t *fact, const json_t *flows, const OkseAtlas *atlas, const OkseSite *site);
+
 /* How many items a list has by now. */
 unsigned okse_facts_count(const OkseFacts *facts, const char *list);
 

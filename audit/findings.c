@@ -6,10 +6,13 @@
 #include "audit/evaluate_tasks.h"
 #include "audit/facts_read.h"
 #include "audit/finding_evidence.h"
+#include "audit/findings_history.h"
 #include "audit/findings_inventory.h"
+#include "audit/findings_partial.h"
 #include "audit/findings_summary.h"
 #include "audit/findings_unpoliced.h"
 #include "audit/verdict.h"
+#include "audit/waiver_expired.h"
 #include "core/text.h"
 
 #include <string.h>
@@ -18,7 +21,7 @@ typedef struct {
     const OkseAuditRequest *request;
     OkseTarget *target;
     OkseFactIndex *index;
-    const char *at;      /* of the request, as text */
+    char *at;            /* of the request, as text */
     GArray *tasks;       /* OkseTask; owns the parameters */
     GHashTable *task_of; /* owned key → index + 1 */
     json_t *results;     /* of the tasks */
@@ -84,7 +87,7 @@ static void collect_provision(Audit *audit, const OkseJurisdiction *jurisdiction
         const OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
         guint count = times(jurisdiction, okse_law_control(audit->request->law, mapping->control));
 
-        for (guint k = 0; k < count; k++)
+        for (guint k = 0; okse_only_has(audit->request->only, mapping->control) && k < count; k++)
             collect_task(audit, mapping, country_of(audit, jurisdiction, k));
     }
 }
@@ -167,8 +170,12 @@ static void add_findings(Audit *audit, const OkseJurisdiction *jurisdiction, con
 {
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 
-    for (guint i = 0; i < provision->mappings->len; i++)
-        g_ptr_array_add(sorted, g_ptr_array_index(provision->mappings, i));
+    for (guint i = 0; i < provision->mappings->len; i++) {
+        OkseMapping *mapping = g_ptr_array_index(provision->mappings, i);
+
+        if (okse_only_has(audit->request->only, mapping->control))
+            g_ptr_array_add(sorted, mapping);
+    }
     g_ptr_array_sort(sorted, compare_mappings);
     for (guint i = 0; i < sorted->len; i++) {
         const OkseMapping *mapping = g_ptr_array_index(sorted, i);
@@ -210,6 +217,8 @@ static json_t *inputs_of(const OkseAuditRequest *request)
 
     if (law->profiles != NULL)
         json_object_set(inputs, "profiles", law->profiles);
+    if (request->previous != NULL)
+        json_object_set_new(inputs, "previous", okse_previous_input(request->previous));
     json_object_set_new(inputs, "policy",
                         law->pack != NULL ? okse_policy_pack_json(law->pack, law->identity) : json_null());
 
@@ -260,14 +269,20 @@ static json_t *document_of(Audit *audit)
                             request->law->schema);
     if (request->law->pack != NULL && okse_policy_pack_is_old(request->law->pack, request->at))
         json_object_set_new(document, "warnings", json_pack("[o]", okse_policy_pack_warning(request->law->pack)));
+    if (request->only != NULL)
+        okse_partial_begin(document, request->only);
     json_object_set_new(document, "conflicts", okse_conflicts(request->law, audit->target, request->at));
     if (request->waivers != NULL)
         json_object_set_new(document, "waivers", okse_waivers_json(request->waivers));
     okse_findings_summarize(document, request->law, audit->target, request->at);
+    if (request->waivers != NULL)
+        okse_waivers_tell_without(document);
+    if (request->only != NULL)
+        okse_partial_end(document);
     return document;
 }
 
-static bool evaluate(Audit *audit, GError **error)
+static void collect_tasks(Audit *audit)
 {
     const OkseLaw *law = audit->request->law;
 
@@ -277,50 +292,129 @@ static bool evaluate(Audit *audit, GError **error)
         for (guint j = 0; j < jurisdiction->provisions->len; j++)
             collect_provision(audit, jurisdiction, g_ptr_array_index(jurisdiction->provisions, j));
     }
-    if (audit->request->programs != NULL && !okse_tasks_write((const OkseTask *)(void *)audit->tasks->data,
-                                                              audit->tasks->len, audit->request->programs, error))
-        return false;
-    audit->results = okse_evaluate(audit->request->facts, (const OkseTask *)(void *)audit->tasks->data,
-                                   audit->tasks->len, audit->request->limits, error);
-    return audit->results != NULL;
+}
+
+static Audit *audit_new(const OkseAuditRequest *request)
+{
+    Audit *audit = g_new0(Audit, 1);
+
+    audit->request = request;
+    audit->at = okse_text_time(request->at);
+    audit->target = okse_target_new(request->facts, request->law->classes);
+    audit->index = okse_fact_index_new(request->facts);
+    audit->tasks = g_array_new(FALSE, FALSE, sizeof(OkseTask));
+    audit->task_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    audit->findings = json_array();
+    audit->controls = json_object();
+    collect_tasks(audit);
+    return audit;
+}
+
+static void audit_free(Audit *audit)
+{
+    for (guint i = 0; i < audit->tasks->len; i++)
+        json_decref(g_array_index(audit->tasks, OkseTask, i).parameters);
+    g_array_unref(audit->tasks);
+    g_hash_table_unref(audit->task_of);
+    okse_fact_index_free(audit->index);
+    okse_target_free(audit->target);
+    json_decref(audit->results);
+    json_decref(audit->findings);
+    json_decref(audit->controls);
+    g_free(audit->at);
+    g_free(audit);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Audit, audit_free)
+
+/* From results to findings. */
+static void put_together(Audit *audit)
+{
+    const OkseAuditRequest *request = audit->request;
+
+    for (guint i = 0; i < request->law->jurisdictions->len; i++)
+        walk(audit, g_ptr_array_index(request->law->jurisdictions, i));
+    if (request->waivers != NULL) {
+        okse_waivers_apply(request->waivers, audit->findings);
+        okse_waivers_add_expired(request->waivers, audit->findings, audit->controls);
+    }
+    if (request->previous != NULL)
+        okse_previous_date(request->previous, audit->at, audit->findings);
 }
 
 json_t *okse_findings(const OkseAuditRequest *request, GError **error)
 {
-    g_autoptr(OkseTarget) target = okse_target_new(request->facts, request->law->classes);
-    g_autoptr(OkseFactIndex) index = okse_fact_index_new(request->facts);
-    g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(OkseTask));
-    g_autoptr(GHashTable) task_of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(json_t) findings = json_array();
-    g_autoptr(json_t) controls = json_object();
-    g_autofree char *at = okse_text_time(request->at);
-    Audit audit = {.request = request,
-                   .at = at,
-                   .target = target,
-                   .index = index,
-                   .tasks = tasks,
-                   .task_of = task_of,
-                   .findings = findings,
-                   .controls = controls};
-    json_t *document = NULL;
+    g_autoptr(Audit) audit = audit_new(request);
 
-    if (evaluate(&audit, error)) {
-        for (guint i = 0; i < request->law->jurisdictions->len; i++)
-            walk(&audit, g_ptr_array_index(request->law->jurisdictions, i));
-        if (request->waivers != NULL)
-            okse_waivers_apply(request->waivers, findings);
-        document = document_of(&audit);
+    if (request->programs != NULL &&
+        !okse_tasks_write((const OkseTask *)(void *)audit->tasks->data, audit->tasks->len, request->programs, error))
+        return NULL;
+    audit->results = okse_evaluate(request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->tasks->len,
+                                   request->limits, error);
+    if (audit->results == NULL)
+        return NULL;
+    put_together(audit);
+    return document_of(audit);
+}
+
+static void free_audit(gpointer data)
+{
+    audit_free(data);
+}
+
+/* The tasks of all audits in one go, each over its own facts. */
+static json_t *evaluate_all(const GPtrArray *audits, const json_t *facts, const OkseEvaluateLimits *limits,
+                            GError **error)
+{
+    g_autoptr(GArray) tasks = g_array_new(FALSE, FALSE, sizeof(OkseTask)); /* borrows the parameters */
+
+    for (guint i = 0; i < audits->len; i++) {
+        const Audit *audit = g_ptr_array_index(audits, i);
+
+        for (guint k = 0; k < audit->tasks->len; k++) {
+            OkseTask task = g_array_index(audit->tasks, OkseTask, k);
+
+            task.document = i + 1;
+            g_array_append_val(tasks, task);
+        }
     }
-    for (guint i = 0; i < tasks->len; i++)
-        json_decref(g_array_index(tasks, OkseTask, i).parameters);
-    json_decref(audit.results);
-    return document;
+    return okse_evaluate(facts, (const OkseTask *)(void *)tasks->data, tasks->len, limits, error);
+}
+
+json_t *okse_findings_of_each(const OkseAuditRequest *request, const json_t *facts, GError **error)
+{
+    g_autoptr(GPtrArray) audits = g_ptr_array_new_with_free_func(free_audit);
+    g_autofree OkseAuditRequest *requests = g_new(OkseAuditRequest, json_array_size(facts) + 1);
+    g_autoptr(json_t) results = NULL;
+    json_t *list;
+    size_t next = 0;
+
+    for (size_t i = 0; i < json_array_size(facts); i++) {
+        requests[i] = *request;
+        requests[i].facts = json_array_get(facts, i);
+        g_ptr_array_add(audits, audit_new(&requests[i]));
+    }
+    results = evaluate_all(audits, facts, request->limits, error);
+    if (results == NULL)
+        return NULL;
+    list = json_array();
+    for (guint i = 0; i < audits->len; i++) {
+        Audit *audit = g_ptr_array_index(audits, i);
+
+        audit->results = json_array();
+        for (guint k = 0; k < audit->tasks->len; k++)
+            json_array_append(audit->results, json_array_get(results, next++));
+        put_together(audit);
+        json_array_append(list, audit->findings);
+    }
+    return list;
 }
 
 int okse_findings_exit_status(const json_t *findings)
 {
     const char *verdict = okse_json_peek_text(findings, "verdict");
 
+    if (json_object_get(findings, "partial") != NULL)
+        return okse_partial_exit_status(findings);
     if (g_strcmp0(verdict, "compliant") == 0)
         return 0;
     return g_strcmp0(verdict, "non-compliant") == 0 ? 1 : 4;

@@ -13,6 +13,7 @@ typedef struct {
     json_int_t by_status[5]; /* in the order of `counted` */
     json_int_t total, not_checkable;
     bool mandatory_fails, mandatory_open;
+    bool partial; /* not everything was asked: nothing of it is compliant */
 } Count;
 
 static void count_finding(Count *count, const json_t *finding)
@@ -36,7 +37,7 @@ static const char *verdict_of(const Count *count)
 {
     if (count->mandatory_fails)
         return "non-compliant";
-    return count->mandatory_open || evaluated(count) == 0 ? "inconclusive" : "compliant";
+    return count->partial || count->mandatory_open || evaluated(count) == 0 ? "inconclusive" : "compliant";
 }
 
 static json_t *count_to_json(const Count *count)
@@ -128,7 +129,28 @@ typedef struct {
     const json_t *findings;
     const OkseTarget *target;
     gint64 at;
+    const json_t *only; /* the controls of a partial audit, or NULL */
 } Context;
+
+static bool is_listed(const json_t *list, const char *text)
+{
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(list, i, entry) if (strcmp(json_string_value(entry), text) == 0) return true;
+    return false;
+}
+
+/* Does it apply, and were some of its checks left out? What is left then is no pass of the whole provision. */
+static bool is_asked_in_part(const Context *context, const OkseProvision *provision, OkseApplies applies)
+{
+    if (context->only == NULL || applies == OKSE_APPLIES_NOT)
+        return false;
+    for (guint i = 0; i < provision->mappings->len; i++)
+        if (!is_listed(context->only, ((const OkseMapping *)g_ptr_array_index(provision->mappings, i))->control))
+            return true;
+    return false;
+}
 
 static json_t *provisions_to_json(const OkseJurisdiction *jurisdiction, const Context *context, Count *count,
                                   json_t *out_of_scope)
@@ -140,8 +162,13 @@ static json_t *provisions_to_json(const OkseJurisdiction *jurisdiction, const Co
         g_autoptr(json_t) reason = NULL;
         bool blind;
         const char *status = provision_status(context->findings, jurisdiction->iso, provision->id, &blind);
+        OkseApplies applies = okse_applies(provision, context->target, context->at, &reason);
 
-        okse_applies(provision, context->target, context->at, &reason);
+        if (is_asked_in_part(context, provision, applies) && strcmp(status, "fail") != 0) {
+            status = "inconclusive";
+            json_decref(reason);
+            reason = okse_reason("not all of its checks were asked (--only)", "일부 점검만 수행하였습니다 (--only)");
+        }
         count->not_checkable += provision->not_checkable != NULL;
         if (blind && reason == NULL)
             reason = okse_reason("not in scope of this audit", "이번 감사의 범위 밖입니다");
@@ -183,13 +210,14 @@ static json_t *jurisdiction_to_json(const OkseJurisdiction *jurisdiction, const 
 
 void okse_findings_summarize(json_t *document, const OkseLaw *law, const OkseTarget *target, gint64 at)
 {
-    Context context = {json_object_get(document, "findings"), target, at};
+    const json_t *partial = json_object_get(document, "partial");
+    Context context = {json_object_get(document, "findings"), target, at, json_object_get(partial, "only")};
     json_t *jurisdictions = json_array();
-    Count whole = {0};
+    Count whole = {.partial = partial != NULL};
     bool open = law->jurisdictions->len == 0, fails = false;
 
     for (guint i = 0; i < law->jurisdictions->len; i++) {
-        Count count = {0};
+        Count count = {.partial = partial != NULL};
 
         json_array_append_new(jurisdictions,
                               jurisdiction_to_json(g_ptr_array_index(law->jurisdictions, i), &context, &count));

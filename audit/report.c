@@ -35,12 +35,14 @@ static const Format formats[] = {
     {"poam", okse_report_poam, false},
     {"in-toto", okse_report_in_toto, false},
     {"prometheus", okse_report_prometheus, false},
+    {"checklist", okse_report_checklist, true},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text",  "json",       "html",  "markdown", "csv",     "junit",      "xccdf",
-                                        "sarif", "sarif-full", "oscal", "poam",     "in-toto", "prometheus", NULL};
+    static const char *const names[] = {"text",  "json",    "html",       "markdown",   "csv",
+                                        "junit", "xccdf",   "sarif",      "sarif-full", "oscal",
+                                        "poam",  "in-toto", "prometheus", "checklist",  NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;

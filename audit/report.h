@@ -43,8 +43,8 @@ bool okse_report_request_check(const char *request, GError **error);
 
 /* Compare two checked findings documents by finding id:
  * {"schema":"okse.report-diff.v1","verdict":{"old","new"},"audited_at":{"old","new"},"changed_inputs":[…],"counts":{…},
- * "findings":[{"id","change":"new|worse|changed|better|fixed|gone|same","old":status|null,"new":status|null,…}]}. What
- * is no longer asked is "gone", never "fixed". The caller owns the result.
+ * "findings":[{"id","change":"new|worse|changed|better|fixed|gone|same","old":status|null,"new":status|null,"first_seen":time|null,…}],"partial":true
+ * where one is}. What is no longer asked is "gone", never "fixed". The caller owns the result.
  */
 json_t *okse_report_diff(const json_t *old, const json_t *new) G_GNUC_WARN_UNUSED_RESULT;
 /* The same for people; colour as a terminal wants it. */

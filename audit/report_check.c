@@ -30,6 +30,7 @@ static const char *const verdict_words[] = {"compliant", "non-compliant", "incon
 static const char *const severity_words[] = {"mandatory", "recommended", NULL};
 static const char *const confidence_words[] = {"high", "medium", "low", NULL};
 static const char *const collector_words[] = {"complete", "partial", "unavailable", "absent", NULL};
+static const char *const result_words[] = {"pass", "fail", "inconclusive", NULL};
 static const char *const redaction_words[] = {"regulator", "public", NULL};
 static const char *const evidence_words[] = {"violation", "unknown", NULL};
 
@@ -47,6 +48,8 @@ static const Member document_members[] = {{"schema", TEXT, NEEDED, NULL},
                                           {"inventory", OBJECT, NEEDED, NULL},
                                           {"conflicts", LIST, MAY_BE_ABSENT, NULL},
                                           {"warnings", LIST, MAY_BE_ABSENT, NULL},
+                                          {"partial", OBJECT, MAY_BE_ABSENT, NULL},
+                                          {"waivers", OBJECT, MAY_BE_ABSENT, NULL},
                                           {"redaction", OBJECT, MAY_BE_ABSENT, NULL},
                                           {0}};
 static const Member redaction_members[] = {{"level", WORD, NEEDED, redaction_words},
@@ -65,11 +68,18 @@ static const Member install_members[] = {{"name", TEXT, NEEDED, NULL},
                                          {"generation", TEXT, MAY_BE_ABSENT, NULL},
                                          {"country", TEXT, MAY_BE_ABSENT, NULL},
                                          {0}};
-static const Member inputs_members[] = {
-    {"facts", TEXT, NEEDED, NULL},           {"manifests", TEXT, NEEDED, NULL},
-    {"site", TEXT, MAY_BE_ABSENT, NULL},     {"geo", OBJECT, MAY_BE_ABSENT, NULL},
-    {"tool", OBJECT, NEEDED, NULL},          {"policy", OBJECT, MAY_BE_ABSENT, NULL},
-    {"profiles", LIST, MAY_BE_ABSENT, NULL}, {0}};
+static const Member inputs_members[] = {{"facts", TEXT, NEEDED, NULL},
+                                        {"manifests", TEXT, NEEDED, NULL},
+                                        {"site", TEXT, MAY_BE_ABSENT, NULL},
+                                        {"geo", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {"tool", OBJECT, NEEDED, NULL},
+                                        {"policy", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {"profiles", LIST, MAY_BE_ABSENT, NULL},
+                                        {"previous", OBJECT, MAY_BE_ABSENT, NULL},
+                                        {0}};
+static const Member previous_members[] = {{"digest", TEXT, NEEDED, NULL}, {"audited_at", TEXT, NEEDED, NULL}, {0}};
+static const Member partial_members[] = {{"only", LIST, NEEDED, NULL}, {"result", WORD, NEEDED, result_words}, {0}};
+static const Member waivers_members[] = {{"verdict_without", WORD, MAY_BE_ABSENT, verdict_words}, {0}};
 static const Member policy_members[] = {{"name", TEXT, NEEDED, NULL},
                                         {"date", TEXT, NEEDED, NULL},
                                         {"valid_until", TEXT, NEEDED, NULL},
@@ -138,6 +148,7 @@ static const Member finding_members[] = {{"id", TEXT, NEEDED, NULL},
                                          {"unknown", WHOLE, NEEDED, NULL},
                                          {"evidence", LIST, NEEDED, NULL},
                                          {"waived_from", TEXT, MAY_BE_ABSENT, NULL},
+                                         {"first_seen", TEXT, MAY_BE_ABSENT, NULL},
                                          {0}};
 static const Member evidence_members[] = {
     {"fact", TEXT, MAY_BE_ABSENT, NULL},      {"verdict", WORD, NEEDED, evidence_words},
@@ -296,7 +307,7 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
 {
     const json_t *target = json_object_get(findings, "target"), *inputs = json_object_get(findings, "inputs");
     const json_t *install = json_object_get(target, "install"), *geo = json_object_get(inputs, "geo");
-    const json_t *policy = json_object_get(inputs, "policy");
+    const json_t *policy = json_object_get(inputs, "policy"), *previous = json_object_get(inputs, "previous");
     const json_t *redaction = json_object_get(findings, "redaction");
     Where in_target = {origin, "target", 0}, in_inputs = {origin, "inputs", 0}, in_redaction = {origin, "redaction", 0};
     gint64 seconds;
@@ -311,6 +322,7 @@ static bool check_head(const json_t *findings, const char *origin, GError **erro
            check_members(inputs, inputs_members, &in_inputs, error) &&
            (!json_is_object(geo) || check_members(geo, geo_members, &in_inputs, error)) &&
            (!json_is_object(policy) || check_members(policy, policy_members, &in_inputs, error)) &&
+           (!json_is_object(previous) || check_members(previous, previous_members, &in_inputs, error)) &&
            check_members(json_object_get(inputs, "tool"), tool_members, &in_inputs, error) &&
            (!json_is_object(redaction) || check_members(redaction, redaction_members, &in_redaction, error)) &&
            check_languages(json_object_get(findings, "languages"), origin, error);
@@ -444,9 +456,32 @@ static bool check_verdict(const json_t *findings, const char *origin, GError **e
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is '%s', but the mandatory finding %s is '%s'",
                              origin, verdict, okse_json_peek_text(finding, "id"), okse_status_words[status]);
     }
+    if (json_is_object(json_object_get(findings, "partial")) && strcmp(verdict, "compliant") == 0)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is 'compliant', but the audit is partial", origin);
     if (!decided && strcmp(verdict, "compliant") == 0)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is 'compliant', but nothing was decided", origin);
     return true;
+}
+
+/* What only some documents have. */
+static bool check_extras(const json_t *findings, const char *origin, GError **error)
+{
+    const json_t *partial = json_object_get(findings, "partial"), *waivers = json_object_get(findings, "waivers");
+    const json_t *list = json_object_get(findings, "findings");
+    Where in_partial = {origin, "partial", 0}, in_waivers = {origin, "waivers", 0};
+    gint64 since;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *seen = okse_json_peek_text(json_array_get(list, i), "first_seen");
+        Where where = {origin, "findings", i};
+
+        if (seen != NULL && !okse_text_time_parse(seen, &since))
+            return refuse(&where, "first_seen", "is no time with its offset", error);
+    }
+    return (!json_is_object(waivers) || check_members(waivers, waivers_members, &in_waivers, error)) &&
+           (!json_is_object(partial) ||
+            (check_members(partial, partial_members, &in_partial, error) &&
+             check_text_list(json_object_get(partial, "only"), "partial.only", origin, error)));
 }
 
 static bool check_references(const json_t *findings, const char *origin, GError **error)
@@ -483,7 +518,8 @@ bool okse_findings_check(const json_t *findings, const char *origin, GError **er
            check_list(json_object_get(json_object_get(findings, "inputs"), "profiles"), profile_members, "profiles",
                       origin, error) &&
            check_list(json_object_get(findings, "warnings"), warning_members, "warnings", origin, error) &&
-           check_references(findings, origin, error) && check_verdict(findings, origin, error);
+           check_extras(findings, origin, error) && check_references(findings, origin, error) &&
+           check_verdict(findings, origin, error);
 }
 
 json_t *okse_findings_read(GBytes *bytes, const char *origin, GError **error)

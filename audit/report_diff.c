@@ -2,6 +2,7 @@
  * looked. */
 #include "audit/report.h"
 
+#include "audit/findings_history.h"
 #include "audit/report_escape.h"
 #include "audit/report_view.h"
 
@@ -69,10 +70,22 @@ static Change compare(const json_t *old, const json_t *new)
                : SAME;
 }
 
-static json_t *entry(const json_t *old, const json_t *new, const json_t *document, Change change)
+/* Since when it is, or was, open: what NEW says, else OLD where it was open there too. NULL: it never was. */
+static const char *first_seen(const json_t *old, const json_t *new, const json_t *from, const json_t *to)
+{
+    const char *since = old != NULL ? okse_finding_first_seen(old, from) : NULL;
+
+    if (new != NULL && okse_finding_is_open(new) && (since == NULL || okse_json_peek_text(new, "first_seen") != NULL))
+        return okse_finding_first_seen(new, to);
+    return since;
+}
+
+static json_t *entry(const json_t *old, const json_t *new, const json_t *from, const json_t *to, Change change)
 {
     static const char *const members[] = {"id", "jurisdiction", "provision", "control", "severity"};
-    const json_t *finding = new != NULL ? new : old, *controls = json_object_get(document, "controls");
+    const json_t *finding = new != NULL ? new : old, *document = new != NULL ? to : from;
+    const json_t *controls = json_object_get(document, "controls");
+    const char *since = first_seen(old, new, from, to);
     const json_t *control = json_object_get(controls, okse_json_peek_text(finding, "control"));
     json_t *out = json_object();
 
@@ -81,6 +94,7 @@ static json_t *entry(const json_t *old, const json_t *new, const json_t *documen
     json_object_set_new(out, "change", json_string(change_words[change]));
     json_object_set_new(out, "old", old != NULL ? json_string(okse_json_peek_text(old, "status")) : json_null());
     json_object_set_new(out, "new", new != NULL ? json_string(okse_json_peek_text(new, "status")) : json_null());
+    json_object_set_new(out, "first_seen", since != NULL ? json_string(since) : json_null());
     json_object_set(out, "title", json_object_get(control, "title"));
     json_object_set(out, "evidence", json_object_get(finding, "evidence"));
     return out;
@@ -110,7 +124,7 @@ static json_t *entries(const json_t *old, const json_t *new, unsigned counts[CHA
         Change change = compare(earlier, finding);
 
         counts[change]++;
-        json_array_append_new(out, entry(earlier, finding, new, change));
+        json_array_append_new(out, entry(earlier, finding, old, new, change));
     }
     list = json_object_get(old, "findings");
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -119,7 +133,7 @@ static json_t *entries(const json_t *old, const json_t *new, unsigned counts[CHA
         if (g_hash_table_contains(after, okse_json_peek_text(finding, "id")))
             continue;
         counts[GONE]++;
-        json_array_append_new(out, entry(finding, NULL, old, GONE));
+        json_array_append_new(out, entry(finding, NULL, old, new, GONE));
     }
     return out;
 }
@@ -135,21 +149,28 @@ static json_t *changed_inputs(const json_t *old, const json_t *new)
         if (!json_equal(json_object_get(before, members[i]), json_object_get(after, members[i])) &&
             (json_object_get(before, members[i]) != NULL || json_object_get(after, members[i]) != NULL))
             json_array_append_new(out, json_string(members[i]));
+    before = json_object_get(json_object_get(old, "waivers"), "digest");
+    after = json_object_get(json_object_get(new, "waivers"), "digest");
+    if (before != after && !json_equal(before, after))
+        json_array_append_new(out, json_string("waivers"));
     return out;
 }
 
 json_t *okse_report_diff(const json_t *old, const json_t *new)
 {
     unsigned counts[CHANGES] = {0};
-    json_t *list = entries(old, new, counts), *numbers = json_object();
+    json_t *list = entries(old, new, counts), *numbers = json_object(), *diff;
 
     for (unsigned i = 0; i < CHANGES; i++)
         json_object_set_new(numbers, change_words[i], json_integer(counts[i]));
-    return json_pack("{s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:o, s:o, s:o}", "schema", "okse.report-diff.v1", "verdict",
-                     "old", okse_json_peek_text(old, "verdict"), "new", okse_json_peek_text(new, "verdict"),
-                     "audited_at", "old", okse_json_peek_text(old, "audited_at"), "new",
-                     okse_json_peek_text(new, "audited_at"), "changed_inputs", changed_inputs(old, new), "counts",
-                     numbers, "findings", list);
+    diff =
+        json_pack("{s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:o, s:o, s:o}", "schema", "okse.report-diff.v1", "verdict", "old",
+                  okse_json_peek_text(old, "verdict"), "new", okse_json_peek_text(new, "verdict"), "audited_at", "old",
+                  okse_json_peek_text(old, "audited_at"), "new", okse_json_peek_text(new, "audited_at"),
+                  "changed_inputs", changed_inputs(old, new), "counts", numbers, "findings", list);
+    if (json_object_get(old, "partial") != NULL || json_object_get(new, "partial") != NULL)
+        json_object_set_new(diff, "partial", json_true());
+    return diff;
 }
 
 bool okse_report_diff_regressed(const json_t *diff)
@@ -163,7 +184,7 @@ static void write_entry(GString *out, const json_t *finding, Change change, bool
 {
     const char *old = okse_json_peek_text(finding, "old"), *new = okse_json_peek_text(finding, "new");
     const json_t *evidence = json_array_get(json_object_get(finding, "evidence"), 0);
-    const char *file = okse_json_peek_text(evidence, "file");
+    const char *file = okse_json_peek_text(evidence, "file"), *since = okse_json_peek_text(finding, "first_seen");
     json_int_t line = count_of(evidence, "line");
 
     if (colour)
@@ -175,7 +196,10 @@ static void write_entry(GString *out, const json_t *finding, Change change, bool
                            new != NULL ? new : "(not asked)", okse_json_peek_text(finding, "jurisdiction"),
                            okse_json_peek_text(finding, "provision"));
     okse_escape_line(out, okse_texts_get(json_object_get(finding, "title"), "en", NULL));
-    g_string_append_printf(out, "  [%s]\n", okse_json_peek_text(finding, "id"));
+    g_string_append_printf(out, "  [%s]", okse_json_peek_text(finding, "id"));
+    if (since != NULL)
+        g_string_append_printf(out, "  first seen %s", since);
+    g_string_append_c(out, '\n');
     if (file != NULL && (change == NEW || change == WORSE || change == BETTER)) {
         g_string_append(out, "        ");
         okse_escape_line(out, file);
@@ -200,6 +224,8 @@ char *okse_report_diff_text(const json_t *diff, bool colour)
         if (strcmp(json_string_value(json_array_get(inputs, i)), "facts") != 0)
             g_string_append_printf(out, "the two audits used different %s\n",
                                    json_string_value(json_array_get(inputs, i)));
+    if (json_object_get(diff, "partial") != NULL)
+        g_string_append(out, "a partial audit (--only): what it did not ask is gone, not fixed\n");
     for (unsigned change = 0; change < SAME; change++)
         for (size_t i = 0; i < json_array_size(list); i++)
             if (strcmp(okse_json_peek_text(json_array_get(list, i), "change"), change_words[change]) == 0)

@@ -19,6 +19,8 @@ GBytes *okse_report_sarif_against(const json_t *findings, const json_t *older, b
 GBytes *okse_report_oscal(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_prometheus(const json_t *findings, const char *language, const OkseResources *resources,
                                GError **error);
+GBytes *okse_report_checklist(const json_t *findings, const char *language, const OkseResources *resources,
+                              GError **error);
 GBytes *okse_report_poam(const json_t *findings, const char *language, const OkseResources *resources, GError **error);
 GBytes *okse_report_in_toto(const json_t *findings, const char *language, const OkseResources *resources,
                             GError **error);

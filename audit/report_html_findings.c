@@ -108,7 +108,12 @@ static void write_profiles(OkseHtml *html, const json_t *finding)
 static void write_reason(OkseHtml *html, const json_t *finding)
 {
     const char *waived_from = okse_json_peek_text(finding, "waived_from");
+    const char *since = okse_json_peek_text(finding, "first_seen");
 
+    if (since != NULL) {
+        row_open(html, "trend.since");
+        okse_html_data(html, since);
+    }
     if (json_is_object(json_object_get(finding, "reason"))) {
         row_open(html, "reason");
         okse_html_law(html, json_object_get(finding, "reason"));

@@ -285,6 +285,15 @@ static void write_profiles(Text *text, const json_t *finding)
         paragraph(text, 8, line);
 }
 
+static void write_since(Text *text, const json_t *finding)
+{
+    const char *since = okse_json_peek_text(finding, "first_seen");
+    g_autofree char *line = since == NULL ? NULL : g_strdup_printf("%s: %s", say(text, "trend.since"), since);
+
+    if (line != NULL)
+        paragraph(text, 8, line);
+}
+
 static void write_finding(Text *text, const json_t *finding)
 {
     const json_t *control = okse_report_view_control(text->view, finding), *list = json_object_get(finding, "evidence");
@@ -302,6 +311,7 @@ static void write_finding(Text *text, const json_t *finding)
     g_string_append_printf(text->out, "  [%s %s]\n", okse_json_peek_text(finding, "control"),
                            okse_json_peek_text(finding, "id"));
     write_profiles(text, finding);
+    write_since(text, finding);
     if (json_is_object(json_object_get(finding, "reason")))
         paragraph(text, 8, law(text, json_object_get(finding, "reason")));
     if (json_is_string(json_object_get(finding, "warning")))

@@ -120,6 +120,7 @@ static void read_row(const Reading *reading, const OkseNode *node)
     row.control = okse_json_peek_text(shown, "control");
     row.provision = okse_json_peek_text(shown, "provision");
     row.file = okse_json_peek_text(shown, "file");
+    json_object_set_new(shown, "line", json_integer((json_int_t)at.line));
     row.in_force = until != NO_TIME && until > reading->request->at;
     row.permitted = check_control(reading, &at, row.control);
     check_term(reading, &at, from, until);

@@ -36,5 +36,5 @@ bool okse_waivers_hold(const OkseWaivers *waivers, const char **reason);
 void okse_waivers_apply(OkseWaivers *waivers, json_t *findings);
 
 /* {"digest","status","signer","reason","rows":[{"control","provision","file","approver","reason","risk","from","until",
- * "state":"applied"|"unused"|"expired"|"void"}]}: what became of them; a new value. */
+ * "line","state":"applied"|"unused"|"expired"|"void"}]}: what became of them; a new value. */
 json_t *okse_waivers_json(const OkseWaivers *waivers) G_GNUC_WARN_UNUSED_RESULT;

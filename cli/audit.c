@@ -21,6 +21,8 @@ typedef struct {
     char *trust, *waivers;
     char **profiles;
     char **reports;
+    char **only;
+    char *previous;
     char *fleet, *programs;
 } AuditOptions;
 
@@ -42,6 +44,10 @@ static const OkseOption audit_options[] = {
      offsetof(AuditOptions, waivers)},
     {OKSE_OPTION_LIST, "profile", 0, "FILE", "what a site or sector asks beyond the law; may be repeated",
      offsetof(AuditOptions, profiles)},
+    {OKSE_OPTION_LIST, "only", 0, "CONTROL", "ask these controls and no other (a,b); the audit is partial then",
+     offsetof(AuditOptions, only)},
+    {OKSE_OPTION_PATH, "previous", 0, "FINDINGS", "earlier findings: says since when each finding is open",
+     offsetof(AuditOptions, previous)},
     {OKSE_OPTION_LIST, "report", 0, "FORMAT=FILE", "write a report; may be repeated", offsetof(AuditOptions, reports)},
     {OKSE_OPTION_PATH, "fleet", 0, "FILE", "write one document about all evidence (okse report renders it)",
      offsetof(AuditOptions, fleet)},
@@ -67,6 +73,8 @@ static bool options_check(const AuditOptions *options, GError **error)
                          "--scope, --site and --geo belong to the collection (okse collect), not to --evidence");
     if (options->waivers != NULL && options->trust == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
+    if (options->previous != NULL && options->evidence != NULL && options->evidence[1] != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--previous is about one target: give one --evidence with it");
     for (char **report = options->reports; report != NULL && *report != NULL; report++)
         if (!okse_report_request_check(*report, error))
             return false;
@@ -130,6 +138,8 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
                               .now = (gint64)time(NULL),
                               .waivers = options->waivers,
                               .programs = options->programs,
+                              .only = options->only,
+                              .previous = options->previous,
                               .payload = options->frameworks != NULL};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
@@ -181,7 +191,9 @@ const OkseCommand okse_command_audit = {
                "report then has\n"
                "{} in it, which becomes the name of the evidence. Exit status, the worst of all: 0 compliant, 1 "
                "non-compliant,\n"
-               "4 inconclusive.",
+               "4 inconclusive. With --only the verdict is never \"compliant\", and the exit status says what the "
+               "controls that\n"
+               "were asked say: 0 all pass, 1 one fails, 4 one is open.",
     .options = audit_options,
     .options_size = sizeof(AuditOptions),
     .takes_policy = true,

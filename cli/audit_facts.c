@@ -3,6 +3,9 @@
 #include "audit/evidence.h"
 #include "audit/facts_read.h"
 #include "audit/findings.h"
+#include "audit/findings_history.h"
+#include "audit/findings_partial.h"
+#include "audit/report.h"
 #include "cli/audit_parts.h"
 #include "core/fd.h"
 #include "core/json.h"
@@ -114,19 +117,54 @@ bool okse_audit_waivers(const OkseAuditSource *source, const OkseLaw *law, const
     return *waivers != NULL;
 }
 
+/* The earlier findings of --previous; *previous stays NULL without. */
+static bool read_previous(const OkseAuditSource *source, const json_t *facts, gint64 at, json_t **previous,
+                          GError **error)
+{
+    g_autoptr(GBytes) bytes = NULL;
+
+    if (source->previous == NULL)
+        return true;
+    bytes = okse_read_path(source->previous, OKSE_LIMIT_EVIDENCE, error);
+    *previous = bytes == NULL ? NULL : okse_findings_read(bytes, source->previous, error);
+    return *previous != NULL && okse_previous_check(*previous, facts, at, source->previous, error);
+}
+
+bool okse_audit_inputs(const OkseAuditSource *source, const OkseLaw *law, gint64 at, const OkseResources *resources,
+                       OkseAuditInputs *inputs, GError **error)
+{
+    if (source->only != NULL && (inputs->only = okse_only_read(source->only, law, error)) == NULL)
+        return false; /* told before the work */
+    inputs->facts = okse_audit_facts(source, resources, &inputs->geo, error);
+    if (inputs->facts == NULL || !okse_audit_waivers(source, law, inputs->facts, at, &inputs->waivers, error) ||
+        !read_previous(source, inputs->facts, at, &inputs->previous, error))
+        return false;
+    inputs->request = (OkseAuditRequest){.facts = inputs->facts,
+                                         .law = law,
+                                         .at = at,
+                                         .geo = inputs->geo,
+                                         .limits = &okse_evaluate_limits,
+                                         .waivers = inputs->waivers,
+                                         .only = (const char *const *)inputs->only,
+                                         .previous = inputs->previous,
+                                         .programs = source->programs};
+    return true;
+}
+
+void okse_audit_inputs_clear(OkseAuditInputs *inputs)
+{
+    json_decref(inputs->facts);
+    json_decref(inputs->geo);
+    json_decref(inputs->previous);
+    okse_waivers_free(inputs->waivers);
+    g_strfreev(inputs->only);
+    *inputs = (OkseAuditInputs){0};
+}
+
 json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
                             const OkseResources *resources, GError **error)
 {
-    g_autoptr(json_t) facts = NULL, geo = NULL;
-    g_autoptr(OkseWaivers) waivers = NULL;
-    OkseAuditRequest request = {.at = at, .limits = &okse_evaluate_limits, .programs = source->programs};
+    g_auto(OkseAuditInputs) inputs = {0};
 
-    facts = okse_audit_facts(source, resources, &geo, error);
-    if (facts == NULL || !okse_audit_waivers(source, law, facts, at, &waivers, error))
-        return NULL;
-    request.waivers = waivers;
-    request.law = law;
-    request.facts = facts;
-    request.geo = geo;
-    return okse_findings(&request, error);
+    return okse_audit_inputs(source, law, at, resources, &inputs, error) ? okse_findings(&inputs.request, error) : NULL;
 }

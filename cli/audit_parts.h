@@ -1,7 +1,6 @@
 #pragma once
 
-#include "audit/law.h"
-#include "audit/waiver.h"
+#include "audit/findings.h"
 #include "core/resource.h"
 
 #include <jansson.h>
@@ -20,6 +19,8 @@ typedef struct {
     const char *waivers;    /* --waivers FILE, or NULL */
     const char *programs;   /* --programs DIR, or NULL */
     bool payload;           /* look into every file of an install, as a framework asks it */
+    char **only;            /* --only CONTROL…, or NULL */
+    const char *previous;   /* --previous FILE, or NULL */
     const json_t *geo_said; /* of the address database at collection, for evidence; or NULL */
 } OkseAuditSource;
 
@@ -32,6 +33,21 @@ json_t *okse_audit_evidence(const char *path, GError **error) G_GNUC_WARN_UNUSED
 /* The findings under a law that is loaded (once, for however many pieces of evidence). Errors: those of its parts. */
 json_t *okse_audit_findings(const OkseAuditSource *source, const OkseLaw *law, gint64 at,
                             const OkseResources *resources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a request borrows, in one place. */
+typedef struct {
+    json_t *facts, *geo, *previous;
+    OkseWaivers *waivers;
+    GStrv only;
+    OkseAuditRequest request;
+} OkseAuditInputs;
+
+/* Everything that findings are a function of. inputs: zeroed; to be cleared whatever comes back. Errors: those of its
+ * parts. */
+bool okse_audit_inputs(const OkseAuditSource *source, const OkseLaw *law, gint64 at, const OkseResources *resources,
+                       OkseAuditInputs *inputs, GError **error);
+void okse_audit_inputs_clear(OkseAuditInputs *inputs);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseAuditInputs, okse_audit_inputs_clear)
 
 /* Several pieces of evidence, each judged by itself. */
 typedef struct {

@@ -107,9 +107,14 @@ int okse_audit_worse(int a, int b)
     return a == 1 || b == 1 ? 1 : MAX(a, b);
 }
 
-static const char *verdict_of(int status)
+static const char *worse_verdict(const char *a, const char *b)
 {
-    return status == 0 ? "compliant" : status == 1 ? "non-compliant" : "inconclusive";
+    static const char *const worst[] = {"non-compliant", "inconclusive", "compliant"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(worst); i++)
+        if (strcmp(a, worst[i]) == 0 || strcmp(b, worst[i]) == 0)
+            return worst[i];
+    return "inconclusive";
 }
 
 int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *source, const OkseResources *resources,
@@ -117,6 +122,7 @@ int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *s
 {
     g_autoptr(json_t) list = json_array(), document = NULL;
     OkseAuditSource one = *source;
+    const char *verdict = "compliant";
     int status = 0;
 
     for (char **path = several->evidence; *path != NULL; path++) {
@@ -128,6 +134,7 @@ int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *s
         if (findings == NULL || !okse_audit_several_reports(several, *path, findings, resources, error))
             return 3;
         status = okse_audit_worse(status, okse_findings_exit_status(findings));
+        verdict = worse_verdict(verdict, json_string_value(json_object_get(findings, "verdict")));
         if (!several->json) {
             okse_print("%s%s\n\n", path != several->evidence ? "\n" : "", shown);
             if (!okse_audit_print(findings, resources, error))
@@ -135,7 +142,7 @@ int okse_audit_several(const OkseAuditSeveral *several, const OkseAuditSource *s
         }
         json_array_append_new(list, json_pack("{s:s,s:O}", "evidence", shown, "findings", findings));
     }
-    document = json_pack("{s:s,s:s,s:O}", "schema", "okse.audits.v1", "verdict", verdict_of(status), "audits", list);
+    document = json_pack("{s:s,s:s,s:O}", "schema", "okse.audits.v1", "verdict", verdict, "audits", list);
     if (several->json && !okse_print_json(document, error))
         return 3;
     return status;

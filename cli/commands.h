@@ -47,4 +47,6 @@ extern const OkseCommand okse_command_policy_pack;
 /* reports */
 extern const OkseCommand okse_command_report;
 extern const OkseCommand okse_command_report_diff;
+extern const OkseCommand okse_command_report_trend;
 extern const OkseCommand okse_command_report_verify;
+extern const OkseCommand okse_command_report_repair;

@@ -60,7 +60,9 @@ const OkseCommand *const okse_commands[] = {
     /* reports */
     &okse_command_report,
     &okse_command_report_diff,
+    &okse_command_report_trend,
     &okse_command_report_verify,
+    &okse_command_report_repair,
     NULL,
 };
 

@@ -172,7 +172,7 @@ const OkseCommand okse_command_report = {
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
     .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
-               "sarif-full, oscal, poam, in-toto, prometheus.\n\n"
+               "sarif-full, oscal, poam, in-toto, prometheus, checklist.\n\n"
                "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
                "function of that document alone: the same findings give the same bytes. The\n"
                "exit status says whether the report was made, not what its verdict is.",

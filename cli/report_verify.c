@@ -1,10 +1,9 @@
 /* okse report verify: are these findings what the evidence gives? They are made again and compared byte by byte. */
-#include "audit/profile.h"
 #include "audit/report.h"
 #include "audit/report_redaction.h"
-#include "cli/audit_parts.h"
 #include "cli/commands.h"
 #include "cli/law_source.h"
+#include "cli/report_again.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -12,46 +11,16 @@
 #include <string.h>
 
 typedef struct {
-    char *evidence, *trust, *waivers, *redact_key;
-    char **profiles;
+    OkseAgainOptions again; /* first: its rows have offsets into it */
+    char *redact_key;
 } VerifyOptions;
 
 static const OkseOption options[] = {
-    {OKSE_OPTION_PATH, "evidence", 0, "FILE", "the facts or the archive that they were made from",
-     offsetof(VerifyOptions, evidence)},
-    {OKSE_OPTION_PATH, "trust", 0, "FILE", "who may waive findings, as in the audit", offsetof(VerifyOptions, trust)},
-    {OKSE_OPTION_PATH, "waivers", 0, "FILE", "the waivers of the audit", offsetof(VerifyOptions, waivers)},
-    {OKSE_OPTION_LIST, "profile", 0, "FILE", "a profile of the audit, in its order; may be repeated",
-     offsetof(VerifyOptions, profiles)},
+    OKSE_AGAIN_OPTIONS,
     {OKSE_OPTION_PATH, "redact-key", 0, "FILE", "for redacted findings: the secret of their redaction",
      offsetof(VerifyOptions, redact_key)},
     {0},
 };
-
-/* The provisions of a profile's own stand among the jurisdictions, too. */
-static bool is_profile(const json_t *findings, const char *iso)
-{
-    const json_t *profiles = json_object_get(json_object_get(findings, "inputs"), "profiles"), *one;
-    size_t i;
-
-    json_array_foreach(profiles, i, one) if (g_strcmp0(okse_json_peek_text(one, "name"), iso) == 0) return true;
-    return false;
-}
-
-static GStrv wanted_in(const json_t *findings)
-{
-    const json_t *list = json_object_get(findings, "jurisdictions");
-    GPtrArray *wanted = g_ptr_array_new();
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *iso = okse_json_peek_text(json_array_get(list, i), "iso");
-
-        if (!is_profile(findings, iso))
-            g_ptr_array_add(wanted, g_strdup(iso));
-    }
-    g_ptr_array_add(wanted, NULL);
-    return (GStrv)g_ptr_array_free(wanted, FALSE);
-}
 
 /* The first place where two values differ, as members and indices; NULL when they are equal.
  * NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of a document that was read */
@@ -82,29 +51,32 @@ static char *difference(const json_t *said, const json_t *made, const char *plac
     return g_strdup(*place != '\0' ? place + (*place == '.') : "(the document)");
 }
 
-static json_t *make_again(const OkseInvocation *invocation, const json_t *findings, GError **error)
+/* An input that is another than that of the findings, in words; NULL: all are the same, as far as they are known by
+ * their digests. */
+static const char *other_input(const json_t *said, const json_t *made)
 {
-    const VerifyOptions *given = invocation->options;
-    const json_t *geo = json_object_get(json_object_get(findings, "inputs"), "geo");
-    OkseAuditSource source = {
-        .evidence = given->evidence, .waivers = given->waivers, .geo_said = json_is_object(geo) ? geo : NULL};
-    g_autoptr(OkseResources) resources = okse_law_source(invocation, error);
-    g_autoptr(OkseTrust) trust = NULL;
-    g_autoptr(OkseLaw) law = NULL;
-    g_auto(GStrv) wanted = wanted_in(findings);
-    gint64 at = 0;
+    static const char *const inputs[][2] = {{"facts", "facts"},         {"tool", "versions of okse"},
+                                            {"manifests", "manifests"}, {"policy", "law packs"},
+                                            {"profiles", "profiles"},   {"previous", "earlier findings"}};
+    const json_t *before = json_object_get(said, "inputs"), *now = json_object_get(made, "inputs");
 
-    if (resources == NULL || (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL))
-        return NULL;
-    source.trust = trust;
-    if (!okse_text_time_parse(okse_json_peek_text(findings, "audited_at"), &at)) {
-        okse_fail(error, OKSE_ERROR_INVALID, "%s: 'audited_at' is no time", invocation->arguments[0]);
-        return NULL;
-    }
-    law = okse_law_load(resources, (const char *const *)wanted, error);
-    if (law == NULL || !okse_profiles_use(given->profiles, resources, law, error))
-        return NULL;
-    return okse_audit_findings(&source, law, at, resources, error);
+    for (size_t i = 0; i < G_N_ELEMENTS(inputs); i++)
+        if (!json_equal(json_object_get(before, inputs[i][0]), json_object_get(now, inputs[i][0])) &&
+            (json_object_get(before, inputs[i][0]) != NULL || json_object_get(now, inputs[i][0]) != NULL))
+            return inputs[i][1];
+    before = json_object_get(json_object_get(said, "waivers"), "digest");
+    now = json_object_get(json_object_get(made, "waivers"), "digest");
+    return json_equal(before, now) || before == now ? NULL : "waivers";
+}
+
+/* The bytes of the file are those that okse writes of these findings, for programs or for people. */
+static bool is_as_written(GBytes *file, const json_t *findings)
+{
+    g_autoptr(GBytes) bare = okse_json_write(findings);
+    g_autofree char *text = okse_json_write_pretty(findings);
+    g_autoptr(GBytes) pretty = g_bytes_new(text, strlen(text));
+
+    return g_bytes_equal(file, bare) || g_bytes_equal(file, pretty);
 }
 
 /* What was redacted is compared with what is redacted again. */
@@ -125,45 +97,46 @@ static json_t *redacted_again(const OkseInvocation *invocation, const json_t *fi
 
 static bool options_check(const VerifyOptions *given, const json_t *findings, GError **error)
 {
-    if (given->evidence == NULL)
-        return okse_fail(error, OKSE_ERROR_INVALID, "give --evidence FILE: what the findings were made from");
-    if ((given->redact_key == NULL) != (okse_findings_redaction(findings) == NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         given->redact_key == NULL ? "these findings are redacted: give --redact-key FILE"
-                                                   : "these findings are not redacted: leave --redact-key out");
-    if ((given->waivers == NULL) != (json_object_get(findings, "waivers") == NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         given->waivers == NULL ? "these findings have waivers: give --waivers and --trust"
-                                                : "these findings have no waivers: leave --waivers out");
-    return given->waivers == NULL || given->trust != NULL ||
-           okse_fail(error, OKSE_ERROR_INVALID, "--waivers needs --trust FILE, which says who may waive");
+    return (given->redact_key == NULL) == (okse_findings_redaction(findings) == NULL) ||
+           okse_fail(error, OKSE_ERROR_INVALID,
+                     given->redact_key == NULL ? "these findings are redacted: give --redact-key FILE"
+                                               : "these findings are not redacted: leave --redact-key out");
 }
 
-static int tell(const OkseInvocation *invocation, const json_t *findings, const json_t *made, GError **error)
+static bool is_same_input(const json_t *said, const json_t *made, const char *input)
+{
+    return json_equal(json_object_get(json_object_get(said, "inputs"), input),
+                      json_object_get(json_object_get(made, "inputs"), input));
+}
+
+static int tell(const OkseInvocation *invocation, GBytes *file, const json_t *findings, const json_t *made,
+                GError **error)
 {
     g_autoptr(GBytes) said = okse_json_write(findings), again = okse_json_write(made);
-    bool same = g_bytes_equal(said, again);
+    bool same = g_bytes_equal(said, again), written = is_as_written(file, findings);
     g_autofree char *where = same ? NULL : difference(findings, made, "");
     g_autofree char *shown = okse_text_show(where != NULL ? where : "", -1, false);
-    const json_t *inputs = json_object_get(findings, "inputs"), *now = json_object_get(made, "inputs");
-    bool facts = json_equal(json_object_get(inputs, "facts"), json_object_get(now, "facts"));
-    bool law = json_equal(json_object_get(inputs, "manifests"), json_object_get(now, "manifests"));
-    bool tool = json_equal(json_object_get(inputs, "tool"), json_object_get(now, "tool"));
+    const char *input = same ? NULL : other_input(findings, made);
+    bool geo = json_is_object(json_object_get(json_object_get(findings, "inputs"), "geo"));
     g_autoptr(json_t) document =
-        json_pack("{s:s,s:b,s:b,s:b,s:b,s:s?}", "schema", "okse.report-verified.v1", "verified", (int)same,
-                  "same_facts", (int)facts, "same_manifests", (int)law, "same_tool", (int)tool, "differs", where);
+        json_pack("{s:s,s:b,s:b,s:b,s:b,s:b,s:s?,s:s?,s:o}", "schema", "okse.report-verified.v1", "verified", (int)same,
+                  "same_facts", (int)is_same_input(findings, made, "facts"), "same_manifests",
+                  (int)is_same_input(findings, made, "manifests"), "same_tool",
+                  (int)is_same_input(findings, made, "tool"), "as_written", (int)written, "other_input", input,
+                  "differs", where, "unchecked", geo ? json_pack("[s]", "inputs.geo") : json_array());
 
     if (invocation->json)
         return okse_print_json(document, error) ? (same ? 0 : 1) : 3;
     if (same)
-        okse_print("verified: the evidence gives these findings, byte for byte\n");
-    else if (!facts)
-        okse_print("NOT verified: the findings were made from other facts\n");
-    else if (!law || !tool)
-        okse_print("NOT verified: the findings were made with other %s, so they cannot be compared\n",
-                   law ? "versions of okse" : "manifests");
+        okse_print("verified: the evidence gives these findings, %s\n",
+                   written ? "byte for byte" : "but the file was not written by okse: its white space is another");
+    else if (input != NULL)
+        okse_print("NOT verified: the findings were made with other %s, so they cannot be compared\n", input);
     else
         okse_print("NOT verified: the evidence gives something else, first at %s\n", shown);
+    if (same && geo)
+        okse_print(
+            "not checked: what they say of the address database (inputs.geo); the evidence has its answers only\n");
     return same ? 0 : 1;
 }
 
@@ -172,11 +145,13 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
     g_autoptr(json_t) findings = bytes == NULL ? NULL : okse_findings_read(bytes, path, error), made = NULL;
+    g_auto(OkseAgain) again = {0};
 
-    if (findings == NULL || !options_check(invocation->options, findings, error))
+    if (findings == NULL || !options_check(invocation->options, findings, error) ||
+        !okse_again_open(invocation, invocation->options, findings, &again, error))
         return 2;
-    made = redacted_again(invocation, findings, make_again(invocation, findings, error), error);
-    return made == NULL ? 2 : tell(invocation, findings, made, error);
+    made = redacted_again(invocation, findings, okse_findings(&again.inputs.request, error), error);
+    return made == NULL ? 2 : tell(invocation, bytes, findings, made, error);
 }
 
 const OkseCommand okse_command_report_verify = {
