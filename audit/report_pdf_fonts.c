@@ -61,9 +61,10 @@ static void look_at(GHashTable *scripts, const json_t *value, const char *langua
     }
 }
 
-static void look_at_messages(GHashTable *scripts, const OkseResources *resources, const char *language)
+static void look_at_messages(GHashTable *scripts, const OkseResources *resources, const char *kind,
+                             const char *language)
 {
-    g_autofree char *path = g_strdup_printf("templates/report/messages.%s.yaml", language);
+    g_autofree char *path = g_strdup_printf("templates/report/%s.%s.yaml", kind, language);
     g_autoptr(GBytes) bytes = okse_resources_read(resources, path, NULL);
     gsize length;
     const char *text = bytes != NULL ? g_bytes_get_data(bytes, &length) : NULL;
@@ -108,14 +109,17 @@ static unsigned add_files(const OksePdfFonts *fonts, const OkseNode *entry)
     return added;
 }
 
-/* The family of ideographs for a language: "zh-TW", else "zh", else the first. */
+/* The family of ideographs for a language: "zh-Hant-HK", else "zh-Hant", else "zh", else the first. */
 static const char *ideograph_family(const OkseNode *ideographs, const char *language)
 {
-    const OkseNode *families = okse_node_get(ideographs, "families"), *found = okse_node_get(families, language);
-    g_autofree char *base = g_strndup(language, strcspn(language, "-"));
+    const OkseNode *families = okse_node_get(ideographs, "families"), *found;
+    g_autofree char *shorter = g_strdup(language);
 
-    if (found == NULL)
-        found = okse_node_get(families, base);
+    found = okse_node_get(families, shorter);
+    for (char *dash; found == NULL && (dash = strrchr(shorter, '-')) != NULL;) {
+        *dash = '\0';
+        found = okse_node_get(families, shorter);
+    }
     return okse_node_text(found != NULL ? found : okse_node_item(families, 0));
 }
 
@@ -183,7 +187,8 @@ OksePdfFonts *okse_pdf_fonts_open(const OkseDraw *draw, const OkseResources *res
     if (fonts->yaml == NULL)
         return NULL;
     look_at(scripts, findings, language);
-    look_at_messages(scripts, resources, language);
+    look_at_messages(scripts, resources, "messages", language);
+    look_at_messages(scripts, resources, "locale", language);
     return load(fonts, scripts, language, error) ? g_steal_pointer(&fonts) : NULL;
 }
 

@@ -130,10 +130,13 @@ static void write_filled(OksePdf *pdf, const char *text, const OkseFill *fills)
                (strncmp(open + 1, fill->name, strlen(fill->name)) != 0 || open + 1 + strlen(fill->name) != close))
             fill++;
         okse_pdf_text(pdf, before);
-        if (fill->name != NULL)
-            okse_pdf_data(pdf, fill->value);
-        else
+        if (fill->name != NULL) {
+            g_autofree char *value = okse_messages_value(pdf->messages, 0, fill->name, fill->value);
+
+            okse_pdf_data(pdf, value);
+        } else {
             okse_pdf_text(pdf, "{");
+        }
         text = fill->name != NULL ? close + 1 : open + 1;
     }
     okse_pdf_text(pdf, text);
