@@ -2,6 +2,7 @@
 #include "audit/report.h"
 
 #include "audit/report_formats.h"
+#include "audit/report_pdf.h"
 #include "core/fd.h"
 #include "core/json.h"
 
@@ -21,28 +22,29 @@ static GBytes *render_json(const json_t *findings, const char *language, const O
     return g_bytes_new_take(text, strlen(text));
 }
 
+static GBytes *render_pdf(const json_t *findings, const char *language, const OkseResources *resources, GError **error)
+{
+    const OksePdfOptions options = {.language = language, .paper = OKSE_PAPER_A4};
+
+    return okse_report_pdf_draw(findings, &options, resources, error);
+}
+
 static const Format formats[] = {
-    {"text", okse_report_text, false},
-    {"json", render_json, false},
-    {"html", okse_report_html, true},
-    {"markdown", okse_report_markdown, false},
-    {"csv", okse_report_csv, false},
-    {"junit", okse_report_junit, false},
-    {"xccdf", okse_report_xccdf, false},
-    {"sarif", okse_report_sarif, false},
-    {"sarif-full", okse_report_sarif_full, false},
-    {"oscal", okse_report_oscal, false},
-    {"poam", okse_report_poam, false},
-    {"in-toto", okse_report_in_toto, false},
-    {"prometheus", okse_report_prometheus, false},
+    {"text", okse_report_text, false},          {"json", render_json, false},
+    {"html", okse_report_html, true},           {"pdf", render_pdf, true},
+    {"markdown", okse_report_markdown, false},  {"csv", okse_report_csv, false},
+    {"junit", okse_report_junit, false},        {"xccdf", okse_report_xccdf, false},
+    {"sarif", okse_report_sarif, false},        {"sarif-full", okse_report_sarif_full, false},
+    {"oscal", okse_report_oscal, false},        {"poam", okse_report_poam, false},
+    {"in-toto", okse_report_in_toto, false},    {"prometheus", okse_report_prometheus, false},
     {"checklist", okse_report_checklist, true},
 };
 
 const char *const *okse_report_formats(void)
 {
-    static const char *const names[] = {"text",  "json",    "html",       "markdown",   "csv",
-                                        "junit", "xccdf",   "sarif",      "sarif-full", "oscal",
-                                        "poam",  "in-toto", "prometheus", "checklist",  NULL};
+    static const char *const names[] = {"text",    "json",       "html",      "pdf",        "markdown", "csv",
+                                        "junit",   "xccdf",      "sarif",     "sarif-full", "oscal",    "poam",
+                                        "in-toto", "prometheus", "checklist", NULL};
 
     G_STATIC_ASSERT(G_N_ELEMENTS(names) == G_N_ELEMENTS(formats) + 1);
     return names;
@@ -110,6 +112,26 @@ GBytes *okse_report_render_since(const json_t *findings, const json_t *older, co
     return okse_report_sarif_against(findings, older, full);
 }
 
+GBytes *okse_report_pdf_make(const json_t *findings, const OksePdfOptions *options, const OkseResources *resources,
+                             GError **error)
+{
+    const Format *format = find_format("pdf", error);
+    OksePdfOptions chosen = *options;
+
+    if (format == NULL || !okse_findings_check(findings, "findings", error))
+        return NULL;
+    chosen.language = find_language(findings, format, options->language, resources, error);
+    return chosen.language == NULL ? NULL : okse_report_pdf_draw(findings, &chosen, resources, error);
+}
+
+bool okse_paper_parse(const char *name, OksePaper *paper, GError **error)
+{
+    if (strcmp(name, "a4") != 0 && strcmp(name, "letter") != 0)
+        return okse_fail(error, OKSE_ERROR_INVALID, "paper '%s': a4 or letter was expected", name);
+    *paper = strcmp(name, "a4") == 0 ? OKSE_PAPER_A4 : OKSE_PAPER_LETTER;
+    return true;
+}
+
 GBytes *okse_report_terminal(const json_t *findings, const char *language, const OkseResources *resources,
                              GError **error)
 {
@@ -139,4 +161,14 @@ bool okse_report_write(const json_t *findings, const char *request, const char *
         return false;
     report = okse_report_render(findings, parts[0], language, resources, error);
     return report != NULL && okse_write_path(parts[1], report, error);
+}
+
+bool okse_report_write_all(const json_t *findings, const char *const *requests, const OkseResources *resources,
+                           GError **error)
+{
+    bool good = true;
+
+    for (; requests != NULL && *requests != NULL; requests++)
+        good = okse_report_write(findings, *requests, NULL, resources, good ? error : NULL) && good;
+    return good;
 }

@@ -38,6 +38,10 @@ GBytes *okse_report_terminal(const json_t *findings, const char *language, const
  * Errors: INVALID for a malformed request; as okse_report_render(); SYSTEM. */
 bool okse_report_write(const json_t *findings, const char *request, const char *language,
                        const OkseResources *resources, GError **error);
+/* Each of several requests (NULL-terminated, or NULL). One that fails keeps none of the others from being written; the
+ * first failure is the error. */
+bool okse_report_write_all(const json_t *findings, const char *const *requests, const OkseResources *resources,
+                           GError **error);
 /* Refuse a bad FORMAT=FILE before an audit's work is done. Errors: INVALID. */
 bool okse_report_request_check(const char *request, GError **error);
 

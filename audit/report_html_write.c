@@ -3,6 +3,7 @@
 #include "audit/report_html.h"
 
 #include "audit/report_escape.h"
+#include "audit/report_flows.h"
 #include "core/json.h"
 
 #include <string.h>
@@ -277,12 +278,7 @@ void okse_html_nation(OkseHtml *html, const json_t *jurisdiction)
 
 bool okse_html_unpoliced(const OkseHtml *html, const char *fact)
 {
-    const json_t *list = json_object_get(json_object_get(html->findings, "inventory"), "unpoliced");
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (strcmp(json_string_value(json_array_get(list, i)), fact) == 0)
-            return true;
-    return false;
+    return okse_flow_unpoliced(html->findings, fact);
 }
 
 void okse_html_badge(OkseHtml *html, OkseStatus status)

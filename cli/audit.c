@@ -120,11 +120,11 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
                  GError **error)
 {
     const AuditOptions *options = invocation->options;
+    bool written = okse_report_write_all(findings, (const char *const *)options->reports, resources, error);
+    GError **other = written ? error : NULL; /* what was found is told all the same */
 
-    for (char **report = options->reports; report != NULL && *report != NULL; report++)
-        if (!okse_report_write(findings, *report, NULL, resources, error))
-            return false;
-    return invocation->json ? okse_print_json(findings, error) : okse_audit_print(findings, resources, error);
+    return (invocation->json ? okse_print_json(findings, other) : okse_audit_print(findings, resources, other)) &&
+           written;
 }
 
 static int audit_run(const OkseInvocation *invocation, GError **error)

@@ -92,14 +92,15 @@ bool okse_audit_several_reports(const OkseAuditSeveral *several, const char *pat
 {
     g_autofree char *name = okse_audit_short_name(path);
 
+    g_autoptr(GPtrArray) requests = g_ptr_array_new_with_free_func(g_free);
+
     for (char **report = several->reports; report != NULL && *report != NULL; report++) {
         g_auto(GStrv) parts = g_strsplit(*report, PLACE, -1);
-        g_autofree char *request = g_strjoinv(name, parts);
 
-        if (!okse_report_write(findings, request, NULL, resources, error))
-            return false;
+        g_ptr_array_add(requests, g_strjoinv(name, parts));
     }
-    return true;
+    g_ptr_array_add(requests, NULL);
+    return okse_report_write_all(findings, (const char *const *)requests->pdata, resources, error);
 }
 
 int okse_audit_worse(int a, int b)

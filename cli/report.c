@@ -2,7 +2,11 @@
 
 #include "audit/fleet.h"
 #include "audit/report.h"
+#include "audit/report_pdf.h"
+#include "audit/report_pdf_sign.h"
 #include "audit/report_redaction.h"
+#include "cli/edge.h"
+#include "cli/signing_key.h"
 #include "core/fd.h"
 #include "core/limits.h"
 
@@ -16,6 +20,7 @@ typedef struct {
     char *language;
     char *redact, *redact_key;
     char *baseline;
+    char *paper, *key, *certificate, *passphrase_fd;
 } ReportOptions;
 
 /* A terminal gets colours, unless the user said no. Source: no-color.org. */
@@ -24,6 +29,27 @@ static bool wants_colour(const ReportOptions *options)
     const char *refused = g_getenv("NO_COLOR");
 
     return options->output == NULL && isatty(STDOUT_FILENO) == 1 && (refused == NULL || *refused == '\0');
+}
+
+/* --paper, and a signature inside the file by --key. */
+static GBytes *render_pdf(const json_t *findings, const ReportOptions *options, const OkseResources *resources,
+                          GError **error)
+{
+    OksePdfOptions wanted = {.language = options->language};
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_autoptr(GBytes) report = NULL;
+    gint64 signed_at;
+
+    if (options->paper != NULL && !okse_paper_parse(options->paper, &wanted.paper, error))
+        return NULL;
+    if (options->key == NULL)
+        return okse_report_pdf_make(findings, &wanted, resources, error);
+    if (!okse_edge_signing_time(&signed_at, error) ||
+        !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
+        return NULL;
+    wanted.signed_at = &signed_at;
+    report = okse_report_pdf_make(findings, &wanted, resources, error);
+    return report != NULL ? okse_pdf_sign(report, signer.key, signer.chain, error) : NULL;
 }
 
 static bool print_bytes(GBytes *bytes, GError **error)
@@ -72,6 +98,8 @@ static GBytes *render(const json_t *findings, const ReportOptions *options, cons
         return render_since(findings, options, format, resources, error);
     if (g_strcmp0(format, "text") == 0 && wants_colour(options))
         return okse_report_terminal(findings, options->language, resources, error);
+    if (g_strcmp0(format, "pdf") == 0)
+        return render_pdf(findings, options, resources, error);
     return okse_report_render(findings, format, options->language, resources, error);
 }
 
@@ -115,6 +143,25 @@ static int render_fleet(const OkseInvocation *invocation, GBytes *bytes, const c
     return okse_write_path(options->output, report, error) ? 0 : 3;
 }
 
+/* What only a PDF has. */
+static bool pdf_options_check(const ReportOptions *options, const char *format, GError **error)
+{
+    bool pdf = strcmp(format, "pdf") == 0;
+
+    if (!pdf && (options->paper != NULL || options->key != NULL || options->certificate != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s belongs to --format pdf (okse sign --cms signs any file)",
+                         options->paper != NULL ? "--paper"
+                         : options->key != NULL ? "--key"
+                                                : "--cert");
+    if ((options->key == NULL) != (options->certificate == NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "a signature inside a PDF needs both --key URI and --cert PEM");
+    if (options->passphrase_fd != NULL && options->key == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--passphrase-fd belongs to --key");
+    if (pdf && options->output == NULL && isatty(STDOUT_FILENO) == 1)
+        return okse_fail(error, OKSE_ERROR_INVALID, "a PDF is no text for a terminal: give it a file with -o");
+    return true;
+}
+
 static int report_run(const OkseInvocation *invocation, GError **error)
 {
     const ReportOptions *options = invocation->options;
@@ -131,7 +178,7 @@ static int report_run(const OkseInvocation *invocation, GError **error)
                   format);
         return 2;
     }
-    if (!options_check(options, error))
+    if (!options_check(options, error) || !pdf_options_check(options, format, error))
         return 2;
     bytes = okse_read_path(path, OKSE_LIMIT_EVIDENCE, error);
     if (bytes != NULL && is_fleet(bytes))
@@ -141,7 +188,7 @@ static int report_run(const OkseInvocation *invocation, GError **error)
         return 2;
     report = render(findings, options, format, resources, error);
     if (report == NULL)
-        return 2;
+        return okse_exit_status(*error);
     if (options->output == NULL)
         return print_bytes(report, error) ? 0 : 3;
     if (!okse_write_path(options->output, report, error))
@@ -162,6 +209,13 @@ static const OkseOption report_options[] = {
      offsetof(ReportOptions, redact_key)},
     {OKSE_OPTION_PATH, "baseline", 0, "FILE", "older findings: say in SARIF what is new, unchanged or updated",
      offsetof(ReportOptions, baseline)},
+    {OKSE_OPTION_TEXT, "paper", 0, "SIZE", "of a PDF: a4 (default) or letter", offsetof(ReportOptions, paper)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "sign inside the PDF: a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(ReportOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
+     offsetof(ReportOptions, certificate)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(ReportOptions, passphrase_fd)},
     {0},
 };
 
@@ -171,7 +225,7 @@ const OkseCommand okse_command_report = {
     .minimum = 1,
     .maximum = 1,
     .summary = "Render a findings document for people or machines.",
-    .details = "Formats: text (default), json, html, markdown, csv, junit, xccdf, sarif,\n"
+    .details = "Formats: text (default), json, html, pdf, markdown, csv, junit, xccdf, sarif,\n"
                "sarif-full, oscal, poam, in-toto, prometheus, checklist.\n\n"
                "FINDINGS is what `okse audit --json` or --report json=FILE wrote. A report is a\n"
                "function of that document alone: the same findings give the same bytes. The\n"

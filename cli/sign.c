@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "packager/approval.h"
+#include "packager/cms.h"
 #include "packager/oms.h"
 #include "packager/timestamp.h"
 
@@ -17,7 +18,7 @@ typedef struct {
     char *rollback_from, *reason;
     char *key, *certificate, *role, *expires, *not_before, *passphrase_fd, *tsa, *request, *response, *trust, *model,
         *output;
-    char *model_key, *model_certificate, *document, *audit;
+    char *model_key, *model_certificate, *document, *audit, *cms;
     char **evidence;
     gboolean check, no_model, summary;
 } SignOptions;
@@ -59,8 +60,10 @@ static const OkseOption sign_options[] = {
      offsetof(SignOptions, evidence)},
     {OKSE_OPTION_FLAG, "summary", 0, NULL, "with --audit: only which law the package complies with (in-toto svr)",
      offsetof(SignOptions, summary)},
+    {OKSE_OPTION_PATH, "cms", 0, "FILE", "sign a file for others' tools (CMS, detached), no bundle",
+     offsetof(SignOptions, cms)},
     {OKSE_OPTION_PATH, "output", 'o', "FILE",
-     "the signature (--oms: DIR/model.sig; --document, --audit: FILE.sigstore.json)", offsetof(SignOptions, output)},
+     "the signature (--oms: DIR/model.sig; --cms: FILE.p7s; else FILE.sigstore.json)", offsetof(SignOptions, output)},
     {0},
 };
 
@@ -293,6 +296,40 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     return okse_print_json(result, error) ? 0 : 2;
 }
 
+static bool cms_sign(const SignOptions *options, const char *output, GError **error)
+{
+    g_auto(OkseSigningKey) signer = {NULL, NULL};
+    g_autoptr(GBytes) content = okse_read_path(options->cms, OKSE_LIMIT_EVIDENCE, error), signature = NULL;
+    gint64 signed_at;
+
+    if (content == NULL || !okse_edge_signing_time(&signed_at, error) ||
+        !okse_signing_key_open(options->key, options->certificate, options->passphrase_fd, &signer, error))
+        return false;
+    signature = okse_cms_sign(content, signer.key, signer.chain, &signed_at, error);
+    return signature != NULL && okse_write_path(output, signature, error);
+}
+
+static int cms_run(const OkseInvocation *invocation, GError **error)
+{
+    const SignOptions *options = invocation->options;
+    g_autofree char *beside =
+        options->output != NULL ? g_strdup(options->output) : g_strconcat(options->cms, ".p7s", NULL);
+    g_autoptr(json_t) result = NULL;
+
+    if (invocation->count > 0 || options->key == NULL || options->certificate == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "sign --cms FILE needs --key URI and --cert PEM, and no bundle");
+        return 2;
+    }
+    if (!cms_sign(options, beside, error))
+        return 2;
+    if (!invocation->json) {
+        okse_print("signed %s: %s\n", options->cms, beside);
+        return 0;
+    }
+    result = json_pack("{s:s, s:s, s:s}", "schema", "okse.signed.v1", "file", options->cms, "signature", beside);
+    return okse_print_json(result, error) ? 0 : 2;
+}
+
 static int sign_run(const OkseInvocation *invocation, GError **error)
 {
     const SignOptions *options = invocation->options;
@@ -310,8 +347,11 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
         return document_run(invocation, error);
     if (options->audit != NULL)
         return audit_run(invocation, error);
+    if (options->cms != NULL)
+        return cms_run(invocation, error);
     if (path == NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID, "sign needs a bundle, --oms DIR, --document FILE or --audit FILE");
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "sign needs a bundle, --oms DIR, --document FILE, --audit FILE or --cms FILE");
         return 2;
     }
     if ((options->key == NULL) == (options->response == NULL)) {

@@ -156,8 +156,8 @@ def test_refuses_what_is_no_findings_file(okse, write, tmp_path):
     assert "\\u0000" in okse("report", write('{"schema":"a\\u0000b"}'), status=2).err
     okse("report", tmp_path / "missing.json", status=3)
     okse("report", tmp_path, status=2)
-    assert "unknown report format 'pdf' (one of: text, json, html" in \
-        okse("report", DATA / "compliant.json", "--format", "pdf", status=2).err
+    assert "unknown report format 'docx' (one of: text, json, html" in \
+        okse("report", DATA / "compliant.json", "--format", "docx", status=2).err
     assert "language 'xx'" in okse("report", DATA / "compliant.json", "--language", "xx", status=2).err
     assert "language '../../x'" in okse("report", DATA / "compliant.json", "--language", "../../x", status=2).err
 

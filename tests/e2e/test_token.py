@@ -55,3 +55,18 @@ def test_without_the_module_it_says_what_to_install(token):
     result = site.okse("sign", site.bundle, "--key", "pkcs11:token=okse;object=vendor", "--passphrase-fd", "0", stdin="1234\n",
                        env={**environment, "PKCS11_MODULE_PATH": "/nowhere.so"})
     assert result.status in (2, 3) and "pkcs11" in result.err
+
+
+def test_a_token_key_signs_a_report(token):
+    site, environment = token
+    authority = signing.Authority(site.directory, "authority")
+    other = signing.Key(site.directory, "other", "P-256")
+    authority.issue(other, "/CN=Auditor")
+    certificate = site.directory / "auditor.crt"  # of the token's key: the request is another key's
+    signing.openssl("x509", "-req", "-in", other.path.with_suffix(".csr"), "-force_pubkey", site.directory / "vendor.pub", "-CA",
+                    authority.certificate, "-CAkey", authority.key.path, "-days", "100", "-out", certificate)
+    (site.directory / "report").write_text("findings\n")
+    site.okse("sign", "--cms", "report", "--key", "pkcs11:token=okse;object=vendor", "--cert", certificate, "--passphrase-fd", "0",
+              stdin="1234\n", env=environment, status=0)
+    signing.openssl("cms", "-verify", "-binary", "-inform", "DER", "-in", site.directory / "report.p7s", "-content",
+                    site.directory / "report", "-CAfile", authority.certificate, "-purpose", "any")

@@ -46,7 +46,7 @@ static void writes_what_was_asked(void)
 
 static void refuses_a_malformed_request(void)
 {
-    static const char *const requests[] = {"html", "html=", "=file", "pdf=file", ""};
+    static const char *const requests[] = {"html", "html=", "=file", "docx=file", ""};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(requests); i++) {
         g_autoptr(GError) error = NULL;
@@ -64,10 +64,13 @@ static void refuses_formats_that_cannot_say_nothing(void)
     g_autoptr(OkseResources) resources = okse_resources_open(NULL, NULL);
 
     for (const char *const *format = okse_report_formats(); *format != NULL; format++) {
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GBytes) report = okse_report_render(findings, *format, NULL, resources, &error);
         bool formless = g_str_equal(*format, "oscal") || g_str_equal(*format, "xccdf");
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GBytes) report = NULL;
 
+        if (g_str_equal(*format, "pdf"))
+            continue; /* needs fonts: tests/e2e/test_report_pdf.py */
+        report = okse_report_render(findings, *format, NULL, resources, &error);
         g_assert_true((report == NULL) == formless);
         if (formless)
             g_assert_error(error, OKSE_ERROR, OKSE_ERROR_INVALID);
