@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NAMES_MOST 200u /* of targets behind a finding; the document has all */
+#define FIRST_MAX 3u    /* things to do first */
 
 static const char *class_of(const char *verdict)
 {
@@ -23,6 +24,13 @@ static void write_badge(OkseHtml *html, const char *verdict)
     okse_html_raw(html, "</span>");
 }
 
+static void write_number(OkseHtml *html, const json_t *object, const char *member)
+{
+    json_int_t number = json_integer_value(json_object_get(object, member));
+
+    okse_html_number(html, number > 0 ? (guint64)number : 0);
+}
+
 static void write_counts(OkseHtml *html, const json_t *counts)
 {
     static const char *const words[] = {"non-compliant", "inconclusive", "compliant"};
@@ -30,15 +38,78 @@ static void write_counts(OkseHtml *html, const json_t *counts)
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
         okse_html_raw(html, "<li>");
         write_badge(html, words[i]);
-        g_string_append_printf(html->out, " <b>%" JSON_INTEGER_FORMAT "</b>",
-                               json_integer_value(json_object_get(counts, words[i])));
+        okse_html_raw(html, " <b>");
+        write_number(html, counts, words[i]);
+        okse_html_raw(html, "</b>");
     }
     if (json_integer_value(json_object_get(counts, "unread")) > 0) {
         okse_html_raw(html, "<li>");
         okse_html_say(html, "fleet.unread");
-        g_string_append_printf(html->out, " <b>%" JSON_INTEGER_FORMAT "</b>",
-                               json_integer_value(json_object_get(counts, "unread")));
+        okse_html_raw(html, " <b>");
+        write_number(html, counts, "unread");
+        okse_html_raw(html, "</b>");
     }
+}
+
+static const json_t *control_of(const OkseHtml *html, const json_t *row)
+{
+    return json_object_get(json_object_get(html->findings, "controls"), okse_json_peek_text(row, "control"));
+}
+
+/* The worst rows, which come first, one a check; each leads to the hosts it is open on. */
+static unsigned write_actions(OkseHtml *html)
+{
+    const json_t *rows = json_object_get(html->findings, "findings"), *row;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const json_t *targets = json_object_get(row, "targets"), *control = control_of(html, row);
+        const json_t *remediation = json_object_get(control, "remediation");
+        const char *fail = okse_status_words[OKSE_STATUS_FAIL], *open = okse_status_words[OKSE_STATUS_INCONCLUSIVE];
+        const json_t *names = json_object_get(targets, fail);
+        bool failed = json_array_size(names) > 0;
+
+        names = failed ? names : json_object_get(targets, open);
+        if (json_array_size(names) == 0 || g_hash_table_size(seen) >= FIRST_MAX ||
+            !g_hash_table_add(seen, (gpointer)(uintptr_t)okse_json_peek_text(row, "control")))
+            continue;
+        okse_html_raw(html, "<li><p>");
+        okse_html_law(html, json_is_object(remediation) ? remediation : json_object_get(control, "title"));
+        okse_html_raw(html, "</p><p class=\"cite\"><a href=\"#");
+        okse_html_text(html, okse_json_peek_text(row, "id"));
+        okse_html_raw(html, "\">");
+        okse_html_law(html, json_object_get(control, "title"));
+        okse_html_raw(html, "</a> ");
+        okse_html_badge(html, failed ? OKSE_STATUS_FAIL : OKSE_STATUS_INCONCLUSIVE);
+        okse_html_raw(html, " ");
+        okse_html_number(html, json_array_size(names));
+        okse_html_raw(html, "</p>\n");
+    }
+    return g_hash_table_size(seen);
+}
+
+static void write_first(OkseHtml *html)
+{
+    gsize before;
+
+    okse_html_raw(html, "<section aria-labelledby=\"first-title\"><h3 id=\"first-title\">");
+    okse_html_say(html, "first");
+    okse_html_raw(html, "</h3>\n");
+    before = html->out->len;
+    okse_html_raw(html, "<ol class=\"first\">");
+    if (write_actions(html) > 0) {
+        okse_html_raw(html, "</ol>");
+    } else {
+        bool compliant = strcmp(okse_json_peek_text(html->findings, "verdict"), "compliant") == 0;
+
+        g_string_truncate(html->out, before);
+        okse_html_raw(html, "<p>");
+        okse_html_say(html, compliant ? "first.none" : "first.unknown");
+        okse_html_raw(html, "</p>");
+    }
+    okse_html_raw(html, "</section>\n");
 }
 
 static void write_opening(OkseHtml *html)
@@ -57,12 +128,14 @@ static void write_opening(OkseHtml *html)
     okse_html_word(html, "verdict.", verdict);
     okse_html_raw(html, "</strong></h2>\n<p class=\"why\">");
     okse_html_say(html, "fleet.targets");
-    g_string_append_printf(html->out, ": %" JSON_INTEGER_FORMAT ", ",
-                           json_integer_value(json_object_get(summary, "targets")));
-    okse_html_data(html, okse_json_peek_text(fleet, "audited_at"));
+    okse_html_raw(html, ": ");
+    write_number(html, summary, "targets");
+    okse_html_raw(html, " · ");
+    okse_html_date(html, okse_json_peek_text(fleet, "audited_at"));
     okse_html_raw(html, "</p>\n<ul class=\"counts\">");
     write_counts(html, summary);
-    okse_html_raw(html, "</ul></div>\n<h3>");
+    okse_html_raw(html, "</ul></div>\n<div class=\"opening\"><section aria-labelledby=\"law-title\">"
+                        "<h3 id=\"law-title\">");
     okse_html_say(html, "law");
     okse_html_raw(html, "</h3>\n");
     json_array_foreach(laws, i, law)
@@ -74,12 +147,20 @@ static void write_opening(OkseHtml *html)
         okse_html_raw(html, "</ul></div>\n");
     }
     okse_html_raw(html, "</section>\n");
+    write_first(html);
+    okse_html_raw(html, "</div></section>\n");
 }
 
-static void write_groups(OkseHtml *html, const char *list, const char *key, const char *title_key)
+static void write_cell_count(OkseHtml *html, const json_t *object, const char *member)
+{
+    okse_html_raw(html, "<td class=\"number\">");
+    write_number(html, object, member);
+}
+
+static void write_groups(OkseHtml *html, const char *list, const char *key, const char *title_key, const char *head_key)
 {
     const char *const heads[] = {
-        title_key, "fleet.targets", "verdict", "verdict.non-compliant", "verdict.inconclusive", "verdict.compliant",
+        head_key, "fleet.targets", "verdict", "verdict.non-compliant", "verdict.inconclusive", "verdict.compliant",
         NULL};
     const json_t *rows = json_object_get(html->findings, list), *row;
     size_t i;
@@ -91,19 +172,19 @@ static void write_groups(OkseHtml *html, const char *list, const char *key, cons
         const json_t *summary = json_object_get(row, "summary");
         const char *name = okse_json_peek_text(row, key);
 
-        okse_html_raw(html, "<tr><td>");
+        okse_html_raw(html, "<tr><th scope=\"row\">");
         if (name == NULL)
             okse_html_say(html, "fleet.nowhere");
         else if (strcmp(key, "country") == 0)
             okse_html_country(html, name);
         else
             okse_html_data(html, name);
-        okse_html_cell_number(html, summary, "targets");
+        write_cell_count(html, summary, "targets");
         okse_html_raw(html, "<td>");
         write_badge(html, okse_json_peek_text(row, "verdict"));
-        okse_html_cell_number(html, summary, "non-compliant");
-        okse_html_cell_number(html, summary, "inconclusive");
-        okse_html_cell_number(html, summary, "compliant");
+        write_cell_count(html, summary, "non-compliant");
+        write_cell_count(html, summary, "inconclusive");
+        write_cell_count(html, summary, "compliant");
     }
     okse_html_table_end(html);
     okse_html_raw(html, "</section>\n");
@@ -122,11 +203,15 @@ static void write_targets(OkseHtml *html)
     {
         const char *error = okse_json_peek_text(row, "error");
 
-        g_string_append_printf(html->out, "<tr id=\"t%zu\"><td>", i);
+        g_string_append_printf(html->out, "<tr id=\"t%zu\"><th scope=\"row\">", i);
         okse_html_data(html, okse_json_peek_text(row, "name"));
         okse_html_cell_text(html, row, "hostname");
         okse_html_cell_text(html, row, "site");
-        okse_html_cell_text(html, row, "country");
+        okse_html_raw(html, "<td>");
+        if (okse_json_peek_text(row, "country") != NULL)
+            okse_html_country(html, okse_json_peek_text(row, "country"));
+        else
+            okse_html_raw(html, "–");
         okse_html_raw(html, "<td>");
         write_badge(html, okse_json_peek_text(row, "verdict"));
         if (error != NULL) {
@@ -152,7 +237,9 @@ static void write_names(OkseHtml *html, const json_t *row, OkseStatus status)
         return;
     okse_html_raw(html, "<details><summary>");
     okse_html_badge(html, status);
-    g_string_append_printf(html->out, " <b>%zu</b></summary><p>", count);
+    okse_html_raw(html, " <b>");
+    okse_html_number(html, count);
+    okse_html_raw(html, "</b></summary><p>");
     for (size_t i = 0; i < MIN(count, NAMES_MOST); i++) {
         okse_html_raw(html, i > 0 ? ", " : "");
         okse_html_data(html, json_string_value(json_array_get(names, i)));
@@ -173,8 +260,7 @@ static void write_findings(OkseHtml *html)
     okse_html_raw(html, "<ol class=\"first\">");
     json_array_foreach(rows, i, row)
     {
-        const json_t *control =
-            json_object_get(json_object_get(html->findings, "controls"), okse_json_peek_text(row, "control"));
+        const json_t *control = control_of(html, row);
         const char *article = okse_json_peek_text(row, "article");
 
         if (json_object_size(json_object_get(row, "targets")) == 0)
@@ -233,8 +319,8 @@ GBytes *okse_fleet_html(const json_t *fleet, const char *language, const OkseRes
     okse_html_banner(&html, "fleet.title");
     okse_html_raw(&html, "<main>\n");
     write_opening(&html);
-    write_groups(&html, "countries", "country", "fleet.countries");
-    write_groups(&html, "sites", "site", "fleet.sites");
+    write_groups(&html, "countries", "country", "fleet.countries", "fleet.country");
+    write_groups(&html, "sites", "site", "fleet.sites", "facts.site");
     write_targets(&html);
     write_findings(&html);
     write_digest(&html);

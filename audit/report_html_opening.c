@@ -18,8 +18,11 @@ static void write_why(OkseHtml *html, const char *verdict, const OkseCounts *cou
     g_autofree char *fail = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_FAIL]);
     g_autofree char *open = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_INCONCLUSIVE]);
     g_autofree char *pass = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_PASS]);
-    g_autofree char *key = g_strconcat("why.", verdict, NULL);
-    const OkseFill fills[] = {{"fail", fail}, {"inconclusive", open}, {"pass", pass}, {NULL, NULL}};
+    g_autofree char *waived = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_WAIVED]);
+    bool by_waiver = strcmp(verdict, "compliant") == 0 && counts->mandatory[OKSE_STATUS_WAIVED] > 0;
+    g_autofree char *key = g_strconcat("why.", by_waiver ? "waived" : verdict, NULL);
+    const OkseFill fills[] = {
+        {"fail", fail}, {"inconclusive", open}, {"pass", pass}, {"waived", waived}, {NULL, NULL}};
 
     okse_html_raw(html, "<p class=\"why\">");
     okse_html_fill(html, counts->decided + counts->all[OKSE_STATUS_INCONCLUSIVE] == 0 ? "why.empty" : key, fills);
@@ -118,7 +121,9 @@ static void write_laws(OkseHtml *html)
         okse_html_raw(html, "</p>");
         write_articles(html, iso, OKSE_STATUS_FAIL, "law.broken");
         write_articles(html, iso, OKSE_STATUS_INCONCLUSIVE, "law.open");
-        if (strcmp(verdict, "compliant") == 0 && counts.mandatory[OKSE_STATUS_FAIL] == 0) {
+        write_articles(html, iso, OKSE_STATUS_WAIVED, "status.waived");
+        if (strcmp(verdict, "compliant") == 0 &&
+            counts.mandatory[OKSE_STATUS_FAIL] + counts.mandatory[OKSE_STATUS_WAIVED] == 0) {
             okse_html_raw(html, "<p>");
             okse_html_say(html, "law.met");
             okse_html_raw(html, "</p>");
@@ -143,6 +148,11 @@ static void write_action(OkseHtml *html, const json_t *finding)
     okse_html_raw(html, "</a> · ");
     okse_html_article_link(html, finding);
     okse_html_raw(html, "</p>\n");
+    if (okse_finding_status(finding) == OKSE_STATUS_WAIVED) { /* by whom and until when */
+        okse_html_raw(html, "<p class=\"cite\">");
+        okse_html_law(html, json_object_get(finding, "reason"));
+        okse_html_raw(html, "</p>\n");
+    }
 }
 
 /* The worst findings of one status, one a control. Returns how many were written. */
@@ -188,6 +198,21 @@ static unsigned write_blind(OkseHtml *html)
     return written;
 }
 
+static void write_nothing_open(OkseHtml *html)
+{
+    bool compliant = strcmp(okse_json_peek_text(html->findings, "verdict"), "compliant") == 0;
+    bool waived = compliant && okse_report_view_counts(html->view, NULL).all[OKSE_STATUS_WAIVED] > 0;
+
+    okse_html_raw(html, "<p>");
+    okse_html_say(html, waived ? "first.waived" : compliant ? "first.none" : "first.unknown");
+    okse_html_raw(html, "</p>");
+    if (!waived)
+        return;
+    okse_html_raw(html, "<ol class=\"first\">");
+    write_actions(html, OKSE_STATUS_WAIVED);
+    okse_html_raw(html, "</ol>");
+}
+
 static void write_first(OkseHtml *html)
 {
     gsize before;
@@ -202,10 +227,7 @@ static void write_first(OkseHtml *html)
         okse_html_raw(html, "</ol>");
     } else {
         g_string_truncate(html->out, before);
-        okse_html_raw(html, "<p>");
-        okse_html_say(html, strcmp(okse_json_peek_text(html->findings, "verdict"), "compliant") == 0 ? "first.none"
-                                                                                                     : "first.unknown");
-        okse_html_raw(html, "</p>");
+        write_nothing_open(html);
     }
     okse_html_raw(html, "</section>\n");
 }
