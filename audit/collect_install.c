@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SIGNATURES_MAX 100u
+
 static void copy_member(json_t *to, const json_t *from, const char *member)
 {
     json_t *value = json_object_get(from, member);
@@ -11,10 +13,28 @@ static void copy_member(json_t *to, const json_t *from, const char *member)
     json_object_set_new(to, member, value != NULL ? json_incref(value) : json_null());
 }
 
+/* Whose signatures held when it was installed, as the install's records have it; their word alone. */
+static json_t *signatures_json(const json_t *recorded)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < MIN(json_array_size(recorded), SIGNATURES_MAX); i++) {
+        const json_t *one = json_array_get(recorded, i);
+
+        if (g_strcmp0(okse_json_peek_text(one, "status"), "valid") == 0)
+            json_array_append_new(list, json_pack("{s:s?, s:s?, s:s?, s:s?}", "signer",
+                                                  okse_json_peek_text(one, "signer"), "role",
+                                                  okse_json_peek_text(one, "role"), "component",
+                                                  okse_json_peek_text(one, "component"), "signed_at",
+                                                  okse_json_peek_text(one, "signed_at")));
+    }
+    return list;
+}
+
 static json_t *install_fact(const OkseCollection *collection)
 {
     static const char *const members[] = {"generation", "identity", "name",       "version", "sequence",
-                                          "country",    "vendor",   "compliance", NULL};
+                                          "country",    "vendor",   "compliance", "installed_at", NULL};
     const json_t *components = json_object_get(collection->install, "components");
     json_t *fact = json_pack("{s:s}", "root", collection->root), *list = json_array();
 
@@ -31,6 +51,7 @@ static json_t *install_fact(const OkseCollection *collection)
         json_array_append_new(list, row);
     }
     json_object_set_new(fact, "components", list);
+    json_object_set_new(fact, "signatures", signatures_json(json_object_get(collection->install, "signatures")));
     return fact;
 }
 

@@ -53,6 +53,8 @@ json_t *okse_findings_inventory(const json_t *facts, const json_t *results)
                                                 "state", "observed", "declared", "direction", NULL};
     static const char *const document_keys[] = {"path", "type", "title", NULL};
     json_t *components = json_object_get(json_object_get(facts, "install"), "components");
+    json_t *signatures = json_object_get(json_object_get(facts, "install"), "signatures");
+    json_t *inventory;
     g_autoptr(GHashTable) policed = looked_at(results);
     json_t *endpoints = json_array(), *documents = json_array(), *unpoliced = json_array(), *fact;
     size_t i;
@@ -69,7 +71,10 @@ json_t *okse_findings_inventory(const json_t *facts, const json_t *results)
     }
     json_array_foreach(json_object_get(facts, "documents"), i, fact)
         json_array_append_new(documents, pick(fact, document_keys));
-    return json_pack("{s:o, s:o, s:o, s:o}", "components",
-                     json_is_array(components) ? json_incref(components) : json_array(), "endpoints", endpoints,
-                     "documents", documents, "unpoliced", unpoliced);
+    inventory = json_pack("{s:o, s:o, s:o, s:o}", "components",
+                          json_is_array(components) ? json_incref(components) : json_array(), "endpoints", endpoints,
+                          "documents", documents, "unpoliced", unpoliced);
+    if (json_is_array(signatures)) /* older evidence has none */
+        json_object_set(inventory, "signatures", signatures);
+    return inventory;
 }

@@ -243,6 +243,27 @@ static void write_documents(OkseHtml *html, const json_t *list)
     okse_html_table_end(html);
 }
 
+static void write_signatures(OkseHtml *html, const json_t *list)
+{
+    static const char *const keys[] = {"inventory.signer", "declared.role", "inventory.components", "inventory.signed",
+                                       NULL};
+
+    if (json_array_size(list) == 0)
+        return;
+    okse_html_table(html, "inventory.signatures", keys);
+    for (size_t i = 0; i < MIN(json_array_size(list), ROWS_MAX); i++) {
+        const json_t *signature = json_array_get(list, i);
+
+        okse_html_raw(html, "<tr>");
+        okse_html_cell_text(html, signature, "signer");
+        okse_html_cell_text(html, signature, "role");
+        okse_html_cell_text(html, signature, "component");
+        okse_html_cell_text(html, signature, "signed_at");
+        okse_html_raw(html, "\n");
+    }
+    okse_html_table_end(html);
+}
+
 void okse_html_inventory(OkseHtml *html)
 {
     const json_t *inventory = json_object_get(html->findings, "inventory");
@@ -253,6 +274,7 @@ void okse_html_inventory(OkseHtml *html)
     if (json_array_size(components) == 0 && json_array_size(documents) == 0)
         paragraph(html, "lead", "inventory.none");
     write_components(html, components);
+    write_signatures(html, json_object_get(inventory, "signatures"));
     write_documents(html, documents);
     okse_html_raw(html, "</section>\n");
 }

@@ -58,3 +58,5 @@ json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progr
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The same for a report that is there already. */
 json_t *okse_drift_describe(const OkseDriftReport *report, const char *generation) G_GNUC_WARN_UNUSED_RESULT;
+/* "installed_at" and "signatures" as generation.json (may be NULL) recorded them; no signature covers that record. */
+void okse_drift_set_recorded(json_t *value, const json_t *generation);

@@ -118,6 +118,16 @@ json_t *okse_drift_describe(const OkseDriftReport *report, const char *generatio
     return value;
 }
 
+void okse_drift_set_recorded(json_t *value, const json_t *generation)
+{
+    json_t *verification = json_object_get(generation, "verification");
+    json_t *signatures = json_object_get(verification, "signatures");
+    json_t *at = json_object_get(generation, "installed_at");
+
+    json_object_set_new(value, "installed_at", json_is_string(at) ? json_incref(at) : json_null());
+    json_object_set_new(value, "signatures", json_is_array(signatures) ? json_incref(signatures) : json_array());
+}
+
 json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progress, GError **error)
 {
     g_autoptr(GError) cause = NULL;
@@ -126,6 +136,7 @@ json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progr
     g_autoptr(OkseDriftReport) report = NULL;
     const OkseInstalled *installed;
     okse_autofd fd = -1;
+    json_t *value;
 
     if (name == NULL) {
         if (cause != NULL)
@@ -140,5 +151,9 @@ json_t *okse_install_describe(int root_fd, unsigned threads, OkseProgress *progr
         return NULL;
     installed = okse_state_find(state, name);
     report = okse_drift_check(fd, name, installed != NULL ? &installed->identity : NULL, threads, progress, error);
-    return report == NULL ? NULL : okse_drift_describe(report, name);
+    if (report == NULL)
+        return NULL;
+    value = okse_drift_describe(report, name);
+    okse_drift_set_recorded(value, report->records->generation);
+    return value;
 }

@@ -127,17 +127,6 @@ static void set_memory(json_t *value, const OkseState *state)
     json_object_set(value, "history", json_object_get(memory, "history"));
 }
 
-/* What was recorded at install; not covered by any signature. */
-static void set_recorded(json_t *value, const json_t *generation)
-{
-    json_t *verification = json_object_get(generation, "verification");
-    json_t *signatures = json_object_get(verification, "signatures");
-    json_t *at = json_object_get(generation, "installed_at");
-
-    json_object_set_new(value, "installed_at", json_is_string(at) ? json_incref(at) : json_null());
-    json_object_set_new(value, "signatures", json_is_array(signatures) ? json_incref(signatures) : json_array());
-}
-
 /* Finish what a killed command left, where we may. */
 static void finish_switch(const char *root, int root_fd, const char *current)
 {
@@ -191,7 +180,7 @@ static bool set_running(json_t *value, const Running *running, const OkseStatusT
     json_object_set_new(value, "known", json_boolean(installed != NULL));
     json_object_set_new(value, "clean", json_boolean(okse_drift_clean(report) && installed != NULL));
     json_object_set_new(value, "config", config_json(root, current));
-    set_recorded(value, report->records->generation);
+    okse_drift_set_recorded(value, report->records->generation);
     return true;
 }
 
