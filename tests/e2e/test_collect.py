@@ -214,3 +214,20 @@ def test_a_link_out_of_a_component_is_named(okse, installed):
     (installed / "current" / "serving" / "inside.conf").symlink_to("./rsyslog.conf")
     status, reason = statuses(okse, installed)["configuration"]
     assert status == "partial" and "serving/extra.conf" in reason
+
+
+def test_the_signatures_of_an_install_are_those_it_recorded(okse, installed, tmp_path):
+    recorded = [s for s in okse("status", "--root", installed, "--json", status=0).json["signatures"] if s["status"] == "valid"]
+    words = ("audit", "--root", installed, "--scope", "install", "--country", "VN", "--json")
+    shown = okse(*words, status=1).json["inventory"]["signatures"]
+    assert shown and shown == [{name: one.get(name) for name in ("signer", "role", "component", "signed_at")} for one in recorded]
+    okse(*words[:-1], "--report", f"html={tmp_path}/r.html", status=1)
+    assert "as recorded at installation" in (tmp_path / "r.html").read_text()
+    path = installed / "current" / ".okse" / "generation.json"
+    record = json.loads(path.read_text())
+    path.chmod(0o644)
+    for odd in ([{"status": "valid", "signer": 5}, {"status": "invalid", "signer": "x"}, 7], {"a": 1}, None):
+        record["verification"]["signatures"] = odd
+        path.write_text(json.dumps(record))
+        found = okse("collect", "--root", installed, "--scope", "install", "--json", status=0).json["install"]["signatures"]
+        assert found == ([{"signer": None, "role": None, "component": None, "signed_at": None}] if isinstance(odd, list) else [])
