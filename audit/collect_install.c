@@ -22,18 +22,17 @@ static json_t *signatures_json(const json_t *recorded)
         const json_t *one = json_array_get(recorded, i);
 
         if (g_strcmp0(okse_json_peek_text(one, "status"), "valid") == 0)
-            json_array_append_new(list, json_pack("{s:s?, s:s?, s:s?, s:s?}", "signer",
-                                                  okse_json_peek_text(one, "signer"), "role",
-                                                  okse_json_peek_text(one, "role"), "component",
-                                                  okse_json_peek_text(one, "component"), "signed_at",
-                                                  okse_json_peek_text(one, "signed_at")));
+            json_array_append_new(
+                list, json_pack("{s:s?, s:s?, s:s?, s:s?}", "signer", okse_json_peek_text(one, "signer"), "role",
+                                okse_json_peek_text(one, "role"), "component", okse_json_peek_text(one, "component"),
+                                "signed_at", okse_json_peek_text(one, "signed_at")));
     }
     return list;
 }
 
 static json_t *install_fact(const OkseCollection *collection)
 {
-    static const char *const members[] = {"generation", "identity", "name",       "version", "sequence",
+    static const char *const members[] = {"generation", "identity", "name",       "version",      "sequence",
                                           "country",    "vendor",   "compliance", "installed_at", NULL};
     const json_t *components = json_object_get(collection->install, "components");
     json_t *fact = json_pack("{s:s}", "root", collection->root), *list = json_array();
