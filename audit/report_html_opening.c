@@ -21,8 +21,7 @@ static void write_why(OkseHtml *html, const char *verdict, const OkseCounts *cou
     g_autofree char *waived = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_WAIVED]);
     bool by_waiver = strcmp(verdict, "compliant") == 0 && counts->mandatory[OKSE_STATUS_WAIVED] > 0;
     g_autofree char *key = g_strconcat("why.", by_waiver ? "waived" : verdict, NULL);
-    const OkseFill fills[] = {
-        {"fail", fail}, {"inconclusive", open}, {"pass", pass}, {"waived", waived}, {NULL, NULL}};
+    const OkseFill fills[] = {{"fail", fail}, {"inconclusive", open}, {"pass", pass}, {"waived", waived}, {NULL, NULL}};
 
     okse_html_raw(html, "<p class=\"why\">");
     okse_html_fill(html, counts->decided + counts->all[OKSE_STATUS_INCONCLUSIVE] == 0 ? "why.empty" : key, fills);

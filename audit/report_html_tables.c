@@ -10,7 +10,9 @@
 void okse_html_table(OkseHtml *html, const char *caption_key, const char *const *keys)
 {
     okse_html_raw(html, "<div class=\"table\" tabindex=\"0\" role=\"group\"><table>");
-    okse_html_raw(html, g_str_has_suffix(caption_key, ".title") || g_str_has_prefix(caption_key, "fleet.") ? "<caption class=\"quiet\">" : "<caption>");
+    okse_html_raw(html, g_str_has_suffix(caption_key, ".title") || g_str_has_prefix(caption_key, "fleet.")
+                            ? "<caption class=\"quiet\">"
+                            : "<caption>");
     okse_html_say(html, caption_key);
     okse_html_raw(html, "</caption><thead><tr>");
     for (; *keys != NULL; keys++) {
