@@ -13,18 +13,16 @@ static const char *verdict_class(const char *verdict)
     return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
 }
 
-static void write_why(OkseHtml *html, const char *verdict, const OkseCounts *counts)
+static void write_why(OkseHtml *html, const OkseCounts *counts)
 {
     g_autofree char *fail = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_FAIL]);
     g_autofree char *open = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_INCONCLUSIVE]);
     g_autofree char *pass = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_PASS]);
     g_autofree char *waived = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_WAIVED]);
-    bool by_waiver = strcmp(verdict, "compliant") == 0 && counts->mandatory[OKSE_STATUS_WAIVED] > 0;
-    g_autofree char *key = g_strconcat("why.", by_waiver ? "waived" : verdict, NULL);
     const OkseFill fills[] = {{"fail", fail}, {"inconclusive", open}, {"pass", pass}, {"waived", waived}, {NULL, NULL}};
 
     okse_html_raw(html, "<p class=\"why\">");
-    okse_html_fill(html, counts->decided + counts->all[OKSE_STATUS_INCONCLUSIVE] == 0 ? "why.empty" : key, fills);
+    okse_html_fill(html, okse_report_view_why(html->view), fills);
     okse_html_raw(html, "</p>\n");
 }
 
@@ -43,7 +41,7 @@ static void write_verdict(OkseHtml *html)
     okse_html_raw(html, "</span> <strong>");
     okse_html_word(html, "verdict.", verdict);
     okse_html_raw(html, "</strong></h2>\n");
-    write_why(html, verdict, &counts);
+    write_why(html, &counts);
     okse_html_raw(html, "<ul class=\"counts\">");
     for (unsigned i = 0; i < OKSE_STATUSES; i++) {
         if (counts.all[i] == 0)
@@ -104,7 +102,6 @@ static void write_laws(OkseHtml *html)
         const json_t *jurisdiction = json_array_get(jurisdictions, i);
         const char *iso = okse_json_peek_text(jurisdiction, "iso"), *date = okse_json_peek_text(jurisdiction, "as_of");
         const char *verdict = okse_json_peek_text(jurisdiction, "verdict");
-        OkseCounts counts = okse_report_view_counts(html->view, iso);
         const OkseFill fills[] = {{"date", date}, {NULL, NULL}};
 
         okse_html_raw(html, "<div class=\"jurisdiction\"><p><b>");
@@ -121,8 +118,7 @@ static void write_laws(OkseHtml *html)
         write_articles(html, iso, OKSE_STATUS_FAIL, "law.broken");
         write_articles(html, iso, OKSE_STATUS_INCONCLUSIVE, "law.open");
         write_articles(html, iso, OKSE_STATUS_WAIVED, "status.waived");
-        if (strcmp(verdict, "compliant") == 0 &&
-            counts.mandatory[OKSE_STATUS_FAIL] + counts.mandatory[OKSE_STATUS_WAIVED] == 0) {
+        if (okse_report_view_met(html->view, jurisdiction)) {
             okse_html_raw(html, "<p>");
             okse_html_say(html, "law.met");
             okse_html_raw(html, "</p>");
@@ -199,13 +195,10 @@ static unsigned write_blind(OkseHtml *html)
 
 static void write_nothing_open(OkseHtml *html)
 {
-    bool compliant = strcmp(okse_json_peek_text(html->findings, "verdict"), "compliant") == 0;
-    bool waived = compliant && okse_report_view_counts(html->view, NULL).all[OKSE_STATUS_WAIVED] > 0;
-
     okse_html_raw(html, "<p>");
-    okse_html_say(html, waived ? "first.waived" : compliant ? "first.none" : "first.unknown");
+    okse_html_say(html, okse_report_view_nothing_open(html->view));
     okse_html_raw(html, "</p>");
-    if (!waived)
+    if (!okse_report_view_by_waiver(html->view))
         return;
     okse_html_raw(html, "<ol class=\"first\">");
     write_actions(html, OKSE_STATUS_WAIVED);

@@ -14,15 +14,15 @@ static const char *verdict_colours(const char *verdict)
     return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
 }
 
-static void write_why(OksePdf *pdf, const char *verdict, const OkseCounts *counts)
+static void write_why(OksePdf *pdf, const OkseCounts *counts)
 {
     g_autofree char *fail = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_FAIL]);
     g_autofree char *open = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_INCONCLUSIVE]);
     g_autofree char *pass = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_PASS]);
-    g_autofree char *key = g_strconcat("why.", verdict, NULL);
-    const OkseFill fills[] = {{"fail", fail}, {"inconclusive", open}, {"pass", pass}, {NULL, NULL}};
+    g_autofree char *waived = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_WAIVED]);
+    const OkseFill fills[] = {{"fail", fail}, {"inconclusive", open}, {"pass", pass}, {"waived", waived}, {NULL, NULL}};
 
-    okse_pdf_fill(pdf, counts->decided + counts->all[OKSE_STATUS_INCONCLUSIVE] == 0 ? "why.empty" : key, fills);
+    okse_pdf_fill(pdf, okse_report_view_why(pdf->view), fills);
     okse_pdf_paragraph(pdf, OKSE_PDF_BODY, NULL);
 }
 
@@ -61,7 +61,7 @@ static void write_verdict(OksePdf *pdf)
     okse_pdf_word(pdf, "verdict.", verdict);
     okse_pdf_raw(pdf, "</span>");
     okse_pdf_paragraph(pdf, OKSE_PDF_VERDICT, NULL);
-    write_why(pdf, verdict, &counts);
+    write_why(pdf, &counts);
     write_counts(pdf, &counts);
     okse_pdf_policed(pdf);
     pdf->y += BOX_PAD - 5;
@@ -130,7 +130,6 @@ static void write_laws(OksePdf *pdf)
         const json_t *jurisdiction = json_array_get(jurisdictions, i);
         const char *iso = okse_json_peek_text(jurisdiction, "iso"), *date = okse_json_peek_text(jurisdiction, "as_of");
         const char *verdict = okse_json_peek_text(jurisdiction, "verdict");
-        OkseCounts counts = okse_report_view_counts(pdf->view, iso);
         const OkseFill fills[] = {{"date", date}, {NULL, NULL}};
 
         okse_pdf_gap(pdf, i > 0 ? 5 : 0);
@@ -147,7 +146,8 @@ static void write_laws(OksePdf *pdf)
         okse_pdf_paragraph(pdf, OKSE_PDF_BODY, NULL);
         write_articles(pdf, iso, OKSE_STATUS_FAIL, "law.broken");
         write_articles(pdf, iso, OKSE_STATUS_INCONCLUSIVE, "law.open");
-        if (strcmp(verdict, "compliant") == 0 && counts.mandatory[OKSE_STATUS_FAIL] == 0) {
+        write_articles(pdf, iso, OKSE_STATUS_WAIVED, "status.waived");
+        if (okse_report_view_met(pdf->view, jurisdiction)) {
             okse_pdf_say(pdf, "law.met");
             okse_pdf_paragraph(pdf, OKSE_PDF_BODY, NULL);
         }
@@ -224,9 +224,10 @@ static void write_first(OksePdf *pdf)
     if (write_actions(pdf, OKSE_STATUS_FAIL) > 0 || write_blind(pdf) > 0 ||
         write_actions(pdf, OKSE_STATUS_INCONCLUSIVE) > 0)
         return;
-    okse_pdf_say(pdf, strcmp(okse_json_peek_text(pdf->findings, "verdict"), "compliant") == 0 ? "first.none"
-                                                                                              : "first.unknown");
+    okse_pdf_say(pdf, okse_report_view_nothing_open(pdf->view));
     okse_pdf_paragraph(pdf, OKSE_PDF_BODY, NULL);
+    if (okse_report_view_by_waiver(pdf->view))
+        write_actions(pdf, OKSE_STATUS_WAIVED);
 }
 
 /* One of the report's particulars; value NULL: there is none and nothing is written. */

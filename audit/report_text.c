@@ -182,10 +182,8 @@ static void write_verdict(Text *text)
     OkseStatus like = strcmp(verdict, "compliant") == 0       ? OKSE_STATUS_PASS
                       : strcmp(verdict, "non-compliant") == 0 ? OKSE_STATUS_FAIL
                                                               : OKSE_STATUS_INCONCLUSIVE;
-    bool by_waiver = like == OKSE_STATUS_PASS && counts.mandatory[OKSE_STATUS_WAIVED] > 0;
-    g_autofree char *key = g_strconcat("why.", by_waiver ? "waived" : verdict, NULL);
-    bool empty = counts.decided + counts.all[OKSE_STATUS_INCONCLUSIVE] == 0;
-    g_autofree char *one = fill(text, say(text, empty ? "why.empty" : key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
+    const char *key = okse_report_view_why(text->view);
+    g_autofree char *one = fill(text, say(text, key), "fail", counts.mandatory[OKSE_STATUS_FAIL]);
     g_autofree char *two = fill(text, one, "inconclusive", counts.mandatory[OKSE_STATUS_INCONCLUSIVE]);
     g_autofree char *three = fill(text, two, "pass", counts.mandatory[OKSE_STATUS_PASS]);
     g_autofree char *why = fill(text, three, "waived", counts.mandatory[OKSE_STATUS_WAIVED]);
@@ -246,14 +244,11 @@ static unsigned write_actions(Text *text, OkseStatus status)
 
 static void write_first(Text *text)
 {
-    bool compliant = strcmp(okse_json_peek_text(text->findings, "verdict"), "compliant") == 0;
-    bool waived = compliant && okse_report_view_counts(text->view, NULL).all[OKSE_STATUS_WAIVED] > 0;
-
     heading(text, say(text, "first"));
     if (write_actions(text, OKSE_STATUS_FAIL) > 0 || write_actions(text, OKSE_STATUS_INCONCLUSIVE) > 0)
         return;
-    paragraph(text, 2, say(text, waived ? "first.waived" : compliant ? "first.none" : "first.unknown"));
-    if (waived)
+    paragraph(text, 2, say(text, okse_report_view_nothing_open(text->view)));
+    if (okse_report_view_by_waiver(text->view))
         write_actions(text, OKSE_STATUS_WAIVED);
 }
 

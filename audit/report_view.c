@@ -235,3 +235,39 @@ char *okse_report_view_profiles(const json_t *finding)
     }
     return names->len > 0 ? g_string_free(g_steal_pointer(&names), FALSE) : NULL;
 }
+
+static bool is_compliant(const json_t *judged)
+{
+    return strcmp(okse_json_peek_text(judged, "verdict"), "compliant") == 0;
+}
+
+bool okse_report_view_by_waiver(const OkseReportView *view)
+{
+    return is_compliant(view->findings) && okse_report_view_counts(view, NULL).all[OKSE_STATUS_WAIVED] > 0;
+}
+
+const char *okse_report_view_why(const OkseReportView *view)
+{
+    OkseCounts counts = okse_report_view_counts(view, NULL);
+
+    if (counts.decided + counts.all[OKSE_STATUS_INCONCLUSIVE] == 0)
+        return "why.empty";
+    if (is_compliant(view->findings))
+        return counts.mandatory[OKSE_STATUS_WAIVED] > 0 ? "why.waived" : "why.compliant";
+    return strcmp(okse_json_peek_text(view->findings, "verdict"), "non-compliant") == 0 ? "why.non-compliant"
+                                                                                        : "why.inconclusive";
+}
+
+const char *okse_report_view_nothing_open(const OkseReportView *view)
+{
+    if (!is_compliant(view->findings))
+        return "first.unknown";
+    return okse_report_view_by_waiver(view) ? "first.waived" : "first.none";
+}
+
+bool okse_report_view_met(const OkseReportView *view, const json_t *jurisdiction)
+{
+    OkseCounts counts = okse_report_view_counts(view, okse_json_peek_text(jurisdiction, "iso"));
+
+    return is_compliant(jurisdiction) && counts.mandatory[OKSE_STATUS_FAIL] + counts.mandatory[OKSE_STATUS_WAIVED] == 0;
+}

@@ -50,6 +50,15 @@ const GPtrArray *okse_report_view_ranked(const OkseReportView *view);
 /* Counts of one jurisdiction, or of all (iso NULL). */
 OkseCounts okse_report_view_counts(const OkseReportView *view, const char *iso);
 
+/* Keys of the interface texts that say why the verdict is what it is, and what to do when nothing is open: one choice
+ * for all formats, since a yes by waivers is no "every check has passed". */
+const char *okse_report_view_why(const OkseReportView *view);
+const char *okse_report_view_nothing_open(const OkseReportView *view);
+/* True when the verdict is yes and something is waived. */
+bool okse_report_view_by_waiver(const OkseReportView *view);
+/* True when no mandatory article of the jurisdiction is broken or waived and its verdict is yes. */
+bool okse_report_view_met(const OkseReportView *view, const json_t *jurisdiction);
+
 /* What the findings say about one fact (an endpoint): "violation", "unknown", or NULL when nothing speaks against it.
  */
 const char *okse_report_view_judged(const OkseReportView *view, const char *fact);

@@ -293,3 +293,13 @@ def test_an_audit_writes_the_other_reports_when_one_cannot_be(okse, tmp_path):
     assert "no/such" in result.err and "Not compliant" in result.out
     document = json.loads((tmp_path / "f.json").read_text())
     assert set(re.findall("fnd:[0-9a-f]{16}", flat(text_of(tmp_path / "r.pdf")))) == set(ids(document))
+
+
+def test_a_yes_by_waiver_says_so(okse, write):
+    document = load("compliant")
+    finding = next(f for f in document["findings"] if f["severity"] == "mandatory" and f["status"] == "pass")
+    finding.update(status="waived", waived_from="fail", reason={"en": "Waiver W-7 until 2026-12-31."})
+    told = flat(text_of(render(okse, write(document), "--language", "en")))
+    assert "passedoriswaived" in told and "beforeitswaiverends" in told
+    for words in ("Every mandatory check that applies has passed.", "No mandatory article is broken", "Nothing has to be changed. "):
+        assert flat(words) not in told
