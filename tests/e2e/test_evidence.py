@@ -307,7 +307,7 @@ def test_findings_are_made_again(okse, tmp_path, root):
     (tmp_path / "changed.json").write_text(json.dumps(findings))
     told = okse("report", "verify", "changed.json", "--evidence", "e.tar", "--json", status=1).json
     assert told == {"schema": "okse.report-verified.v1", "verified": False, "same_facts": True, "same_manifests": True, "same_tool": True,
-                    "differs": "findings[0].violations"}
+                    "as_written": False, "other_input": None, "differs": "findings[0].violations", "unchecked": []}
     collect(okse, root, tmp_path / "later.tar", at="2026-11-24")
     assert "other facts" in okse("report", "verify", "f.json", "--evidence", "later.tar", status=1).out
     assert "--evidence" in okse("report", "verify", "f.json", status=2).err
