@@ -1,5 +1,5 @@
 /* Counting and the verdicts of provisions, jurisdictions and the whole. Only mandatory provisions decide; where nothing
- * was evaluated there is nothing to be compliant with. */
+ * was decided there is nothing to be compliant with. */
 #include "audit/findings_summary.h"
 
 #include "audit/verdict.h"
@@ -33,11 +33,17 @@ static json_int_t evaluated(const Count *count)
     return count->by_status[0] + count->by_status[1] + count->by_status[2] + count->by_status[4];
 }
 
+/* A recommendation that could not be decided is no evidence of anything. */
+static bool is_decided(const Count *count)
+{
+    return evaluated(count) > count->by_status[2];
+}
+
 static const char *verdict_of(const Count *count)
 {
     if (count->mandatory_fails)
         return "non-compliant";
-    return count->partial || count->mandatory_open || evaluated(count) == 0 ? "inconclusive" : "compliant";
+    return count->partial || count->mandatory_open || !is_decided(count) ? "inconclusive" : "compliant";
 }
 
 static json_t *count_to_json(const Count *count)

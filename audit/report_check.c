@@ -2,6 +2,7 @@
  * members up without asking again. Keys that are not known are let through: later versions may add some. */
 #include "audit/report.h"
 
+#include "audit/report_check_verdict.h"
 #include "audit/report_view.h"
 #include "core/json.h"
 #include "core/limits.h"
@@ -437,32 +438,6 @@ static bool check_inventory(const json_t *inventory, const char *origin, GError 
            check_text_list(json_object_get(inventory, "unpoliced"), "unpoliced", origin, error);
 }
 
-/* A report must not say yes over findings that say no, whoever wrote the file. */
-static bool check_verdict(const json_t *findings, const char *origin, GError **error)
-{
-    const char *verdict = okse_json_peek_text(findings, "verdict");
-    const json_t *list = json_object_get(findings, "findings");
-    bool decided = false;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *finding = json_array_get(list, i);
-        OkseStatus status = okse_finding_status(finding);
-
-        decided = decided || status == OKSE_STATUS_PASS || status == OKSE_STATUS_FAIL || status == OKSE_STATUS_WAIVED;
-        if (!okse_finding_mandatory(finding))
-            continue;
-        if ((status == OKSE_STATUS_FAIL && strcmp(verdict, "non-compliant") != 0) ||
-            (status == OKSE_STATUS_INCONCLUSIVE && strcmp(verdict, "compliant") == 0))
-            return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is '%s', but the mandatory finding %s is '%s'",
-                             origin, verdict, okse_json_peek_text(finding, "id"), okse_status_words[status]);
-    }
-    if (json_is_object(json_object_get(findings, "partial")) && strcmp(verdict, "compliant") == 0)
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is 'compliant', but the audit is partial", origin);
-    if (!decided && strcmp(verdict, "compliant") == 0)
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: the verdict is 'compliant', but nothing was decided", origin);
-    return true;
-}
-
 /* What only some documents have. */
 static bool check_extras(const json_t *findings, const char *origin, GError **error)
 {
@@ -519,7 +494,7 @@ bool okse_findings_check(const json_t *findings, const char *origin, GError **er
                       origin, error) &&
            check_list(json_object_get(findings, "warnings"), warning_members, "warnings", origin, error) &&
            check_extras(findings, origin, error) && check_references(findings, origin, error) &&
-           check_verdict(findings, origin, error);
+           okse_findings_check_verdict(findings, origin, error);
 }
 
 json_t *okse_findings_read(GBytes *bytes, const char *origin, GError **error)

@@ -122,6 +122,34 @@ def test_only_some_controls(course, facts, only, status, result):
     course.okse("report", "verify", "p.json", "--evidence", f"{facts}.json", status=0)
 
 
+@pytest.mark.parametrize("change, told", [
+    (lambda f: f["jurisdictions"][0].update(verdict="compliant"), "VN: the verdict is 'compliant', but the mandatory finding"),
+    (lambda f: f["jurisdictions"][0].update(verdict="inconclusive"), "VN: the verdict is 'inconclusive', but the mandatory finding"),
+    (lambda f: [p.update(status="pass") for p in f["jurisdictions"][0]["provisions"]], "the provision vn-p01 is 'pass', but its finding")])
+def test_a_law_is_no_better_than_its_findings(course, tmp_path, change, told):
+    """The verdict of the whole stays; the summary that is signed says those of the jurisdictions."""
+    found = read(course, "first")
+    found["target"]["install"]["identity"] = "sha256:" + "a" * 64
+    change(found)
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps(found))
+    assert told in course.okse("report", path, status=2).err
+    course.okse("key", "new", "--type", "ed25519", "-o", tmp_path / "auditor.pem", status=0)
+    assert told in course.okse("sign", "--audit", path, "--summary", "--key", tmp_path / "auditor.pem", status=2).err
+    assert not (tmp_path / "f.json.sigstore.json").exists()
+
+
+def test_a_recommendation_that_nobody_could_decide_is_nothing_to_be_compliant_with(okse, tmp_path):
+    law = ol.manifests(tmp_path, ol.country("XX", ol.provision(
+        "xx-1", [{"control": "logs.destinations", "parameters": {"permitted_countries": ["XX"]}}], severity="recommended")))
+    value = lf.facts(endpoints=[])
+    lf.set_collector(value, "configuration", "unavailable")
+    lf.write(tmp_path, value)
+    found = okse("audit", "--evidence", "facts.json", "--country", "XX", "--manifests", law, "--at", DAYS["first"], "--json", status=4).json
+    assert [f["status"] for f in found["findings"]] == ["inconclusive"]
+    assert [found["verdict"], found["jurisdictions"][0]["verdict"]] == ["inconclusive"] * 2
+
+
 def test_a_partial_audit_is_never_compliant(course, tmp_path):
     found = course.audit("good", "first", "--only", "logs.destinations", name="p.json", status=0)
     found["verdict"] = "compliant"
