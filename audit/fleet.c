@@ -78,10 +78,23 @@ static bool take_name(OkseFleet *fleet, json_t *target, GError **error)
     return true;
 }
 
+/* Those that are of the audit, not of the target. */
+static json_t *warnings_of(const json_t *findings)
+{
+    const json_t *warnings = json_object_get(findings, "warnings");
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < json_array_size(warnings); i++)
+        if (g_strcmp0(okse_json_peek_text(json_array_get(warnings, i), "kind"), "waivers") != 0)
+            json_array_append(list, json_array_get(warnings, i));
+    return list;
+}
+
 /* What all of them must have in common, or one table would compare what cannot be compared. */
 static json_t *shared_by(const json_t *findings)
 {
     const json_t *inputs = json_object_get(findings, "inputs"), *list = json_object_get(findings, "jurisdictions");
+    g_autoptr(json_t) warnings = warnings_of(findings);
     json_t *laws = json_array(), *shared;
 
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -99,6 +112,11 @@ static json_t *shared_by(const json_t *findings)
         json_object_set(shared, "policy", json_object_get(inputs, "policy"));
     if (json_is_array(json_object_get(inputs, "profiles")))
         json_object_set(shared, "profiles", json_object_get(inputs, "profiles"));
+    if (json_is_object(json_object_get(findings, "partial")))
+        json_object_set_new(shared, "partial",
+                            json_pack("{s:O}", "only", json_object_get(json_object_get(findings, "partial"), "only")));
+    if (json_array_size(warnings) > 0)
+        json_object_set(shared, "warnings", warnings);
     if (json_is_object(json_object_get(findings, "redaction")))
         json_object_set_new(shared, "redaction",
                             json_string(okse_json_peek_text(json_object_get(findings, "redaction"), "level")));
@@ -346,7 +364,8 @@ static json_t *grouped(const OkseFleet *fleet, const char *key)
     return list;
 }
 
-static json_t *laws_of(const OkseFleet *fleet)
+/* What could not be judged may break any of the laws. */
+static json_t *laws_of(const OkseFleet *fleet, json_int_t unread)
 {
     json_t *list = json_deep_copy(json_object_get(fleet->first, "jurisdictions")), *one;
     size_t i;
@@ -354,7 +373,12 @@ static json_t *laws_of(const OkseFleet *fleet)
     json_array_foreach(list, i, one)
     {
         json_t *counts = json_object_get(fleet->laws, okse_json_peek_text(one, "iso"));
+        json_int_t open = json_integer_value(json_object_get(counts, "inconclusive"));
 
+        if (unread > 0) {
+            json_object_set_new(counts, "inconclusive", json_integer(open + unread));
+            json_object_set_new(counts, "unread", json_integer(unread));
+        }
         json_object_set(one, "targets", counts);
         json_object_set_new(one, "verdict", json_string(worst(counts)));
     }
@@ -380,11 +404,12 @@ json_t *okse_fleet_document(OkseFleet *fleet, GError **error)
     }
     for (guint i = 0; i < fleet->order->len; i++)
         sort_names(json_object_get(g_ptr_array_index(fleet->order, i), "targets"));
-    document =
-        json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o, s:O, s:o}", "schema", "okse.fleet.v1", "verdict", worst(summary),
-                  "summary", summary, "jurisdictions", laws_of(fleet), "countries", grouped(fleet, "country"), "sites",
-                  grouped(fleet, "site"), "targets", sorted(fleet->targets, compare_targets), "controls",
-                  fleet->controls, "findings", sorted(fleet->order, compare_findings));
+    document = json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o, s:O, s:o}", "schema", "okse.fleet.v1", "verdict",
+                         worst(summary), "summary", summary, "jurisdictions",
+                         laws_of(fleet, json_integer_value(json_object_get(summary, "unread"))), "countries",
+                         grouped(fleet, "country"), "sites", grouped(fleet, "site"), "targets",
+                         sorted(fleet->targets, compare_targets), "controls", fleet->controls, "findings",
+                         sorted(fleet->order, compare_findings));
     json_object_update_missing(document, fleet->first); /* its own list of laws has the counts, too */
     return document;
 }

@@ -64,6 +64,18 @@ static void write_counts(Page *page, const json_t *counts)
     g_string_append_c(page->out, '\n');
 }
 
+static void write_warnings(Page *page)
+{
+    const json_t *rows = json_object_get(page->fleet, "warnings"), *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        part(page, "  ", okse_texts_get(json_object_get(row, "message"), page->language, NULL));
+        g_string_append_c(page->out, '\n');
+    }
+}
+
 static void write_groups(Page *page, const char *list, const char *key, const char *title)
 {
     const json_t *rows = json_object_get(page->fleet, list), *row;
@@ -156,6 +168,7 @@ GBytes *okse_fleet_text(const json_t *fleet, const char *language, const OkseRes
     part(&page, "", okse_json_peek_text(fleet, "audited_at"));
     g_string_append(page.out, "\n  ");
     write_counts(&page, json_object_get(fleet, "summary"));
+    write_warnings(&page);
     write_groups(&page, "countries", "country", "fleet.countries");
     write_groups(&page, "sites", "site", "fleet.sites");
     write_targets(&page);
@@ -226,16 +239,19 @@ GBytes *okse_fleet_csv(const json_t *fleet, const char *language, const OkseReso
 
 GBytes *okse_fleet_markdown(const json_t *fleet, const char *language, const OkseResources *resources, GError **error)
 {
-    const json_t *targets = json_object_get(fleet, "targets");
+    const json_t *targets = json_object_get(fleet, "targets"), *warnings = json_object_get(fleet, "warnings");
     GString *out = g_string_new("# Data-residency audit of a fleet: ");
 
     (void)language, (void)resources, (void)error;
-    g_string_append_printf(out,
-                           "%s\n\n%" JSON_INTEGER_FORMAT " targets, %s\n\n"
-                           "| target | host | site | country | verdict | failed | not decided |\n"
-                           "|---|---|---|---|---|---|---|\n",
-                           okse_json_peek_text(fleet, "verdict"), number(json_object_get(fleet, "summary"), "targets"),
+    g_string_append_printf(out, "%s\n\n%" JSON_INTEGER_FORMAT " targets, %s\n\n", okse_json_peek_text(fleet, "verdict"),
+                           number(json_object_get(fleet, "summary"), "targets"),
                            okse_json_peek_text(fleet, "audited_at"));
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        okse_escape_markdown(out, okse_texts_get(json_object_get(json_array_get(warnings, i), "message"), "en", NULL));
+        g_string_append(out, "\n\n");
+    }
+    g_string_append(out, "| target | host | site | country | verdict | failed | not decided |\n"
+                         "|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < json_array_size(targets); i++) {
         static const char *const keys[] = {"name", "hostname", "site", "country", "verdict"};
         const json_t *target = json_array_get(targets, i), *summary = json_object_get(target, "summary");

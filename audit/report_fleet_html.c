@@ -117,6 +117,7 @@ static void write_opening(OkseHtml *html)
     const json_t *fleet = html->findings, *summary = json_object_get(fleet, "summary");
     const json_t *laws = json_object_get(fleet, "jurisdictions"), *law;
     const char *verdict = okse_json_peek_text(fleet, "verdict");
+    const json_t *warnings = json_object_get(fleet, "warnings"), *warning;
     size_t i;
 
     g_string_append_printf(html->out,
@@ -134,7 +135,14 @@ static void write_opening(OkseHtml *html)
     okse_html_date(html, okse_json_peek_text(fleet, "audited_at"));
     okse_html_raw(html, "</p>\n<ul class=\"counts\">");
     write_counts(html, summary);
-    okse_html_raw(html, "</ul></div>\n<div class=\"opening\"><section aria-labelledby=\"law-title\">"
+    okse_html_raw(html, "</ul></div>\n");
+    json_array_foreach(warnings, i, warning)
+    {
+        okse_html_raw(html, "<p class=\"warning\" role=\"note\">");
+        okse_html_law(html, json_object_get(warning, "message"));
+        okse_html_raw(html, "</p>\n");
+    }
+    okse_html_raw(html, "<div class=\"opening\"><section aria-labelledby=\"law-title\">"
                         "<h3 id=\"law-title\">");
     okse_html_say(html, "law");
     okse_html_raw(html, "</h3>\n");

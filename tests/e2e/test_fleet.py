@@ -53,6 +53,27 @@ def test_targets_are_counted_and_sorted_worst_first(okse, tmp_path, made):
     assert "broken: not judged" in done.err and "expected" in document["targets"][2]["error"]
 
 
+def test_what_could_not_be_judged_is_open_under_every_law(okse, tmp_path):
+    evidence(tmp_path, 1, ())
+    (tmp_path / "ev/broken.json").write_text("{")
+    fleet(okse, status=4)
+    law, = json.loads((tmp_path / "fleet.json").read_text())["jurisdictions"]
+    assert (law["verdict"], law["targets"]) == ("inconclusive", {"compliant": 1, "inconclusive": 1, "unread": 1})
+
+
+def test_a_part_of_the_checks_is_a_part_of_them_for_a_fleet_too(okse, tmp_path):
+    evidence(tmp_path, 2, ())
+    fleet(okse, "--only", "logs.destinations", status=0)
+    document = json.loads((tmp_path / "fleet.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert document["verdict"] == "inconclusive" and document["partial"] == {"only": ["logs.destinations"]}
+    for form in ("text", "html", "markdown"):
+        assert "a partial audit: only logs" in okse("report", "fleet.json", "--format", form, "--language", "en", status=0).out.replace("\\", "")
+    document["verdict"] = "compliant"
+    (tmp_path / "odd.json").write_text(json.dumps(document))
+    okse("report", "odd.json", status=2)
+
+
 def test_it_says_what_each_audit_alone_says(okse, tmp_path, made):
     document, _ = made
     for target in document["targets"]:
@@ -121,4 +142,14 @@ def test_a_fleet_from_outside_is_read_strictly(okse, tmp_path, made):
     assert "audited_at" in refused({"audited_at": "now\n# heading"})
     assert "targets[0]: 'name'" in refused({"targets": [{"verdict": "compliant"}]})
     assert "control" in refused({"controls": {}})
+    assert "warnings" in refused({"warnings": [{"kind": "x"}]})
+    # and does not say yes over hosts that say no
+    assert "the fleet: the verdict is 'compliant', but what it is of is 'non-compliant'" in refused({"verdict": "compliant"})
+    assert "the fleet" in refused({"verdict": "inconclusive"})
+    fine = [{**target, "verdict": "compliant"} for target in document["targets"]]
+    assert "broken: the verdict" in refused({"targets": fine[2:], "verdict": "compliant"})
+    assert "host00: the verdict" in refused({"targets": fine[:2] + document["targets"][2:]})
+    for rows in ("jurisdictions", "countries", "sites"):
+        assert f"{rows}: the verdict is 'compliant'" in refused({rows: [{**row, "verdict": "compliant"} for row in document[rows]]})
+    assert "targets" in refused({"targets": document["targets"][1:]})
     assert "not as 'sarif'" in okse("report", "fleet.json", "--format", "sarif", status=2).err
