@@ -138,6 +138,20 @@ static json_t *entries(const json_t *old, const json_t *new, unsigned counts[CHA
     return out;
 }
 
+static bool is_other(const json_t *one, const json_t *other, const char *key)
+{
+    return g_strcmp0(okse_json_peek_text(one, key), okse_json_peek_text(other, key)) != 0;
+}
+
+/* What stands on another host, or is another stack, was not mended. */
+static bool is_other_target(const json_t *old, const json_t *new)
+{
+    const json_t *before = json_object_get(old, "target"), *after = json_object_get(new, "target");
+
+    return is_other(before, after, "hostname") ||
+           is_other(json_object_get(before, "install"), json_object_get(after, "install"), "name");
+}
+
 /* Which of the inputs is another: with another law, "new" may mean that the law changed. */
 static json_t *changed_inputs(const json_t *old, const json_t *new)
 {
@@ -145,6 +159,8 @@ static json_t *changed_inputs(const json_t *old, const json_t *new)
     const json_t *before = json_object_get(old, "inputs"), *after = json_object_get(new, "inputs");
     json_t *out = json_array();
 
+    if (is_other_target(old, new))
+        json_array_append_new(out, json_string("target"));
     for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
         if (!json_equal(json_object_get(before, members[i]), json_object_get(after, members[i])) &&
             (json_object_get(before, members[i]) != NULL || json_object_get(after, members[i]) != NULL))
@@ -220,10 +236,15 @@ char *okse_report_diff_text(const json_t *diff, bool colour)
         g_string_append_printf(out, "%s %" JSON_INTEGER_FORMAT " %s", i == 0 ? "" : ",",
                                count_of(counts, change_words[i]), change_words[i]);
     g_string_append_c(out, '\n');
-    for (size_t i = 0; i < json_array_size(inputs); i++)
-        if (strcmp(json_string_value(json_array_get(inputs, i)), "facts") != 0)
-            g_string_append_printf(out, "the two audits used different %s\n",
-                                   json_string_value(json_array_get(inputs, i)));
+    for (size_t i = 0; i < json_array_size(inputs); i++) {
+        const char *input = json_string_value(json_array_get(inputs, i));
+
+        if (strcmp(input, "target") == 0)
+            g_string_append(out,
+                            "the two audits are of different targets: what is fixed may stand on the other still\n");
+        else if (strcmp(input, "facts") != 0)
+            g_string_append_printf(out, "the two audits used different %s\n", input);
+    }
     if (json_object_get(diff, "partial") != NULL)
         g_string_append(out, "a partial audit (--only): what it did not ask is gone, not fixed\n");
     for (unsigned change = 0; change < SAME; change++)

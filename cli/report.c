@@ -8,6 +8,7 @@
 #include "cli/edge.h"
 #include "cli/signing_key.h"
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/limits.h"
 
 #include <stdio.h>
@@ -79,6 +80,11 @@ static bool redact(const ReportOptions *options, json_t **findings, const OkseRe
     return true;
 }
 
+static const char *hostname_of(const json_t *findings)
+{
+    return okse_json_peek_text(json_object_get(findings, "target"), "hostname");
+}
+
 /* What is hidden now is hidden of what was then. */
 static GBytes *render_since(const json_t *findings, const ReportOptions *options, const char *format,
                             const OkseResources *resources, GError **error)
@@ -86,7 +92,11 @@ static GBytes *render_since(const json_t *findings, const ReportOptions *options
     g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
     g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
 
-    if (older == NULL || !redact(options, &older, resources, error))
+    if (older == NULL)
+        return NULL;
+    if (options->redact == NULL && g_strcmp0(hostname_of(findings), hostname_of(older)) != 0)
+        okse_note("%s: the baseline is of another target: what is \"unchanged\" may be new here", options->baseline);
+    if (!redact(options, &older, resources, error))
         return NULL;
     return okse_report_render_since(findings, older, format, error);
 }
@@ -133,7 +143,9 @@ static int render_fleet(const OkseInvocation *invocation, GBytes *bytes, const c
     g_autoptr(GBytes) report = NULL;
 
     if (fleet != NULL && options->redact_key != NULL)
-        okse_fail(error, OKSE_ERROR_INVALID, "a fleet is not redacted by itself: redact the findings, then join them");
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "a fleet is not redacted: it names its hosts; redact the findings of each (okse audit --report "
+                  "json=DIR/{}.json)");
     else if (fleet != NULL)
         report = okse_fleet_render(fleet, format, options->language, resources, error);
     if (report == NULL)

@@ -94,6 +94,18 @@ def test_the_difference_says_since_when(course):
     assert {f["first_seen"] for f in diff["findings"] if f["change"] in ("new", "worse")} == {DAYS["first"]}
 
 
+def test_what_is_on_another_host_was_not_mended(course, tmp_path):
+    found = read(course, "third")
+    assert "different targets" not in course.okse("report", "diff", "first.json", "third.json", status=0).out
+    found["target"]["hostname"] = "gpu02"
+    (tmp_path / "f.json").write_text(json.dumps(found))
+    assert "the two audits are of different targets" in course.okse("report", "diff", "first.json", tmp_path / "f.json", status=0).out
+    assert "target" in course.okse("report", "diff", "first.json", tmp_path / "f.json", "--json").json["changed_inputs"]
+    sarif = ("report", "first.json", "--format", "sarif", "--baseline")
+    assert "the baseline is of another target" in course.okse(*sarif, tmp_path / "f.json", status=0).err
+    assert course.okse(*sarif, "second.json", status=0).err == ""
+
+
 def test_reports_say_since_when(course):
     for form in ("text", "html"):
         assert DAYS["first"] in course.okse("report", "second.json", "--format", form, "--language", "en", status=0).out

@@ -228,6 +228,8 @@ def test_diff_tells_new_worse_fixed_and_gone(okse, write):  # noqa: F811
     worse["evidence"] = worse["evidence"] + [{**worse["evidence"][0], "fact": "ep:ffff"}]
     fresh = {**worse, "id": "fnd:0123456789abcdef", "provision": "vn-p02"}
     new["findings"].append(fresh)
+    new["jurisdictions"] = copy.deepcopy(new["jurisdictions"])
+    next(p for p in new["jurisdictions"][0]["provisions"] if p["id"] == "vn-p02")["status"] = "fail"
     new["inputs"] = {**new["inputs"], "manifests": "sha256:other"}
     done = okse("report", "diff", write(old, "old.json"), write(new, "new.json"), "--json", status=1)
     changes = {finding["id"]: finding["change"] for finding in done.json["findings"]}
