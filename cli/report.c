@@ -92,12 +92,10 @@ static GBytes *render_since(const json_t *findings, const ReportOptions *options
     g_autoptr(GBytes) bytes = okse_read_path(options->baseline, OKSE_LIMIT_EVIDENCE, error);
     g_autoptr(json_t) older = bytes != NULL ? okse_findings_read(bytes, options->baseline, error) : NULL;
 
-    if (older == NULL)
+    if (older == NULL || !redact(options, &older, resources, error))
         return NULL;
-    if (options->redact == NULL && g_strcmp0(hostname_of(findings), hostname_of(older)) != 0)
+    if (g_strcmp0(hostname_of(findings), hostname_of(older)) != 0)
         okse_note("%s: the baseline is of another target: what is \"unchanged\" may be new here", options->baseline);
-    if (!redact(options, &older, resources, error))
-        return NULL;
     return okse_report_render_since(findings, older, format, error);
 }
 
