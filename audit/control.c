@@ -309,10 +309,19 @@ const OkseParameter *okse_control_parameter(const OkseControl *control, const ch
     return NULL;
 }
 
+/* jq allows space between a variable's sign and its name. */
+static bool names_country(const char *expression)
+{
+    for (const char *at = strchr(expression, '$'); at != NULL; at = strchr(at + 1, '$'))
+        if (g_str_has_prefix(at + 1 + strspn(at + 1, " \t\r\n"), "country"))
+            return true;
+    return false;
+}
+
 bool okse_control_reads_country(const OkseControl *control)
 {
     for (unsigned i = 0; i < OKSE_EXPRESSIONS; i++)
-        if (control->expressions[i] != NULL && strstr(control->expressions[i], "$country") != NULL)
+        if (control->expressions[i] != NULL && names_country(control->expressions[i]))
             return true;
     return false;
 }

@@ -22,6 +22,7 @@ const OkseEvaluateLimits okse_evaluate_limits = {.seconds = 4, .memory = 1024u <
 #define WALL_FACTOR 15u                 /* a stopped machine is not a looping program */
 #define POLL_MILLISECONDS 100
 #define TASKS_A_PROGRAM 64u
+#define DOCUMENTS_BYTES_A_PROGRAM (32u << 20) /* behind so many, the next task has a process of its own */
 #define LANES 2u
 
 typedef struct {
@@ -54,19 +55,22 @@ static const char reference[] =
     " elif type == \"object\" and (.absent | type) == \"string\" then {absent: .absent[0:300]}"
     " else {absent: (tojson | .[0:300])} end;\n";
 
-/* A control is a function of the country and its parameters, so that tasks that differ in those alone share one. */
+/* A control is a function of its task, so that tasks that differ in country and parameters alone share one. The task
+ * has a name that no control can call; jq's own def f($min) would also define min, which a control may mean as jq's. */
 static void append_control(GString *program, const OkseControl *control, unsigned index)
 {
     char *const *texts = control->expressions;
     const char *applies = texts[OKSE_EXPRESSION_APPLIES];
     const char *subjects = texts[OKSE_EXPRESSION_SUBJECTS];
 
-    g_string_append_printf(program, "def okse_control_%u($country; $at", index);
-    for (guint i = 0; i < control->parameters->len; i++)
-        g_string_append_printf(program, "; $%s",
-                               ((const OkseParameter *)g_ptr_array_index(control->parameters, i))->name);
-    g_string_append_printf(program, "): if ([(%s\n)] | all) then {applies: true,\n",
-                           applies != NULL ? applies : "true");
+    g_string_append_printf(
+        program, "def okse_control_%u(okse_task): okse_task.country as $country | okse_task.at as $at\n", index);
+    for (guint i = 0; i < control->parameters->len; i++) {
+        const char *name = ((const OkseParameter *)g_ptr_array_index(control->parameters, i))->name;
+
+        g_string_append_printf(program, "| okse_task.parameters.%s as $%s\n", name, name);
+    }
+    g_string_append_printf(program, "| if ([(%s\n)] | all) then {applies: true,\n", applies != NULL ? applies : "true");
     g_string_append_printf(program, "violations: [(%s\n) | okse_reference] | unique,\n",
                            texts[OKSE_EXPRESSION_VIOLATIONS]);
     g_string_append_printf(program, "unknown: [(%s\n) | okse_reference] | unique,\n", texts[OKSE_EXPRESSION_UNKNOWN]);
@@ -80,11 +84,8 @@ static void append_task(GString *program, const OkseTask *task, unsigned functio
     g_string_append_printf(program, "%s(try (", index > 0 ? ",\n" : "");
     if (task->document > 0)
         g_string_append_printf(program, ".[%u] | ", task->document - 1);
-    g_string_append_printf(program, "okse_control_%u($okse[%u].country; $okse[%u].at", function, index, index);
-    for (guint i = 0; i < task->control->parameters->len; i++)
-        g_string_append_printf(program, "; $okse[%u].parameters.%s", index,
-                               ((const OkseParameter *)g_ptr_array_index(task->control->parameters, i))->name);
-    g_string_append(program, "))\ncatch {error: (\"it failed: \" + "
+    g_string_append_printf(program, "okse_control_%u($okse[%u])", function, index);
+    g_string_append(program, ")\ncatch {error: (\"it failed: \" + "
                              "(if type == \"string\" then .[0:200] else \"?\" end))})");
 }
 
@@ -147,26 +148,39 @@ static void run_child(const Evaluation *evaluation, const Lane *lane, int fd)
     okse_evaluate_worker(&request, fd);
 }
 
-/* The tasks of one process, and the documents that they are about: those alone, and numbered anew. */
-static void prepare(const Evaluation *evaluation, Lane *lane)
+/* The documents of its tasks, and no others, numbered anew; where they get too large, the process is asked less. */
+static GBytes *documents_of(const Evaluation *evaluation, Lane *lane)
 {
-    g_autoptr(json_t) documents = json_array();
-    unsigned last = 0;
+    GByteArray *text = g_byte_array_new();
+    unsigned last = 0, count = 0;
 
-    lane->tasks = g_memdup2(evaluation->tasks + lane->done, sizeof *lane->tasks * (lane->asked - lane->done));
-    if (evaluation->documents == NULL) {
-        lane->facts = g_bytes_ref(evaluation->facts);
-        return;
-    }
+    g_byte_array_append(text, (const guint8 *)"[", 1);
     for (unsigned i = 0; i < lane->asked - lane->done; i++) {
         unsigned number = lane->tasks[i].document;
 
-        if (number != last)
-            json_array_append(documents, json_array_get(evaluation->documents, number - 1));
+        if (number != last) {
+            g_autoptr(GBytes) document = NULL;
+
+            if (text->len > DOCUMENTS_BYTES_A_PROGRAM) {
+                lane->asked = lane->done + i;
+                break;
+            }
+            document = okse_json_write(json_array_get(evaluation->documents, number - 1));
+            g_byte_array_append(text, (const guint8 *)",", count++ > 0);
+            g_byte_array_append(text, g_bytes_get_data(document, NULL), (guint)g_bytes_get_size(document));
+        }
         last = number;
-        lane->tasks[i].document = (unsigned)json_array_size(documents);
+        lane->tasks[i].document = count;
     }
-    lane->facts = okse_json_write(documents);
+    g_byte_array_append(text, (const guint8 *)"]", 1);
+    return g_byte_array_free_to_bytes(text);
+}
+
+/* The tasks of one process, and what they are about. */
+static void prepare(const Evaluation *evaluation, Lane *lane)
+{
+    lane->tasks = g_memdup2(evaluation->tasks + lane->done, sizeof *lane->tasks * (lane->asked - lane->done));
+    lane->facts = evaluation->documents != NULL ? documents_of(evaluation, lane) : g_bytes_ref(evaluation->facts);
 }
 
 static bool start(const Evaluation *evaluation, Lane *lane, GError **error)

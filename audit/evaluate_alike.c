@@ -22,12 +22,15 @@ static void add_whole(Alike *alike, const OkseTask *task, guint number)
     g_array_append_val(alike->whole_of, number);
 }
 
-static void add_small(Alike *alike, OkseControlView *view, OkseTask task, guint number)
+/* again: the task before it was of this view, too. */
+static void add_small(Alike *alike, OkseControlView *view, OkseTask task, guint number, bool again)
 {
     json_t *document;
 
     g_ptr_array_add(alike->views, okse_task_view_new(view, &task, &document));
-    json_array_append_new(alike->documents, document);
+    if (!again || !okse_control_view_is_decided(view))
+        json_array_append(alike->documents, document);
+    json_decref(document);
     task.document = (unsigned)json_array_size(alike->documents);
     g_array_append_val(alike->small, task);
     g_array_append_val(alike->small_of, number);
@@ -83,8 +86,9 @@ static bool evaluate(Alike *alike, const OkseTask *tasks, const GArray *firsts, 
     alike->views = g_ptr_array_new_with_free_func(view_free);
     for (guint i = 0; i < firsts->len; i++) {
         const OkseTask *task = &tasks[g_array_index(firsts, guint, i)];
+        bool again = task->control == control;
 
-        if (task->control != control) {
+        if (!again) {
             control = task->control;
             reads = okse_control_reads(control);
             g_ptr_array_add(kept, reads);
@@ -93,7 +97,7 @@ static bool evaluate(Alike *alike, const OkseTask *tasks, const GArray *firsts, 
                 g_ptr_array_add(views, view);
         }
         if (view != NULL)
-            add_small(alike, view, *task, i);
+            add_small(alike, view, *task, i, again);
         else
             add_whole(alike, task, i);
     }

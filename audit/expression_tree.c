@@ -4,10 +4,12 @@
 #include <string.h>
 
 #define DEPTH 96u
+#define TERMS 1024u /* a chain of operators or members nests as deep as it is long */
 
 typedef struct {
     const char *at;
     unsigned depth;
+    unsigned terms; /* so far, with what is behind them */
 } Reader;
 
 static OkseTerm *read_pipe(Reader *reader);
@@ -338,9 +340,11 @@ static OkseTerm *read_primary(Reader *reader)
 
 static OkseTerm *read_postfix(Reader *reader)
 {
-    OkseTerm *node = read_primary(reader);
+    OkseTerm *node = ++reader->terms <= TERMS ? read_primary(reader) : NULL;
 
     while (node != NULL) {
+        if (++reader->terms > TERMS)
+            return node_with(node, NULL);
         if (*reader->at == '.' && reader->at[1] == '[') {
             reader->at += 2;
             node = read_brackets(reader, node);
@@ -450,7 +454,7 @@ static OkseTerm *read_pipe(Reader *reader)
 
 OkseTerm *okse_expression_tree(const char *text)
 {
-    Reader reader = {text, 0};
+    Reader reader = {text, 0, 0};
     OkseTerm *node = read_pipe(&reader);
 
     skip_space(&reader);

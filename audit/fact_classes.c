@@ -311,6 +311,14 @@ OkseControlView *okse_control_view_new(OkseFactClasses *classes, const OkseContr
     return view;
 }
 
+bool okse_control_view_is_decided(const OkseControlView *view)
+{
+    for (guint i = 0; i < view->lists->len; i++)
+        if (((const Classes *)g_ptr_array_index(view->lists, i))->undecided->len > 0)
+            return false;
+    return true;
+}
+
 void okse_control_view_free(OkseControlView *view)
 {
     if (view == NULL)

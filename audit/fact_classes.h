@@ -18,6 +18,9 @@ OkseControlView *okse_control_view_new(OkseFactClasses *classes,
 void okse_control_view_free(OkseControlView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseControlView, okse_control_view_free)
 
+/* Whether its document is the same for every task, because no parameter tells facts apart. */
+bool okse_control_view_is_decided(const OkseControlView *view);
+
 /* Which fact stands for which in one task. */
 typedef struct OkseTaskView OkseTaskView;
 

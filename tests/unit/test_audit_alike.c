@@ -1,5 +1,6 @@
 /* One fact in place of many gives the same answers as all of them: every control, with the parameters of every
  * jurisdiction, over facts made up from the schema and from the words that the controls ask for. */
+#include "audit/control_reads.h"
 #include "audit/evaluate.h"
 #include "audit/law.h"
 #include "core/json.h"
@@ -452,12 +453,105 @@ static void test_failing(void)
     }
 }
 
+static OkseTask task_of(OkseControl *control, json_t *parameters, const char *country)
+{
+    return (OkseTask){control, parameters, country, 0, AT};
+}
+
+/* jq knows "$ country" too: two countries ask different things then. */
+static void test_spaced_country(void)
+{
+    g_autoptr(json_t) parameters = json_pack("{s:s, s:[]}", "word", "no", "words");
+    g_autoptr(json_t) facts = json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[]}", "mounts", "id", "a", "path", "KR", "id",
+                                        "b", "path", "US", "residue");
+    OkseControl *control = control_of(".mounts[] | select(.path == $ country)");
+    OkseTask tasks[] = {task_of(control, parameters, "KR"), task_of(control, parameters, "US")};
+
+    g_assert_true(okse_control_reads_country(control));
+    g_assert_cmpuint(compare(facts, tasks, 2), ==, 2);
+    control_end(control);
+}
+
+/* A parameter is a variable and nothing else: one that is named for a function of jq leaves it alone. */
+static void test_parameter_names(void)
+{
+    static const char *const names[] = {"unique", "all", "empty", "length", "not", "values"};
+    g_autoptr(json_t) facts = json_pack("{s:[{s:s, s:s}, {s:s, s:b}], s:[]}", "mounts", "id", "a", "path", "p", "id",
+                                        "b", "remote", 1, "residue");
+    g_autoptr(json_t) expected =
+        json_pack("{s:b, s:[s], s:[], s:[]}", "applies", 1, "violations", "a", "unknown", "subjects");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        OkseControl *control = control_of(".mounts[] | select((.path | values | length == 1) and (.remote | not))");
+        OkseParameter *first = g_ptr_array_index(control->parameters, 0);
+        g_autoptr(json_t) parameters = json_pack("{s:[s], s:[]}", names[i], "zz", "words");
+        g_autoptr(json_t) plain = NULL;
+        OkseTask task = task_of(control, parameters, "KR");
+
+        g_free(first->name);
+        first->name = g_strdup(names[i]);
+        compare(facts, &task, 1);
+        plain = okse_evaluate_plain(facts, &task, 1, &okse_evaluate_limits, NULL);
+        g_assert_true(json_equal(json_array_get(plain, 0), expected));
+        control_end(control);
+    }
+}
+
+/* Chains that nest deeper than the stack is are not read; the control sees the facts as they are. */
+static void test_long_chains(void)
+{
+    static const char *const links[] = {" + 1", " // 1", ", 1", ".a", "[0]", " and 1"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(links); i++) {
+        GString *text = g_string_new(". ");
+        OkseControl *control = NULL;
+        g_autoptr(OkseControlReads) reads = NULL;
+
+        for (guint k = 0; k < 300000; k++)
+            g_string_append(text, links[i]);
+        control = control_of(text->str);
+        reads = okse_control_reads(control);
+        g_assert_true(reads->plain);
+        control_end(control);
+        g_string_free(text, TRUE);
+    }
+}
+
+/* Tasks whose documents are too large for one process are asked in several; the answers stay in their order. */
+static void test_large_documents(void)
+{
+    static const char *const words[] = {"a", "b", "c", "e"};
+    g_autofree char *huge = g_strnfill(7u << 20, 'x');
+    g_autoptr(json_t) facts =
+        json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[{s:s, s:s}, {s:s, s:s}]}", "mounts", "id", "m", "path", huge, "id",
+                  "n", "path", huge, "residue", "id", "r", "encrypted", "b", "id", "s", "encrypted", "e");
+    OkseControl *own = control_of("(.mounts | reverse | .[0]), (.residue[] | select(.encrypted == $word))");
+    OkseControl *shared = control_of("(.mounts | reverse | .[0]) | select($word != \"c\")");
+    OkseTask tasks[2 * G_N_ELEMENTS(words)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        json_t *parameters = json_pack("{s:s, s:[]}", "word", words[i], "words");
+
+        tasks[2 * i] = task_of(own, parameters, "KR");
+        tasks[2 * i + 1] = task_of(shared, parameters, "KR");
+    }
+    g_assert_cmpuint(compare(facts, tasks, G_N_ELEMENTS(tasks)), ==, G_N_ELEMENTS(tasks) - 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+        json_decref(tasks[2 * i].parameters);
+    control_end(own);
+    control_end(shared);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/audit/alike/all-law", Fixture, NULL, set_up, test_all_law, tear_down);
     g_test_add("/audit/alike/shapes", Fixture, NULL, set_up, test_shapes, tear_down);
     g_test_add_func("/audit/alike/failing", test_failing);
+    g_test_add_func("/audit/alike/spaced-country", test_spaced_country);
+    g_test_add_func("/audit/alike/parameter-names", test_parameter_names);
+    g_test_add_func("/audit/alike/long-chains", test_long_chains);
+    g_test_add_func("/audit/alike/large-documents", test_large_documents);
     g_test_add("/audit/alike/many-facts", Fixture, NULL, set_up, test_many_facts, tear_down);
     return g_test_run();
 }
