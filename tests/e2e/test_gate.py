@@ -168,7 +168,7 @@ def test_what_cannot_be_read_is_no_pass(okse):
     """A file that is too large, and one that is named like configuration and is none, keep the verdict from being yes."""
     stack(okse.directory)
     write(okse.directory / "infra/big.conf", b"# nothing\n" * (1 << 20))
-    write(okse.directory / "infra/wide.conf", "upstream = https://collector.example.sg\n".encode("utf-16"))
+    write(okse.directory / "infra/wide.conf", b"upstream = https://collector.example.sg\n\0\xff\xfe\0\1")
     build(okse, status=0)
     (row,) = [c for c in json.loads(member(okse.directory / "x.okse", "findings.json"))["collectors"] if c["collector"] == "configuration"]
     assert row["status"] == "partial" and "big.conf" in row["reason"]
