@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SPANS 256u
+#define NEAR 512u /* bytes before a host in which the word before it may stand */
 
 typedef struct {
     const OkseGuess *guess;
@@ -59,6 +60,12 @@ static bool claim(Pass *pass, gint start, gint end)
     return true;
 }
 
+/* The line has more places than are kept apart, which was said: the rest of it is not looked at. */
+static bool is_full(const Pass *pass)
+{
+    return pass->crowded && pass->span_count == SPANS;
+}
+
 static const OkseGuessLine *parent_of(const Pass *pass, const OkseGuessLine *line)
 {
     return line->parent < 0 ? NULL : g_ptr_array_index(pass->lines->lines, line->parent);
@@ -69,8 +76,8 @@ static bool find_open(const Pass *pass, const char *head, Keys *keys)
 {
     g_autoptr(GMatchInfo) open = NULL;
 
-    if (!g_regex_match(pass->guess->open, head, 0, &open))
-        return false;
+    if (strpbrk(head, "\"'") == NULL || !g_regex_match(pass->guess->open, head, 0, &open))
+        return false; /* most lines have no quote, and to look for one is no search in it */
     g_free(keys->near);
     keys->near = g_match_info_fetch(open, 1);
     keys->assigned = true;
@@ -87,7 +94,8 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         keys->assigned = true;
         return;
     }
-    if (!g_regex_match(pass->guess->near, head, 0, &near) && !find_open(pass, head, keys))
+    if (!g_regex_match(pass->guess->near, head + (strlen(head) > NEAR ? strlen(head) - NEAR : 0), 0, &near) &&
+        !find_open(pass, head, keys))
         return;
     if (keys->near != NULL)
         return;
@@ -554,7 +562,7 @@ static void look_at(Pass *pass)
         g_autoptr(GMatchInfo) match = NULL;
 
         g_regex_match(pass->guess->shapes[shape], code, 0, &match);
-        for (; g_match_info_matches(match); g_match_info_next(match, NULL))
+        for (; g_match_info_matches(match) && !is_full(pass); g_match_info_next(match, NULL))
             on_match(pass, shape, match);
     }
     if (!pass->pattern)
