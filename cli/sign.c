@@ -322,8 +322,9 @@ static int cms_run(const OkseInvocation *invocation, GError **error)
     }
     if (options->tsa != NULL || options->request != NULL || options->response != NULL || options->expires != NULL ||
         options->not_before != NULL || options->role != NULL) {
-        okse_fail(error, OKSE_ERROR_INVALID,
-                  "sign --cms FILE makes no timestamp and no statement: leave out --tsa…, --role, --expires, --not-before");
+        okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "sign --cms FILE makes no timestamp and no statement: leave out --tsa…, --role, --expires, --not-before");
         return 2;
     }
     if (!cms_sign(options, beside, error))
@@ -339,11 +340,11 @@ static int cms_run(const OkseInvocation *invocation, GError **error)
 /* Each signs one thing, and what would be left out nobody would miss. */
 static bool one_thing(const SignOptions *options, GError **error)
 {
-    unsigned things = (options->model != NULL) + (options->document != NULL) + (options->audit != NULL) +
-                      (options->cms != NULL);
+    unsigned things =
+        (options->model != NULL) + (options->document != NULL) + (options->audit != NULL) + (options->cms != NULL);
 
-    return things <= 1 ||
-           okse_fail(error, OKSE_ERROR_INVALID, "of --oms, --document, --audit and --cms only one can be signed at once");
+    return things <= 1 || okse_fail(error, OKSE_ERROR_INVALID,
+                                    "of --oms, --document, --audit and --cms only one can be signed at once");
 }
 
 static int sign_run(const OkseInvocation *invocation, GError **error)

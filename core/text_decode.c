@@ -125,8 +125,8 @@ static bool holds_name(const char *data, gsize length)
         bool plain = data[i] != '\0' && (unsigned char)data[i] < 0x7f && !is_control((unsigned char)data[i]);
 
         run = plain ? run + 1 : 0;
-        dot = plain && (dot || (data[i] == '.' && run > 1 && is_word(data[i - 1]) && i + 1 < length &&
-                                is_word(data[i + 1])));
+        dot = plain &&
+              (dot || (data[i] == '.' && run > 1 && is_word(data[i - 1]) && i + 1 < length && is_word(data[i + 1])));
         if (dot && run >= ASCII_LEAST)
             return true;
     }
