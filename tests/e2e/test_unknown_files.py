@@ -116,6 +116,11 @@ def test_what_is_no_text_is_named(damaged, path):
         assert {row[:3] for row in found.get(path, [])} == {row[:3] for row in rows}
 
 
+def test_a_list_too_long_for_its_expression_is_named(okse, tmp_path):
+    file_at(tmp_path, "/etc/unheard/list", b"nodes = " + b",".join(b"d%d" % i for i in range(1400)) + b"\n")
+    assert named(collected(okse, tmp_path)[2], "/etc/unheard/list")
+
+
 def test_a_comment_ends_where_yaml_ends_it(okse, tmp_path):
     ends = ["\r", "\x85", "\u2028", "\u2029"]
     for i, end in enumerate(ends):
