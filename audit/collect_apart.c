@@ -78,6 +78,14 @@ static void name_the_reason(const json_t *facts)
     }
 }
 
+/* A path in it may be no UTF-8. */
+static json_t *error_json(int code, const char *message)
+{
+    g_autofree char *valid = g_utf8_make_valid(message, -1);
+
+    return json_pack("{s:i,s:s}", "code", code, "error", valid);
+}
+
 /* Takes the networks. */
 static json_t *answer_of(const OkseCollectRequest *asked, const OkseResources *resources, const OkseCollectApart *apart,
                          OkseNetworks *networks)
@@ -95,7 +103,7 @@ static json_t *answer_of(const OkseCollectRequest *asked, const OkseResources *r
         OPENSSL_cleanse((void *)(uintptr_t)g_bytes_get_data(key, NULL), g_bytes_get_size(key));
     g_clear_pointer(&aside.networks, okse_networks_leave);
     if (facts == NULL)
-        return json_pack("{s:i,s:s}", "code", error->code, "error", error->message);
+        return error_json(error->code, error->message);
     name_the_reason(facts);
     return json_pack("{s:o,s:o?,s:o?,s:b}", "facts", facts, "geo", geo, "excerpts", aside.excerpts, "landlock",
                      (int)aside.landlock);
@@ -129,8 +137,7 @@ static _Noreturn void look(const OkseCollectRequest *request, const OkseResource
     if (confined)
         answer = answer_of(&own, resources, apart, networks);
     else
-        answer = json_pack("{s:i,s:s}", "code", OKSE_ERROR_SYSTEM, "error",
-                           error != NULL ? error->message : "the collection has no pipe");
+        answer = error_json(OKSE_ERROR_SYSTEM, error != NULL ? error->message : "the collection has no pipe");
     _exit(okse_json_wire_send(answer, STDOUT_FILENO) ? 0 : 3);
 }
 

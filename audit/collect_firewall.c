@@ -96,10 +96,17 @@ static json_t *unmodelled_of(const OkseEnvelope *envelope, const OkseCollection 
     return list;
 }
 
+/* A statement beside the rules that nobody could read may take away what stops packets: "delete table …". */
+static bool is_open(const OkseEnvelope *envelope, const OkseFirewall *firewall)
+{
+    return firewall != NULL && firewall->notes->len > 0 &&
+           g_ptr_array_find(envelope->rules, g_ptr_array_index(firewall->notes, 0), NULL);
+}
+
 /* Without routes nothing surely leaves, but what no filter lets out does not either: that much is complete. */
 static bool is_complete(const OkseEnvelope *envelope, const OkseCollection *collection)
 {
-    return envelope->reachable->len == 0 ||
+    return (envelope->reachable->len == 0 && !is_open(envelope, collection->firewall)) ||
            (envelope->rules->len == 0 && envelope->routes->len == 0 && collection->firewall != NULL);
 }
 

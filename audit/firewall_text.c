@@ -152,7 +152,7 @@ static char *words(const OkseNftCursor *cursor, guint from, guint to)
         g_string_append_printf(text, token->quoted ? "\"%s\"" : "%s", token->text);
     }
     all = g_string_free(text, FALSE);
-    return okse_text_show(all, -1, false);
+    return okse_text_show(all, MIN((gssize)strlen(all), SHOWN), false);
 }
 
 static unsigned line_of(const OkseNftCursor *cursor, guint at)
@@ -458,6 +458,22 @@ static void define(const Outline *outline, OkseNftCursor *cursor, guint from)
 
 static void read_tokens(Outline *outline, const GPtrArray *tokens, const Scope *scope);
 
+/* What stands behind too many tokens could let anything through, so it is named.
+ * NOLINTNEXTLINE(misc-no-recursion): bounded by LIMIT_INCLUDES */
+static void read_text(Outline *outline, GBytes *bytes, const Scope *scope)
+{
+    g_autofree char *text = okse_firewall_text(bytes), *path = okse_text_show(outline->path, -1, false);
+    GPtrArray *tokens = okse_nft_tokens(text, strlen(text));
+    OkseNftCursor end = {tokens, tokens->len, tokens->len};
+
+    g_ptr_array_add(outline->kept, tokens);
+    read_tokens(outline, tokens, scope);
+    if (tokens->len >= OKSE_NFT_TOKENS)
+        json_array_append_new(outline->list,
+                              json_pack("{s:{s:s,s:i,s:s}}", "okse-unread", "path", path, "line",
+                                        (int)line_of(&end, end.at - 1), "text", "more words than are read"));
+}
+
 static void include(Outline *outline, OkseNftCursor *cursor, const Scope *scope, guint from)
 {
     const char *pattern = okse_nft_next(cursor), *path = outline->path;
@@ -472,13 +488,10 @@ static void include(Outline *outline, OkseNftCursor *cursor, const Scope *scope,
     *outline->files += files->len;
     for (guint i = 0; i < files->len; i++) {
         const OkseFirewallFile *file = g_ptr_array_index(files, i);
-        g_autofree char *text = okse_firewall_text(file->bytes);
-        GPtrArray *tokens = okse_nft_tokens(text, strlen(text));
         g_autofree char *shown = g_strdup(file->path);
 
-        g_ptr_array_add(outline->kept, tokens);
         outline->path = shown;
-        read_tokens(outline, tokens, scope);
+        read_text(outline, file->bytes, scope);
         outline->path = path;
     }
 }
@@ -558,16 +571,13 @@ static void read_tokens(Outline *outline, const GPtrArray *tokens, const Scope *
 
 json_t *okse_nft_text_read(GBytes *text, const char *path, OkseFirewallInclude included, void *context)
 {
-    g_autofree char *clean = okse_firewall_text(text);
     g_autoptr(GHashTable) defined =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     unsigned files = 0;
     guint expanded = 0;
     Outline outline = {json_array(), defined, kept, included, context, path, &files, &expanded};
-    GPtrArray *tokens = okse_nft_tokens(clean, strlen(clean));
 
-    g_ptr_array_add(kept, tokens);
-    read_tokens(&outline, tokens, NULL);
+    read_text(&outline, text, NULL);
     return json_pack("{s:o}", "nftables", outline.list);
 }

@@ -8,22 +8,9 @@
 
 #define LIMIT_NESTING 8u
 
-static json_t *value_of_word(const char *word, bool quoted);
-
 static bool is_number(const char *text)
 {
     return *text != '\0' && strspn(text, "0123456789") == strlen(text) && strlen(text) < 12;
-}
-
-/* "10.0.0.1-10.0.0.9", "80-90": not "echo-request". */
-static json_t *range_of_word(const char *word)
-{
-    const char *dash = strchr(word, '-');
-    g_autofree char *low = dash == NULL ? NULL : g_strndup(word, (gsize)(dash - word));
-
-    if (dash == NULL || *low == '\0' || (!g_ascii_isdigit(*low) && strchr(low, ':') == NULL))
-        return NULL;
-    return json_pack("{s:[o,o]}", "range", value_of_word(low, false), value_of_word(dash + 1, false));
 }
 
 static json_t *prefix_of_word(const char *word)
@@ -36,16 +23,34 @@ static json_t *prefix_of_word(const char *word)
     return json_pack("{s:{s:s,s:i}}", "prefix", "addr", address, "len", (int)g_ascii_strtoll(slash + 1, NULL, 10));
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): a range has two ends */
-static json_t *value_of_word(const char *word, bool quoted)
+/* A prefix, a number or a name; so is each end of a range. */
+static json_t *plain_value(const char *word)
 {
-    json_t *value = quoted ? NULL : range_of_word(word);
+    json_t *value = prefix_of_word(word);
 
-    if (value == NULL && !quoted)
-        value = prefix_of_word(word);
-    if (value == NULL && !quoted && is_number(word))
+    if (value == NULL && is_number(word))
         value = json_integer(g_ascii_strtoll(word, NULL, 10));
     return value != NULL ? value : json_string(word);
+}
+
+/* "10.0.0.1-10.0.0.9", "80-90": not "echo-request". */
+static json_t *range_of_word(const char *word)
+{
+    const char *dash = strchr(word, '-');
+    g_autofree char *low = dash == NULL ? NULL : g_strndup(word, (gsize)(dash - word));
+
+    if (dash == NULL || *low == '\0' || (!g_ascii_isdigit(*low) && strchr(low, ':') == NULL))
+        return NULL;
+    return json_pack("{s:[o,o]}", "range", plain_value(low), plain_value(dash + 1));
+}
+
+static json_t *value_of_word(const char *word, bool quoted)
+{
+    json_t *range = quoted ? NULL : range_of_word(word);
+
+    if (range != NULL)
+        return range;
+    return quoted ? json_string(word) : plain_value(word);
 }
 
 static json_t *one_value(OkseNftCursor *cursor)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SPANS 256u
+#define NEAR 512u /* bytes before a host in which the word before it may stand */
 
 typedef struct {
     const OkseGuess *guess;
@@ -26,6 +27,7 @@ typedef struct {
     gint spans[SPANS][2];
     unsigned span_count;
     bool crowded; /* a line had more places than are kept apart */
+    bool gave_up; /* an expression did: no match is not proven */
 } Pass;
 
 /* A host as matched. */
@@ -59,6 +61,21 @@ static bool claim(Pass *pass, gint start, gint end)
     return true;
 }
 
+static bool finds(Pass *pass, const GRegex *regex, const char *text, GMatchInfo **match)
+{
+    g_autoptr(GError) error = NULL;
+    bool found = g_regex_match_full(regex, text, -1, 0, 0, match, &error);
+
+    pass->gave_up = pass->gave_up || error != NULL;
+    return found;
+}
+
+/* The line has more places than are kept apart, which was said: the rest of it is not looked at. */
+static bool is_full(const Pass *pass)
+{
+    return pass->crowded && pass->span_count == SPANS;
+}
+
 static const OkseGuessLine *parent_of(const Pass *pass, const OkseGuessLine *line)
 {
     return line->parent < 0 ? NULL : g_ptr_array_index(pass->lines->lines, line->parent);
@@ -69,8 +86,8 @@ static bool find_open(const Pass *pass, const char *head, Keys *keys)
 {
     g_autoptr(GMatchInfo) open = NULL;
 
-    if (!g_regex_match(pass->guess->open, head, 0, &open))
-        return false;
+    if (strpbrk(head, "\"'") == NULL || !g_regex_match(pass->guess->open, head, 0, &open))
+        return false; /* most lines have no quote, and to look for one is no search in it */
     g_free(keys->near);
     keys->near = g_match_info_fetch(open, 1);
     keys->assigned = true;
@@ -87,7 +104,8 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
         keys->assigned = true;
         return;
     }
-    if (!g_regex_match(pass->guess->near, head, 0, &near) && !find_open(pass, head, keys))
+    if (!g_regex_match(pass->guess->near, head + (strlen(head) > NEAR ? strlen(head) - NEAR : 0), 0, &near) &&
+        !find_open(pass, head, keys))
         return;
     if (keys->near != NULL)
         return;
@@ -505,9 +523,9 @@ static void look_for_list(Pass *pass)
     const char *code = pass->line->code;
     g_autoptr(GMatchInfo) item = NULL;
 
-    if (!g_regex_match(pass->guess->list, code + pass->line->value, 0, NULL))
+    if (!finds(pass, pass->guess->list, code + pass->line->value, NULL))
         return;
-    g_regex_match(pass->guess->item, code + pass->line->value, 0, &item);
+    finds(pass, pass->guess->item, code + pass->line->value, &item);
     for (; g_match_info_matches(item); g_match_info_next(item, NULL))
         on_label(pass, item, (gint)pass->line->value);
 }
@@ -518,14 +536,14 @@ static void look_for_labels(Pass *pass)
     g_autoptr(GMatchInfo) whole = NULL, quoted = NULL, pair = NULL;
 
     if (pass->line->key != NULL && pass->line->assigned &&
-        g_regex_match(pass->guess->label, code + pass->line->value, 0, &whole))
+        finds(pass, pass->guess->label, code + pass->line->value, &whole))
         on_label(pass, whole, (gint)pass->line->value);
     if (pass->line->key != NULL && pass->line->assigned)
         look_for_list(pass);
-    g_regex_match(pass->guess->quoted, code, 0, &quoted);
+    finds(pass, pass->guess->quoted, code, &quoted);
     for (; g_match_info_matches(quoted); g_match_info_next(quoted, NULL))
         on_label(pass, quoted, 0);
-    g_regex_match(pass->guess->pair, code, 0, &pair);
+    finds(pass, pass->guess->pair, code, &pair);
     for (; g_match_info_matches(pair); g_match_info_next(pair, NULL))
         on_label(pass, pair, 0);
 }
@@ -548,13 +566,13 @@ static void look_at(Pass *pass)
     pass->span_count = 0;
     if (*code == '\0')
         return;
-    pass->ranged = g_regex_match(pass->guess->range, code, 0, NULL);
+    pass->ranged = finds(pass, pass->guess->range, code, NULL);
     pass->pattern = pass->lines->script || holds_pattern(pass, code);
     for (OkseGuessShape shape = 0; shape < OKSE_GUESS_SHAPES; shape++) {
         g_autoptr(GMatchInfo) match = NULL;
 
-        g_regex_match(pass->guess->shapes[shape], code, 0, &match);
-        for (; g_match_info_matches(match); g_match_info_next(match, NULL))
+        finds(pass, pass->guess->shapes[shape], code, &match);
+        for (; g_match_info_matches(match) && !is_full(pass); g_match_info_next(match, NULL))
             on_match(pass, shape, match);
     }
     if (!pass->pattern)
@@ -578,5 +596,5 @@ bool okse_guess_text(const OkseGuess *guess, const char *file, const char *text,
         pass.number = i;
         look_at(&pass);
     }
-    return lines->whole && !pass.crowded;
+    return lines->whole && !pass.crowded && !pass.gave_up;
 }

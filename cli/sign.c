@@ -320,6 +320,13 @@ static int cms_run(const OkseInvocation *invocation, GError **error)
         okse_fail(error, OKSE_ERROR_INVALID, "sign --cms FILE needs --key URI and --cert PEM, and no bundle");
         return 2;
     }
+    if (options->tsa != NULL || options->request != NULL || options->response != NULL || options->expires != NULL ||
+        options->not_before != NULL || options->role != NULL) {
+        okse_fail(
+            error, OKSE_ERROR_INVALID,
+            "sign --cms FILE makes no timestamp and no statement: leave out --tsa…, --role, --expires, --not-before");
+        return 2;
+    }
     if (!cms_sign(options, beside, error))
         return 2;
     if (!invocation->json) {
@@ -330,6 +337,16 @@ static int cms_run(const OkseInvocation *invocation, GError **error)
     return okse_print_json(result, error) ? 0 : 2;
 }
 
+/* Each signs one thing, and what would be left out nobody would miss. */
+static bool one_thing(const SignOptions *options, GError **error)
+{
+    unsigned things =
+        (options->model != NULL) + (options->document != NULL) + (options->audit != NULL) + (options->cms != NULL);
+
+    return things <= 1 || okse_fail(error, OKSE_ERROR_INVALID,
+                                    "of --oms, --document, --audit and --cms only one can be signed at once");
+}
+
 static int sign_run(const OkseInvocation *invocation, GError **error)
 {
     const SignOptions *options = invocation->options;
@@ -337,6 +354,8 @@ static int sign_run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     bool good;
 
+    if (!one_thing(options, error))
+        return 2;
     if (options->audit == NULL && (options->evidence != NULL || options->summary)) {
         okse_fail(error, OKSE_ERROR_INVALID, "--evidence and --summary belong to --audit FILE");
         return 2;

@@ -6,6 +6,7 @@
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/json_append.h"
+#include "core/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -192,6 +193,7 @@ bool okse_json_wire_send(const json_t *value, int fd)
 typedef struct {
     const char *at, *end;
     GPtrArray *texts; /* json_t, borrowed from what is being made */
+    guint64 again;    /* bytes of texts that were named by their number */
 } Reader;
 
 static bool read_bytes(Reader *reader, void *into, size_t length)
@@ -232,9 +234,15 @@ static json_t *read_text(Reader *reader)
     return text;
 }
 
-static json_t *read_text_again(const Reader *reader, guint32 number)
+/* Written out, a few bytes would else be as many as somebody likes. */
+static json_t *read_text_again(Reader *reader, guint32 number)
 {
-    return number < reader->texts->len ? json_incref(g_ptr_array_index(reader->texts, number)) : NULL;
+    json_t *text = number < reader->texts->len ? g_ptr_array_index(reader->texts, number) : NULL;
+
+    if (text == NULL || json_string_length(text) > LONGEST)
+        return NULL;
+    reader->again += json_string_length(text);
+    return reader->again <= OKSE_LIMIT_EVIDENCE ? json_incref(text) : NULL;
 }
 
 /* In the order of keys. One that came twice would also let go of a text that others may name. */
@@ -325,8 +333,8 @@ static json_t *read_value(Reader *reader, unsigned depth)
 json_t *okse_json_wire_read(const void *data, size_t length)
 {
     g_autoptr(GPtrArray) texts = g_ptr_array_new();
-    Reader reader = {data, (const char *)data + length, texts};
-    g_autoptr(json_t) value = read_value(&reader, DEPTH);
+    Reader reader = {data, length > 0 ? (const char *)data + length : data, texts, 0};
+    g_autoptr(json_t) value = length > 0 ? read_value(&reader, DEPTH) : NULL;
 
     return reader.at == reader.end ? g_steal_pointer(&value) : NULL;
 }

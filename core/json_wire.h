@@ -12,5 +12,6 @@ GBytes *okse_json_wire_write(const json_t *value) G_GNUC_WARN_UNUSED_RESULT;
 bool okse_json_wire_send(const json_t *value, int fd);
 
 /* NULL for anything but one whole value as okse_json_read() takes it: UTF-8 without NUL, no key twice, no number that
- * JSON has not. Equal texts may be one json_t. A new reference. */
+ * JSON has not; and texts named by their number are no more than OKSE_LIMIT_EVIDENCE. Equal texts may be one json_t.
+ * A new reference. */
 json_t *okse_json_wire_read(const void *data, size_t length) G_GNUC_WARN_UNUSED_RESULT;

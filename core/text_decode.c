@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LETTERS_LEAST 8u /* one character of so many is ASCII in a text that nobody marked */
+#define ASCII_LEAST 8u   /* bytes of ASCII side by side that a program may read which skips every NUL */
 
 typedef struct {
     const char *mark;
@@ -108,6 +109,30 @@ static GString *guess(const char *data, gsize length)
     return best;
 }
 
+static bool is_word(char byte)
+{
+    return g_ascii_isalnum(byte);
+}
+
+/* A name with a dot in bytes of ASCII that stand side by side. A shell leaves out every NUL and then reads it; as
+ * UTF-16 it is a few ideographs. */
+static bool holds_name(const char *data, gsize length)
+{
+    gsize run = 0;
+    bool dot = false;
+
+    for (gsize i = 0; i < length; i++) {
+        bool plain = data[i] != '\0' && (unsigned char)data[i] < 0x7f && !is_control((unsigned char)data[i]);
+
+        run = plain ? run + 1 : 0;
+        dot = plain &&
+              (dot || (data[i] == '.' && run > 1 && is_word(data[i - 1]) && i + 1 < length && is_word(data[i + 1])));
+        if (dot && run >= ASCII_LEAST)
+            return true;
+    }
+    return false;
+}
+
 /* By its mark, else by what it means; NULL: it is as it is. *whole: false when a mark promised more. Without a NUL
  * there is no ASCII in any of them, and so no host: bytes that only begin like a mark stay what they are. */
 static GString *converted(const char *data, gsize length, bool *whole)
@@ -121,22 +146,58 @@ static GString *converted(const char *data, gsize length, bool *whole)
         if (length <= one->length || memcmp(data, one->mark, one->length) != 0)
             continue;
         text = convert(one, data + one->length, length - one->length, whole);
-        *whole = *whole && letters_of(text) > 0;
+        *whole = *whole && letters_of(text) > 0 && !holds_name(data, length);
         return text;
     }
+    *whole = !holds_name(data, length);
     return guess(data, length);
 }
 
-/* Control becomes a blank in what has a NUL, and CR a line end where there is no other. False: there was a NUL. */
+/* Ends of lines to YAML and to Python beside LF; of CR LF only the second counts. */
+static const char *const ends[] = {"\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+
+/* How long the end of a line at `at` is that is none to those who look for LF; 0: none. */
+static gsize other_end(const char *at, gsize left)
+{
+    if (*at == '\r' && left > 1 && at[1] == '\n')
+        return 0;
+    for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++)
+        if (left >= strlen(ends[i]) && memcmp(at, ends[i], strlen(ends[i])) == 0)
+            return strlen(ends[i]);
+    return 0;
+}
+
+static bool has_other_ends(const char *data, gsize length)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+        const char *found = data;
+
+        while ((found = memmem(found, length - (gsize)(found - data), ends[i], strlen(ends[i]))) != NULL) {
+            if (other_end(found, length - (gsize)(found - data)) > 0)
+                return true;
+            found++;
+        }
+    }
+    return false;
+}
+
+/* Control becomes a blank in what has a NUL, and every end of a line LF, behind blanks where it was longer: what
+ * stands behind one is no comment to everybody. False: there was a NUL. */
 static bool make_plain(GString *text)
 {
-    bool clean = memchr(text->str, '\0', text->len) == NULL, old = memchr(text->str, '\n', text->len) == NULL;
+    bool clean = memchr(text->str, '\0', text->len) == NULL;
 
-    for (gsize i = 0; i < text->len; i++)
-        if (!clean && is_control((unsigned char)text->str[i]))
-            text->str[i] = ' ';
-        else if (old && text->str[i] == '\r')
+    for (gsize i = 0; i < text->len; i++) {
+        gsize end = other_end(text->str + i, text->len - i);
+
+        if (end > 0) {
+            memset(text->str + i, ' ', end - 1);
+            i += end - 1;
             text->str[i] = '\n';
+        } else if (!clean && is_control((unsigned char)text->str[i])) {
+            text->str[i] = ' ';
+        }
+    }
     return clean;
 }
 
@@ -151,8 +212,7 @@ GBytes *okse_text_decode(GBytes *bytes, bool *whole)
     if (length == 0)
         return g_bytes_ref(bytes);
     text = converted(data, length, whole);
-    if (text == NULL && memchr(data, '\0', length) == NULL &&
-        (memchr(data, '\r', length) == NULL || memchr(data, '\n', length) != NULL))
+    if (text == NULL && memchr(data, '\0', length) == NULL && !has_other_ends(data, length))
         return g_bytes_new_from_bytes(bytes, skip, length - skip);
     if (text == NULL)
         text = g_string_new_len(data + skip, (gssize)(length - skip));

@@ -114,6 +114,11 @@ def test_unreadable_configuration_is_partial_and_named(okse, tmp_path):
     assert row["status"] == "partial" and "/etc/rsyslog.d/a.conf" in row["reason"]
 
 
+def test_a_path_that_is_no_utf8_can_be_missing(okse, tmp_path):
+    result = okse("collect", "--sysroot", f"{tmp_path}/no\udcffdirectory", "--scope", "host", status=3)
+    assert "directory: No such file or directory" in result.err
+
+
 def test_region_vectors(okse, tmp_path):
     """Every host of manifests/regions.yaml's own tests gets the country of the region that it names."""
     import yaml

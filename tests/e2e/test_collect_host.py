@@ -153,6 +153,21 @@ def test_a_variable_without_a_name_leaves_the_filter_open(okse, tmp_path, define
     assert not egress["complete"] and egress["unmodelled"] and egress["surely"]["count"] == 0
 
 
+DROPS = "table inet filter {\nchain output {\ntype filter hook output priority 0; policy drop;\n%s\n}\n}\n"
+
+
+@pytest.mark.parametrize("rules, named", [
+    (DROPS % "" + "delete table inet filter\n", "delete table inet filter"),  # nft then lets everything out
+    (DROPS % "" + "\n" * 4_000_000 + "add rule inet filter output accept\n", "more words than are read"),
+    (DROPS % ("ip daddr " + "1-" * 200_000 + "1 accept"), ("ip daddr " + "1-" * 200)[:200]),
+], ids=["taken-away", "too-long", "range-of-ranges"])
+def test_what_is_not_read_leaves_the_filter_open(okse, tmp_path, rules, named):
+    facts = scan(okse, tmp_path, {"etc/nftables.conf": rules})
+    egress, = facts["egress"]
+    assert not egress["complete"] and coverage(facts)["egress"][0] == "partial"
+    assert egress["unmodelled"][0]["text"] == named
+
+
 def test_hosts_without_url_or_port(okse, tmp_path):
     facts = scan(okse, tmp_path, {
         "etc/rsyslog.d/a.conf": 'action(type="omfwd" target="a.abroad.example" port="6514" protocol="tcp")\n'

@@ -275,6 +275,8 @@ def test_what_cannot_be_signed_is_refused(okse, people):
         assert message in result.err and not (okse.directory / "r.pdf").exists()
     assert "belongs to --format pdf" in okse("report", source, "--format", "html", "--paper", "a4", status=2).err
     assert "needs --key URI and --cert PEM" in okse("sign", "--cms", source, "--key", path, status=2).err
+    for words, why in ((["--audit", source], "only one can be signed"), (["--tsa", "http://localhost/"], "makes no timestamp")):
+        assert why in okse("sign", "--cms", source, "--key", path, "--cert", path, *words, status=2).err
 
 
 def test_every_page_says_what_was_hidden(okse, tmp_path):

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+import yaml
 
 AT = "2026-11-23"
 TEXT = "# 서버\nrelay_host = mx.example.org\nport = 2525\n"
@@ -81,6 +82,8 @@ BINARY = {
     "/etc/unheard/false-mark": (b"\xff\xfe\n\0\nserver = c.example.org\n" * 3, None),
     "/etc/unheard/odd.utf16": (b"\xff\xfe" + "server = d.example.org\n".encode("utf-16-le") + b"x", [("d.example.org", None, "out", 1)]),
     "/etc/unheard/lone.utf16": (b"\xff\xfe" + "server = e.example.org\n".encode("utf-16-le") + b"\x00\xd8\n\0", [("e.example.org", None, "out", 1)]),
+    # UTF-16 from end to end, and bash, which leaves out every NUL, sets URL
+    "/etc/unheard/two-texts": ("# kept as it was in the old system\n".encode("utf-16-le") + b"\nURL=https://a.evilx.com/\n #", None),
     "/etc/unheard/table.db": (bytes(range(256)) * 3 + b"\0relayhost=f.example.org:25\0" + bytes(range(255, -1, -1)), [("f.example.org", 25, "out", None)]),
     "/etc/unheard/nothing-but-bytes": (bytes(range(256)), []),
     # … also where a collector of its own reads the directory, and in a list that it knows
@@ -111,6 +114,22 @@ def test_what_is_no_text_is_named(damaged, path):
     rows = BINARY[path][1]
     if rows is not None:
         assert {row[:3] for row in found.get(path, [])} == {row[:3] for row in rows}
+
+
+def test_a_list_too_long_for_its_expression_is_named(okse, tmp_path):
+    file_at(tmp_path, "/etc/unheard/list", b"nodes = " + b",".join(b"d%d" % i for i in range(1400)) + b"\n")
+    assert named(collected(okse, tmp_path)[2], "/etc/unheard/list")
+
+
+def test_a_comment_ends_where_yaml_ends_it(okse, tmp_path):
+    ends = ["\r", "\x85", "\u2028", "\u2029"]
+    for i, end in enumerate(ends):
+        text = f"title: 1\r\n# note{end}relay_host: mx{i}.example.org{end}other: 2\n"
+        assert yaml.safe_load(text)["relay_host"] == f"mx{i}.example.org"
+        file_at(tmp_path, f"/etc/unheard/{i}.yaml", text.encode())
+    _, found, coverage = collected(okse, tmp_path)
+    assert coverage["status"] == "complete"
+    assert {path: rows for path, rows in found.items()} == {f"/etc/unheard/{i}.yaml": [(f"mx{i}.example.org", None, "out", 3)] for i in range(len(ends))}
 
 
 def test_a_picture_is_no_configuration(okse, tmp_path):

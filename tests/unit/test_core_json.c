@@ -91,6 +91,31 @@ static void wire_refusals(void)
     g_assert_true(wire_takes(deep->str + 5, deep->len - 5));
 }
 
+static bool wire_takes_again(guint32 length, guint32 times)
+{
+    g_autoptr(GString) bytes = g_string_new("a");
+    g_autofree char *text = g_strnfill(length, 'x');
+    guint32 count = times + 1;
+
+    g_string_append_len(bytes, (const char *)&count, sizeof count);
+    g_string_append_c(bytes, 's');
+    g_string_append_len(bytes, (const char *)&length, sizeof length);
+    g_string_append_len(bytes, text, length);
+    for (guint32 i = 0; i < times; i++)
+        g_string_append_len(bytes, "r\0\0\0\0", 5);
+    return wire_takes(bytes->str, bytes->len);
+}
+
+/* Texts that are named by their number: those that are worth it, and not without end. */
+static void wire_again(void)
+{
+    g_assert_true(wire_takes_again(512, 1));
+    g_assert_false(wire_takes_again(513, 1));
+    g_assert_true(wire_takes_again(512, OKSE_LIMIT_EVIDENCE / 512));
+    g_assert_false(wire_takes_again(512, OKSE_LIMIT_EVIDENCE / 512 + 1));
+    g_assert_false(wire_takes(NULL, 0));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -98,5 +123,6 @@ int main(int argc, char **argv)
     g_test_add_func("/core/json/canonical-form", canonical_form);
     g_test_add_func("/core/json/wire", wire);
     g_test_add_func("/core/json/wire-refusals", wire_refusals);
+    g_test_add_func("/core/json/wire-again", wire_again);
     return g_test_run();
 }
