@@ -75,7 +75,7 @@ def facts_of(iso, row):
     value["egress"] = [{"id": "egr:0000000000000001", "kind": "host", "subject": "this host", "complete": True, "ipv4": "allow" if row.get("reach") else "deny", "ipv6": "deny",
                         "reachable": prefixes, "surely": prefixes, "unmodelled": [], "source": law_facts.source("/etc/nftables.conf", 1, "", "egress", None), "state": "configured"}]
     value["resources"] = [{"id": f"res:{i + 1:016x}", "type": "aws_s3_bucket", "name": f"b{i}", "module": None, "provider": "aws", "region": r.get("region"), "country": r.get("country"),
-                           "replicates_to": r.get("replicates_to", []), "several_regions": r.get("several_regions", False), "values": [],
+                           "replicates_to": [{"region": None, "country": iso} for iso in r.get("replicates_to", [])], "several_regions": r.get("several_regions", False), "values": [],
                            "source": law_facts.source("main.tf", i + 1, "", "resources", None), "state": "declared"} for i, r in enumerate(row.get("resources", []))]
     return value
 
