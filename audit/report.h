@@ -55,3 +55,5 @@ json_t *okse_report_diff(const json_t *old, const json_t *new) G_GNUC_WARN_UNUSE
 char *okse_report_diff_text(const json_t *diff, bool colour) G_GNUC_WARN_UNUSED_RESULT;
 /* True when something is new or worse. */
 bool okse_report_diff_regressed(const json_t *diff);
+/* True when something that was open is not asked any more, or what failed cannot be decided any more. */
+bool okse_report_diff_lost_sight(const json_t *diff);

@@ -55,7 +55,9 @@ static Change compare(const json_t *old, const json_t *new)
     after = okse_finding_status(new);
     if (after < before) /* worst first */
         return is_problem(new) ? WORSE : CHANGED;
-    if (after > before && (is_problem(new) || after == OKSE_STATUS_WAIVED))
+    if (after > before && is_problem(new))
+        return CHANGED; /* nobody can say any more whether it fails */
+    if (after > before && after == OKSE_STATUS_WAIVED)
         return BETTER;
     if (after > before) /* not applicable any more is no repair */
         return after == OKSE_STATUS_PASS && is_problem(old) ? FIXED : CHANGED;
@@ -196,6 +198,21 @@ bool okse_report_diff_regressed(const json_t *diff)
     return count_of(counts, change_words[NEW]) > 0 || count_of(counts, change_words[WORSE]) > 0;
 }
 
+bool okse_report_diff_lost_sight(const json_t *diff)
+{
+    const json_t *list = json_object_get(diff, "findings");
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *old = okse_json_peek_text(json_array_get(list, i), "old");
+        const char *new = okse_json_peek_text(json_array_get(list, i), "new");
+        bool failed = g_strcmp0(old, "fail") == 0, open = failed || g_strcmp0(old, "inconclusive") == 0;
+
+        if ((open && new == NULL) || (failed && g_strcmp0(new, "inconclusive") == 0))
+            return true;
+    }
+    return false;
+}
+
 static void write_entry(GString *out, const json_t *finding, Change change, bool colour)
 {
     const char *old = okse_json_peek_text(finding, "old"), *new = okse_json_peek_text(finding, "new");
@@ -247,6 +264,8 @@ char *okse_report_diff_text(const json_t *diff, bool colour)
     }
     if (json_object_get(diff, "partial") != NULL)
         g_string_append(out, "a partial audit (--only): what it did not ask is gone, not fixed\n");
+    if (okse_report_diff_lost_sight(diff))
+        g_string_append(out, "what was open is not asked or cannot be decided any more: that is no repair\n");
     for (unsigned change = 0; change < SAME; change++)
         for (size_t i = 0; i < json_array_size(list); i++)
             if (strcmp(okse_json_peek_text(json_array_get(list, i), "change"), change_words[change]) == 0)

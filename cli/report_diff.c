@@ -29,7 +29,7 @@ static int report_diff_run(const OkseInvocation *invocation, GError **error)
 
         okse_print("%s", text);
     }
-    return okse_report_diff_regressed(diff) ? 1 : 0;
+    return okse_report_diff_regressed(diff) ? 1 : okse_report_diff_lost_sight(diff) ? 4 : 0;
 }
 
 const OkseCommand okse_command_report_diff = {
@@ -39,7 +39,8 @@ const OkseCommand okse_command_report_diff = {
     .maximum = 2,
     .summary = "Compare two findings documents: new, worse, better, fixed, gone.",
     .details = "Findings are compared by their id. Exit status 1 when something is new or worse,\n"
-               "so that a pipeline can stop at new faults only. A check that is no longer made is\n"
-               "\"gone\", not \"fixed\".",
+               "so that a pipeline can stop at new faults only; else 4 when something that was\n"
+               "open is not asked or cannot be decided any more. A check that is no longer made\n"
+               "is \"gone\", not \"fixed\".",
     .run = report_diff_run,
 };

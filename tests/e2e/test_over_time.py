@@ -396,3 +396,23 @@ def test_foreign_files_are_named_and_the_status_says_so(course, folder, tmp_path
     (place / "first.json").unlink(), (place / "copy.json").unlink()
     assert "no findings document is in it" in course.okse("report", "trend", place, status=2).err
     course.okse("report", "trend", tmp_path / "nowhere", status=3)
+
+
+def test_losing_sight_of_a_fault_is_no_repair(course):
+    """A failure that cannot be decided any more, or is not asked any more, passes no gate."""
+    first = read(course, "first")
+    for change in ("inconclusive", "gone"):
+        later = json.loads(json.dumps(first))
+        row = next(f for f in later["findings"] if f["status"] == "fail")
+        id = row["id"]
+        if change == "gone":
+            later["findings"].remove(row)
+        else:
+            row.update(status="inconclusive", reason={"en": "the source could not be read"}, evidence=[], violations=0)
+        for provision in later["jurisdictions"][0]["provisions"]:
+            left = [f["status"] for f in later["findings"] if f["provision"] == provision["id"]]
+            provision["status"] = next((s for s in ("fail", "inconclusive", "pass", "waived") if s in left), "not-applicable")
+        (course.directory / "later.json").write_text(json.dumps(later))
+        told = course.okse("report", "diff", "first.json", "later.json", "--json", status=4).json
+        assert next(f["change"] for f in told["findings"] if f["id"] == id) == ("gone" if change == "gone" else "changed")
+        assert "that is no repair" in course.okse("report", "diff", "first.json", "later.json", status=4).out
