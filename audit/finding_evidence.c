@@ -13,14 +13,22 @@ typedef struct {
     const char *id, *file;
     json_int_t line;
     guint32 rank;        /* in the order of evidence, among all places */
+    bool looked_at;      /* of the fact's first place */
     json_t *evidence[2]; /* as a violation, as unknown; owned, NULL: not made yet */
 } Place;
+
+/* Many findings rest on the same lists: results share them, and so is what follows from them. */
+typedef struct {
+    json_t *lists[2]; /* violations, unknown; owned, so that no other gets their address; NULL: none */
+    json_t *evidence; /* owned */
+} Known;
 
 struct OkseFactIndex {
     GHashTable *by_id;   /* borrowed text → 1 + index of its first place */
     GHashTable *by_name; /* the same by the JSON value of the id: results hold those of the facts */
     GArray *places;      /* those of one fact follow each other */
     guint32 *ranked;     /* indices of places, in the order of evidence */
+    GHashTable *known;   /* Known, each its own key */
 };
 
 static const char *text_or(const json_t *object, const char *key, const char *otherwise)
@@ -98,12 +106,37 @@ static int compare_places(gconstpointer a, gconstpointer b, gpointer places)
                       : (*(const guint32 *)a > *(const guint32 *)b) - (*(const guint32 *)a < *(const guint32 *)b);
 }
 
+static guint known_hash(gconstpointer key)
+{
+    const Known *known = key;
+
+    return g_direct_hash(known->lists[0]) * 31 + g_direct_hash(known->lists[1]);
+}
+
+static gboolean known_equal(gconstpointer a, gconstpointer b)
+{
+    const Known *first = a, *second = b;
+
+    return first->lists[0] == second->lists[0] && first->lists[1] == second->lists[1];
+}
+
+static void known_free(gpointer data)
+{
+    Known *known = data;
+
+    json_decref(known->lists[0]);
+    json_decref(known->lists[1]);
+    json_decref(known->evidence);
+    g_free(known);
+}
+
 OkseFactIndex *okse_fact_index_new(const json_t *facts)
 {
     OkseFactIndex *index = g_new0(OkseFactIndex, 1);
 
     index->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     index->places = g_array_new(FALSE, FALSE, sizeof(Place));
+    index->known = g_hash_table_new_full(known_hash, known_equal, known_free, NULL);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
         json_t *fact;
         size_t i;
@@ -138,6 +171,7 @@ void okse_fact_index_free(OkseFactIndex *index)
     g_array_unref(index->places);
     g_hash_table_unref(index->by_id);
     g_hash_table_unref(index->by_name);
+    g_hash_table_unref(index->known);
     g_free(index->ranked);
     g_free(index);
 }
@@ -163,13 +197,58 @@ static void evidence_free(gpointer data)
     json_decref(data);
 }
 
-/* Mark the places of a fact by their ranks; false: there is no such fact. */
-static bool mark_places(const OkseFactIndex *index, const json_t *id, guint8 *ranks)
+/* 1 + index of the first place of a fact; 0: there is no such fact. */
+static guint first_place(const OkseFactIndex *index, const json_t *id)
 {
     guint first = GPOINTER_TO_UINT(g_hash_table_lookup(index->by_name, id));
 
-    if (first == 0)
-        first = GPOINTER_TO_UINT(g_hash_table_lookup(index->by_id, json_string_value(id)));
+    return first > 0 || !json_is_string(id)
+               ? first
+               : GPOINTER_TO_UINT(g_hash_table_lookup(index->by_id, json_string_value(id)));
+}
+
+static void look_at(OkseFactIndex *index, const json_t *references)
+{
+    const json_t *reference;
+    size_t i;
+
+    json_array_foreach(references, i, reference)
+    {
+        guint first = first_place(index, reference);
+
+        if (first > 0)
+            g_array_index(index->places, Place, first - 1).looked_at = true;
+    }
+}
+
+void okse_fact_index_look(OkseFactIndex *index, const json_t *results)
+{
+    static const char *const keys[] = {"subjects", "violations", "unknown", NULL};
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal); /* results share lists */
+    const json_t *result;
+    size_t i;
+
+    json_array_foreach(results, i, result) for (const char *const *key = keys; *key != NULL; key++)
+    {
+        json_t *list = json_object_get(result, *key);
+
+        if (list != NULL && g_hash_table_add(seen, list))
+            look_at(index, list);
+    }
+}
+
+bool okse_fact_index_is_looked_at(const OkseFactIndex *index, const json_t *fact)
+{
+    guint first = first_place(index, json_object_get(fact, "id"));
+
+    return first > 0 && g_array_index(index->places, Place, first - 1).looked_at;
+}
+
+/* Mark the places of a fact by their ranks; false: there is no such fact. */
+static bool mark_places(const OkseFactIndex *index, const json_t *id, guint8 *ranks)
+{
+    guint first = first_place(index, id);
+
     for (guint i = first; first > 0 && i <= index->places->len; i++) {
         const Place *place = &g_array_index(index->places, Place, i - 1);
 
@@ -221,22 +300,41 @@ static void append_sorted(json_t *list, GPtrArray *all)
         json_array_append(list, g_ptr_array_index(all, i));
 }
 
-json_t *okse_finding_evidence(const OkseFactIndex *index, const json_t *result)
+static json_t *evidence_new(const OkseFactIndex *index, json_t *const *lists)
 {
-    static const char *const keys[][2] = {{"violations", "violation"}, {"unknown", "unknown"}};
-    g_autoptr(json_t) list = json_array();
-    g_autoptr(GPtrArray) kept = g_ptr_array_new();
-    json_t *sorted = json_array(), *entry;
-    size_t i;
+    static const char *const names[] = {"violation", "unknown"};
+    json_t *list = json_array();
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(evidence_free);
+    size_t violations = 0;
 
-    for (unsigned k = 0; k < G_N_ELEMENTS(keys) && json_array_size(list) < OKSE_EVIDENCE_LISTED; k++) {
-        g_autoptr(GPtrArray) all = candidates(index, json_object_get(result, keys[k][0]), k, keys[k][1]);
+    for (unsigned k = 0; k < G_N_ELEMENTS(names) && json_array_size(list) < OKSE_EVIDENCE_LISTED; k++) {
+        g_autoptr(GPtrArray) all = candidates(index, lists[k], k, names[k]);
 
+        violations = json_array_size(list);
         append_sorted(list, all);
     }
-    json_array_foreach(list, i, entry) g_ptr_array_add(kept, entry);
+    if (violations == 0 || violations == json_array_size(list)) /* of one kind: sorted already */
+        return list;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        g_ptr_array_add(kept, json_incref(json_array_get(list, i)));
     g_ptr_array_sort(kept, compare_evidence);
-    for (guint k = 0; k < kept->len; k++)
-        json_array_append(sorted, g_ptr_array_index(kept, k));
-    return sorted;
+    json_array_clear(list);
+    for (guint i = 0; i < kept->len; i++)
+        json_array_append(list, g_ptr_array_index(kept, i));
+    return list;
+}
+
+json_t *okse_finding_evidence(OkseFactIndex *index, const json_t *result)
+{
+    Known asked = {{json_object_get(result, "violations"), json_object_get(result, "unknown")}, NULL};
+    Known *known = g_hash_table_lookup(index->known, &asked);
+
+    if (known == NULL) {
+        asked.evidence = evidence_new(index, asked.lists);
+        json_incref(asked.lists[0]);
+        json_incref(asked.lists[1]);
+        known = g_memdup2(&asked, sizeof asked);
+        g_hash_table_add(index->known, known);
+    }
+    return json_copy(known->evidence);
 }
