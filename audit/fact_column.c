@@ -1,9 +1,8 @@
 #include "audit/fact_column.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "core/json_append.h"
 
-#define DUMP (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)
+#include <string.h>
 
 struct OksePairs {
     guint64 *keys; /* of the slots; key + 1, 0 is free */
@@ -114,6 +113,7 @@ typedef struct {
     GHashTable *texts;              /* borrowed text → number + 1 */
     GHashTable *others;             /* owned JSON → number + 1 */
     guint constants[JSON_NULL + 1]; /* true, false, null by their type: number + 1; 0: not seen */
+    GString *key;
     OkseFactColumn *column;
 } Numbering;
 
@@ -139,14 +139,16 @@ static guint number_of_text(Numbering *numbering, json_t *value)
 static guint number_of_other(Numbering *numbering, json_t *value, const json_t *fact, const char *path)
 {
     const json_t *shown = value != NULL ? value : json_object_getn(fact, path, strcspn(path, ".["));
-    char *dump = json_dumps(shown, DUMP);
-    g_autofree char *key = g_strconcat(value != NULL ? "" : "!", dump != NULL ? dump : "", NULL);
-    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(numbering->others, key));
+    GString *key = numbering->key;
+    guint number;
 
-    free(dump);
+    g_string_assign(key, value != NULL ? "" : "!");
+    if (shown != NULL)
+        okse_json_append(key, shown);
+    number = GPOINTER_TO_UINT(g_hash_table_lookup(numbering->others, key->str));
     if (number == 0) {
         number = add_value(numbering, value);
-        g_hash_table_insert(numbering->others, g_steal_pointer(&key), GUINT_TO_POINTER(number));
+        g_hash_table_insert(numbering->others, g_strdup(key->str), GUINT_TO_POINTER(number));
     }
     return number;
 }
@@ -170,7 +172,8 @@ OkseFactColumn *okse_fact_column_new(const json_t *list, const OkseReadPath *pat
     OkseFactColumn *column = g_new0(OkseFactColumn, 1);
     g_autoptr(GHashTable) texts = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) others = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Numbering numbering = {.texts = texts, .others = others, .column = column};
+    g_autoptr(GString) key = g_string_new(NULL);
+    Numbering numbering = {.texts = texts, .others = others, .key = key, .column = column};
     const json_t *fact;
     size_t i;
 
