@@ -1,9 +1,8 @@
 #include "audit/fact_column.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "core/json_append.h"
 
-#define DUMP (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)
+#include <string.h>
 
 struct OksePairs {
     guint64 *keys; /* of the slots; key + 1, 0 is free */
@@ -111,28 +110,61 @@ static void value_free(gpointer data)
 }
 
 typedef struct {
-    GHashTable *texts;  /* borrowed text → number + 1 */
-    GHashTable *others; /* owned JSON → number + 1 */
+    GHashTable *texts;              /* borrowed text → number + 1 */
+    GHashTable *others;             /* owned JSON → number + 1 */
+    guint constants[JSON_NULL + 1]; /* true, false, null by their type: number + 1; 0: not seen */
+    GString *key;
     OkseFactColumn *column;
 } Numbering;
 
+static guint add_value(Numbering *numbering, json_t *value)
+{
+    g_ptr_array_add(numbering->column->values, json_incref(value));
+    return numbering->column->values->len;
+}
+
+static guint number_of_text(Numbering *numbering, json_t *value)
+{
+    gpointer text = (gpointer)(uintptr_t)json_string_value(value);
+    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(numbering->texts, text));
+
+    if (number == 0) {
+        number = add_value(numbering, value);
+        g_hash_table_insert(numbering->texts, text, GUINT_TO_POINTER(number));
+    }
+    return number;
+}
+
+/* Where the path leads nowhere, what it starts from tells facts apart. */
+static guint number_of_other(Numbering *numbering, json_t *value, const json_t *fact, const char *path)
+{
+    const json_t *shown = value != NULL ? value : json_object_getn(fact, path, strcspn(path, ".["));
+    GString *key = numbering->key;
+    guint number;
+
+    g_string_assign(key, value != NULL ? "" : "!");
+    if (shown != NULL)
+        okse_json_append(key, shown);
+    number = GPOINTER_TO_UINT(g_hash_table_lookup(numbering->others, key->str));
+    if (number == 0) {
+        number = add_value(numbering, value);
+        g_hash_table_insert(numbering->others, g_strdup(key->str), GUINT_TO_POINTER(number));
+    }
+    return number;
+}
+
 static guint32 number_of(Numbering *numbering, json_t *value, const json_t *fact, const char *path)
 {
-    bool text = json_is_string(value);
-    g_autofree char *first = g_strndup(path, strcspn(path, ".["));
-    char *dump = text ? NULL : json_dumps(value != NULL ? value : json_object_get(fact, first), DUMP);
-    g_autofree char *key = text ? NULL : g_strconcat(value != NULL ? "" : "!", dump != NULL ? dump : "", NULL);
-    GHashTable *table = text ? numbering->texts : numbering->others;
-    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(table, text ? json_string_value(value) : key));
+    guint *constant;
 
-    free(dump);
-    if (number > 0)
-        return number - 1;
-    g_ptr_array_add(numbering->column->values, json_incref(value));
-    number = numbering->column->values->len;
-    g_hash_table_insert(table, text ? (gpointer)(uintptr_t)json_string_value(value) : g_steal_pointer(&key),
-                        GUINT_TO_POINTER(number));
-    return number - 1;
+    if (json_is_string(value))
+        return number_of_text(numbering, value) - 1;
+    if (!json_is_boolean(value) && !json_is_null(value))
+        return number_of_other(numbering, value, fact, path) - 1;
+    constant = &numbering->constants[json_typeof(value)];
+    if (*constant == 0)
+        *constant = add_value(numbering, value);
+    return *constant - 1;
 }
 
 OkseFactColumn *okse_fact_column_new(const json_t *list, const OkseReadPath *path)
@@ -140,7 +172,8 @@ OkseFactColumn *okse_fact_column_new(const json_t *list, const OkseReadPath *pat
     OkseFactColumn *column = g_new0(OkseFactColumn, 1);
     g_autoptr(GHashTable) texts = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) others = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Numbering numbering = {texts, others, column};
+    g_autoptr(GString) key = g_string_new(NULL);
+    Numbering numbering = {.texts = texts, .others = others, .key = key, .column = column};
     const json_t *fact;
     size_t i;
 

@@ -256,17 +256,19 @@ static json_t *document_of(Audit *audit)
 {
     const OkseAuditRequest *request = audit->request;
     g_autofree char *at = okse_text_time(request->at);
-    json_t *inventory = okse_findings_inventory(request->facts, audit->results);
-    json_t *document =
-        json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:O}", "schema", "okse.findings.v1", "audited_at", at, "target",
-                  okse_findings_target(request->facts), "inputs", inputs_of(request), "languages",
-                  languages_of(request->law), "controls", audit->controls, "findings", audit->findings);
+    json_t *inventory, *document;
+
+    okse_fact_index_look(audit->index, audit->results);
+    inventory = okse_findings_inventory(request->facts, audit->index);
+    document = json_pack("{s:s, s:s, s:o, s:o, s:o, s:O, s:O}", "schema", "okse.findings.v1", "audited_at", at,
+                         "target", okse_findings_target(request->facts), "inputs", inputs_of(request), "languages",
+                         languages_of(request->law), "controls", audit->controls, "findings", audit->findings);
 
     json_object_set(document, "collectors", json_object_get(request->facts, "collectors"));
     json_object_set(document, "scope", json_object_get(request->facts, "scope"));
     json_object_set_new(document, "inventory", inventory);
-    okse_findings_unpoliced(inventory, request->facts, (const OkseTask *)(void *)audit->tasks->data, audit->results,
-                            request->law->schema);
+    okse_findings_unpoliced(inventory, request->facts, audit->index, (const OkseTask *)(void *)audit->tasks->data,
+                            audit->results, request->law->schema);
     if (request->law->pack != NULL && okse_policy_pack_is_old(request->law->pack, request->at))
         json_object_set_new(document, "warnings", json_pack("[o]", okse_policy_pack_warning(request->law->pack)));
     if (request->only != NULL)

@@ -27,27 +27,7 @@ json_t *okse_findings_target(const json_t *facts)
                      json_is_object(install) ? pick(install, keys) : json_null(), "site", site);
 }
 
-static GHashTable *looked_at(const json_t *results)
-{
-    static const char *const keys[] = {"subjects", "violations", "unknown", NULL};
-    GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal); /* results share lists and ids */
-    const json_t *result, *reference;
-    size_t i, j;
-
-    json_array_foreach(results, i, result) for (const char *const *key = keys; *key != NULL; key++)
-    {
-        json_t *list = json_object_get(result, *key);
-
-        if (g_hash_table_add(seen, list))
-            json_array_foreach(list, j, reference) if (json_is_string(reference) &&
-                                                       g_hash_table_add(seen, (gpointer)(uintptr_t)reference))
-                g_hash_table_add(ids, (gpointer)(uintptr_t)json_string_value(reference));
-    }
-    return ids;
-}
-
-json_t *okse_findings_inventory(const json_t *facts, const json_t *results)
+json_t *okse_findings_inventory(const json_t *facts, const OkseFactIndex *index)
 {
     static const char *const endpoint_keys[] = {"id",    "host",     "port",     "role",      "scope",
                                                 "state", "observed", "declared", "direction", NULL};
@@ -55,7 +35,6 @@ json_t *okse_findings_inventory(const json_t *facts, const json_t *results)
     json_t *components = json_object_get(json_object_get(facts, "install"), "components");
     json_t *signatures = json_object_get(json_object_get(facts, "install"), "signatures");
     json_t *inventory;
-    g_autoptr(GHashTable) policed = looked_at(results);
     json_t *endpoints = json_array(), *documents = json_array(), *unpoliced = json_array(), *fact;
     size_t i;
 
@@ -66,7 +45,7 @@ json_t *okse_findings_inventory(const json_t *facts, const json_t *results)
 
         json_object_set_new(shown, "country", country != NULL ? json_incref(country) : json_null());
         json_array_append_new(endpoints, shown);
-        if (!g_hash_table_contains(policed, okse_json_peek_text(fact, "id")))
+        if (!okse_fact_index_is_looked_at(index, fact))
             json_array_append(unpoliced, json_object_get(fact, "id"));
     }
     json_array_foreach(json_object_get(facts, "documents"), i, fact)

@@ -4,24 +4,6 @@
 #include "audit/fact_kinds.h"
 #include "audit/fact_message.h"
 
-typedef struct {
-    GHashTable *ids;   /* of facts that a control looked at; borrowed texts */
-    GHashTable *lists; /* that a control reads without saying what of it it looks at */
-    GHashTable *seen;  /* lists and ids of results, which share them */
-} Looked;
-
-static void add_ids(Looked *looked, json_t *references)
-{
-    const json_t *reference;
-    size_t i;
-
-    if (!g_hash_table_add(looked->seen, references))
-        return;
-    json_array_foreach(references, i, reference) if (json_is_string(reference) &&
-                                                     g_hash_table_add(looked->seen, (gpointer)(uintptr_t)reference))
-        g_hash_table_add(looked->ids, (gpointer)(uintptr_t)json_string_value(reference));
-}
-
 static void add_lists(GHashTable *lists, const OkseControl *control, const json_t *schema)
 {
     g_autoptr(OkseExpressionUse) use = okse_control_use(control, schema);
@@ -34,8 +16,10 @@ static void add_lists(GHashTable *lists, const OkseControl *control, const json_
             g_hash_table_add(lists, (gpointer)(uintptr_t)okse_fact_kind(domain)->list);
 }
 
-static void look(Looked *looked, const OkseTask *tasks, const json_t *results, const json_t *schema)
+/* The lists that a control reads without saying what of them it looks at. */
+static GHashTable *lists_read(const OkseTask *tasks, const json_t *results, const json_t *schema)
 {
+    GHashTable *lists = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
     const json_t *result;
     size_t i;
@@ -44,15 +28,12 @@ static void look(Looked *looked, const OkseTask *tasks, const json_t *results, c
     {
         const OkseControl *control = tasks[i].control;
 
-        if (!json_is_true(json_object_get(result, "applies")))
-            continue;
-        add_ids(looked, json_object_get(result, "subjects"));
-        add_ids(looked, json_object_get(result, "violations"));
-        add_ids(looked, json_object_get(result, "unknown"));
-        if (control->expressions[OKSE_EXPRESSION_SUBJECTS] == NULL &&
+        if (json_is_true(json_object_get(result, "applies")) &&
+            control->expressions[OKSE_EXPRESSION_SUBJECTS] == NULL &&
             g_hash_table_add(seen, (gpointer)(uintptr_t)control))
-            add_lists(looked->lists, control, schema);
+            add_lists(lists, control, schema);
     }
+    return lists;
 }
 
 static void list_fact(json_t *unpoliced, const char *list, const json_t *fact)
@@ -69,43 +50,37 @@ static json_t *counts_to_json(const json_int_t *counts)
                      counts[3]);
 }
 
-static void count_list(const Looked *looked, const char *list, const json_t *facts, json_int_t *counts,
+static void count_list(const OkseFactIndex *index, const char *list, bool read, const json_t *facts, json_int_t *counts,
                        json_t *unpoliced)
 {
-    bool read = g_hash_table_contains(looked->lists, list);
     json_t *fact;
     size_t i;
 
     json_array_foreach(facts, i, fact)
     {
-        const char *id = okse_json_peek_text(fact, "id");
-        unsigned kind = id != NULL && g_hash_table_contains(looked->ids, id) ? 1 : read ? 2 : 3;
+        unsigned kind = okse_fact_index_is_looked_at(index, fact) ? 1 : read ? 2 : 3;
 
         counts[0]++;
         counts[kind]++;
-        if (kind == 3 && id != NULL && counts[3] <= OKSE_UNPOLICED_LISTED)
+        if (kind == 3 && okse_json_peek_text(fact, "id") != NULL && counts[3] <= OKSE_UNPOLICED_LISTED)
             list_fact(unpoliced, list, fact);
     }
 }
 
-void okse_findings_unpoliced(json_t *inventory, const json_t *facts, const OkseTask *tasks, const json_t *results,
-                             const json_t *schema)
+void okse_findings_unpoliced(json_t *inventory, const json_t *facts, const OkseFactIndex *index, const OkseTask *tasks,
+                             const json_t *results, const json_t *schema)
 {
-    g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) read = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_direct_hash, g_direct_equal);
-    Looked looked = {ids, read, seen};
+    g_autoptr(GHashTable) read = lists_read(tasks, results, schema);
     json_int_t all[4] = {0};
     json_t *lists = json_object(), *unpoliced = json_array(), *coverage;
 
-    look(&looked, tasks, results, schema);
     for (const OkseFactKind *kind = okse_fact_kinds; kind->list != NULL; kind++) {
         const json_t *list = json_object_get(facts, kind->list);
         json_int_t counts[4] = {0};
 
         if (json_array_size(list) == 0)
             continue;
-        count_list(&looked, kind->list, list, counts, unpoliced);
+        count_list(index, kind->list, g_hash_table_contains(read, kind->list), list, counts, unpoliced);
         for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++)
             all[i] += counts[i];
         json_object_set_new(lists, kind->list, counts_to_json(counts));

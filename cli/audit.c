@@ -127,6 +127,13 @@ static bool show(const OkseInvocation *invocation, const json_t *findings, const
            written;
 }
 
+/* Of one audit, for the rest of the process, which is about to end: letting go of a fleet's facts value by value takes
+ * a tenth of the time of judging them. */
+static struct {
+    OkseAuditInputs inputs;
+    json_t *findings;
+} kept;
+
 static int audit_run(const OkseInvocation *invocation, GError **error)
 {
     const AuditOptions *options = invocation->options;
@@ -144,7 +151,6 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
     g_autoptr(OkseLaw) law = NULL;
-    g_autoptr(json_t) findings = NULL;
     g_auto(GStrv) wanted = NULL, evidence = NULL;
     gint64 at;
 
@@ -178,10 +184,14 @@ static int audit_run(const OkseInvocation *invocation, GError **error)
             return okse_audit_fleet(&several, &source, resources, options->fleet, error);
         return okse_audit_several(&several, &source, resources, error);
     }
-    findings = okse_audit_findings(&source, law, at, resources, error);
-    if (findings == NULL || !show(invocation, findings, resources, error))
+    okse_audit_inputs_clear(&kept.inputs);
+    json_decref(kept.findings);
+    kept.findings = okse_audit_inputs(&source, law, at, resources, &kept.inputs, error)
+                        ? okse_findings(&kept.inputs.request, error)
+                        : NULL;
+    if (kept.findings == NULL || !show(invocation, kept.findings, resources, error))
         return 3;
-    return okse_findings_exit_status(findings);
+    return okse_findings_exit_status(kept.findings);
 }
 
 const OkseCommand okse_command_audit = {

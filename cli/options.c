@@ -3,6 +3,7 @@
  * texts in the C locale. */
 #include "cli/options.h"
 
+#include "core/json_append.h"
 #include "core/text.h"
 
 #include <stdarg.h>
@@ -188,8 +189,7 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
 bool okse_print_json(const json_t *value, GError **error)
 {
     /* not as one text: what was collected of a cluster has a hundred megabytes */
-    bool written =
-        json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    bool written = okse_json_print(stdout, value) && putchar('\n') != EOF && fflush(stdout) == 0;
 
     return written ? true : okse_fail_errno(error, "write to standard output");
 }

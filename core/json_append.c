@@ -1,7 +1,6 @@
 /* jansson looks at every character by itself and hands over every piece through a function. */
 #include "core/json_append.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,4 +145,90 @@ void okse_json_append(GString *text, const json_t *value)
         g_string_append(text, "null");
         break;
     }
+}
+
+typedef struct {
+    GString *text; /* what is not written yet */
+    FILE *file;
+    bool failed;
+} Print;
+
+#define PRINT_BYTES 65536u
+
+static void print_flush(Print *print, size_t least)
+{
+    if (print->text->len < least)
+        return;
+    print->failed = print->failed || fwrite(print->text->str, 1, print->text->len, print->file) != print->text->len;
+    g_string_truncate(print->text, 0);
+}
+
+static void print_line(Print *print, unsigned depth)
+{
+    static const char spaces[] = "                                ";
+
+    g_string_append_c(print->text, '\n');
+    for (unsigned left = depth * 2; left > 0; left -= MIN(left, (unsigned)sizeof spaces - 1))
+        g_string_append_len(print->text, spaces, (gssize)MIN(left, sizeof spaces - 1));
+}
+
+static void print_value(Print *print, const json_t *value, unsigned depth);
+
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
+static void print_object(Print *print, const json_t *object, unsigned depth)
+{
+    g_autofree OkseJsonMember *members = okse_json_members(object);
+    size_t count = json_object_size(object);
+
+    g_string_append_c(print->text, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            g_string_append_c(print->text, ',');
+        print_line(print, depth + 1);
+        append_text(print->text, members[i].key, members[i].length);
+        g_string_append(print->text, ": ");
+        print_value(print, members[i].value, depth + 1);
+    }
+    if (count > 0)
+        print_line(print, depth);
+    g_string_append_c(print->text, '}');
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
+static void print_array(Print *print, const json_t *array, unsigned depth)
+{
+    size_t count = json_array_size(array);
+
+    g_string_append_c(print->text, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            g_string_append_c(print->text, ',');
+        print_line(print, depth + 1);
+        print_value(print, json_array_get(array, i), depth + 1);
+    }
+    if (count > 0)
+        print_line(print, depth);
+    g_string_append_c(print->text, ']');
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
+static void print_value(Print *print, const json_t *value, unsigned depth)
+{
+    if (json_is_object(value))
+        print_object(print, value, depth);
+    else if (json_is_array(value))
+        print_array(print, value, depth);
+    else
+        okse_json_append(print->text, value);
+    print_flush(print, PRINT_BYTES);
+}
+
+bool okse_json_print(FILE *file, const json_t *value)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    Print print = {.text = text, .file = file};
+
+    print_value(&print, value, 0);
+    print_flush(&print, 0);
+    return !print.failed;
 }

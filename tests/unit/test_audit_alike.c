@@ -302,8 +302,8 @@ static const char *const shapes[] = {
     "[.mounts[] | select(.remote)] as $m | select(($m | length) > 0) | $m[]",
     "[.mounts[] | select(.remote)] as $m | select(($m | length) > 1) | $m[]",
     "[.mounts[] | select(.remote)] as $m | select(($m | length) + 1 > 3) | $m[]",
-    "[.mounts[] | select(.remote)] as $m | [.mounts[] | select(.encrypted == \"no\")] as $n | select(($m | length) != "
-    "($n | length)) | $m[]",
+    ("[.mounts[] | select(.remote)] as $m | [.mounts[] | select(.encrypted == \"no\")] as $n"
+     " | select(($m | length) != ($n | length)) | $m[]"),
     ".mounts | select(length == 0) | {absent: \"x\"}",
     ".mounts | first",
     "first(.mounts[])",
