@@ -42,6 +42,9 @@ static json_t *install_fact(const OkseContents *contents)
                                 okse_contents_kind(contents, i), "files", (json_int_t)okse_contents_files(contents, i),
                                 "size", (json_int_t)okse_contents_bytes(contents, i));
 
+        json_t *model = okse_contents_model(contents, i);
+
+        json_object_set_new(row, "model", model != NULL ? model : json_null());
         okse_collect_said(row, okse_contents_stack(contents));
         json_array_append_new(components, row);
     }

@@ -46,6 +46,7 @@ static json_t *install_fact(const OkseCollection *collection)
         copy_member(row, json_array_get(components, i), "kind");
         copy_member(row, json_array_get(components, i), "files");
         copy_member(row, json_array_get(components, i), "size");
+        copy_member(row, json_array_get(components, i), "model");
         okse_collect_said(row, collection->install);
         json_array_append_new(list, row);
     }

@@ -215,10 +215,12 @@ static void write_components(OkseHtml *html, const json_t *list)
     okse_html_table(html, "inventory.components", keys);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *component = json_array_get(list, i);
+        g_autofree char *kind = okse_report_view_kind(component);
 
         okse_html_raw(html, "<tr><th scope=\"row\">");
         okse_html_data(html, okse_json_peek_text(component, "name"));
-        okse_html_cell_text(html, component, "kind");
+        okse_html_raw(html, "<td>");
+        okse_html_data(html, kind);
         okse_html_cell_number(html, component, "files");
         okse_html_cell_number(html, component, "size");
         okse_html_raw(html, "\n");

@@ -201,10 +201,10 @@ void okse_pdf_unseen(OksePdf *pdf)
 
 static void write_components(OksePdf *pdf, const json_t *list)
 {
-    static const OksePdfColumn columns[] = {{"inventory.name", 0.4, false},
-                                            {"inventory.kind", 0.24, false},
-                                            {"inventory.files", 0.14, true},
-                                            {"inventory.size", 0.22, true}};
+    static const OksePdfColumn columns[] = {{"inventory.name", 0.3, false},
+                                            {"inventory.kind", 0.4, false},
+                                            {"inventory.files", 0.12, true},
+                                            {"inventory.size", 0.18, true}};
 
     if (json_array_size(list) == 0)
         return;
@@ -212,10 +212,34 @@ static void write_components(OksePdf *pdf, const json_t *list)
     say(pdf, OKSE_PDF_LABEL, "inventory.components");
     okse_pdf_table_open(pdf, columns, G_N_ELEMENTS(columns));
     for (size_t i = 0; i < json_array_size(list); i++) {
+        g_autofree char *kind = okse_report_view_kind(json_array_get(list, i));
+
         cell_text(pdf, json_array_get(list, i), "name");
-        cell_text(pdf, json_array_get(list, i), "kind");
+        okse_pdf_data(pdf, kind);
+        okse_pdf_cell(pdf);
         cell_number(pdf, json_array_get(list, i), "files");
         cell_number(pdf, json_array_get(list, i), "size");
+    }
+    okse_pdf_table_close(pdf);
+}
+
+static void write_signatures(OksePdf *pdf, const json_t *list)
+{
+    static const OksePdfColumn columns[] = {{"inventory.signer", 0.36, false},
+                                            {"declared.role", 0.16, false},
+                                            {"inventory.components", 0.22, false},
+                                            {"inventory.signed", 0.26, false}};
+
+    if (json_array_size(list) == 0)
+        return;
+    okse_pdf_need_lines(pdf, 7);
+    say(pdf, OKSE_PDF_LABEL, "inventory.signatures");
+    okse_pdf_table_open(pdf, columns, G_N_ELEMENTS(columns));
+    for (size_t i = 0; i < MIN(json_array_size(list), ROWS_MAX); i++) {
+        cell_text(pdf, json_array_get(list, i), "signer");
+        cell_text(pdf, json_array_get(list, i), "role");
+        cell_text(pdf, json_array_get(list, i), "component");
+        cell_text(pdf, json_array_get(list, i), "signed_at");
     }
     okse_pdf_table_close(pdf);
 }
@@ -248,6 +272,7 @@ void okse_pdf_inventory(OksePdf *pdf)
     if (json_array_size(components) == 0 && json_array_size(documents) == 0)
         say(pdf, OKSE_PDF_LEAD, "inventory.none");
     write_components(pdf, components);
+    write_signatures(pdf, json_object_get(inventory, "signatures"));
     write_documents(pdf, documents);
     okse_pdf_section_close(pdf);
 }

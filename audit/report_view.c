@@ -271,3 +271,22 @@ bool okse_report_view_met(const OkseReportView *view, const json_t *jurisdiction
 
     return is_compliant(jurisdiction) && counts.mandatory[OKSE_STATUS_FAIL] + counts.mandatory[OKSE_STATUS_WAIVED] == 0;
 }
+
+char *okse_report_view_kind(const json_t *component)
+{
+    static const char *const keys[] = {"architecture", "paramSize", "precision", "quantization"};
+    const char *kind = okse_json_peek_text(component, "kind");
+    const json_t *model = json_object_get(component, "model");
+    GString *text = g_string_new(kind != NULL ? kind : "–");
+    const char *mark = ": ";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *said = okse_json_peek_text(model, keys[i]);
+
+        if (said == NULL)
+            continue;
+        g_string_append_printf(text, "%s%s", mark, said);
+        mark = ", ";
+    }
+    return g_string_free(text, FALSE);
+}

@@ -63,6 +63,10 @@ bool okse_report_view_met(const OkseReportView *view, const json_t *jurisdiction
  */
 const char *okse_report_view_judged(const OkseReportView *view, const char *fact);
 
+/* What a component of the inventory is: its kind, and of a model what its config says ("weights: BertModel, 22.7M,
+ * F32"). A new text. */
+char *okse_report_view_kind(const json_t *component) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The text of a language map: the language ("zh-Hant" also takes what is "zh"), else English. *translated (may be NULL)
  * tells which. NULL for no map. */
 const char *okse_texts_get(const json_t *texts, const char *language, bool *translated);

@@ -32,6 +32,9 @@ const char *okse_contents_name(const OkseContents *contents, unsigned component)
 const char *okse_contents_kind(const OkseContents *contents, unsigned component);
 /* What was found in a weights component of a plan (okse_weights_examine()); NULL for others. Borrowed. */
 const json_t *okse_contents_weights(const OkseContents *contents, unsigned component);
+/* okse_model_said() of a weights component of a plan or a bundle; NULL for others, and when nothing is said. A new
+ * value. */
+json_t *okse_contents_model(const OkseContents *contents, unsigned component) G_GNUC_WARN_UNUSED_RESULT;
 /* Its files and their bytes. An image counts its blobs. */
 uint64_t okse_contents_files(const OkseContents *contents, unsigned component);
 uint64_t okse_contents_bytes(const OkseContents *contents, unsigned component);

@@ -1,4 +1,4 @@
-/* What the configs of an image say, on every side of the seal. */
+/* What the configs of images and models say, on every side of the seal. */
 #include "packager/contents_internal.h"
 
 #include "core/fd.h"
@@ -57,6 +57,23 @@ static GBytes *read_blob(int directory_fd, const char *component, const OkseSha2
         return g_steal_pointer(&bytes);
     okse_fail(error, OKSE_ERROR_INVALID, "%s: has other bytes than its name says", path);
     return NULL;
+}
+
+json_t *okse_contents_model(const OkseContents *contents, unsigned component)
+{
+    const ContentsPart *part = contents_part(contents, component);
+    g_autoptr(json_t) config = NULL;
+    OkseSha256 digest;
+    GBytes *bytes;
+
+    if (part->weights != NULL)
+        return okse_model_said(json_object_get(part->weights, "summary"));
+    if (part->component == NULL || strcmp(part->kind, "weights") != 0 ||
+        !digest_of(json_object_get(part->component->manifest, "config"), &digest))
+        return NULL;
+    bytes = okse_bundle_metadata(contents->bundle, &digest);
+    config = bytes == NULL ? NULL : okse_json_read(bytes, OKSE_LIMIT_METADATA, part->name, NULL);
+    return okse_model_said(json_object_get(config, "config"));
 }
 
 /* Every platform that the layout names. */

@@ -63,6 +63,8 @@ static json_t *components_json(const GPtrArray *parts, const json_t *stack)
                                 "size", size, "path", path);
 
         add_said(row, stack);
+        if (part->model != NULL)
+            json_object_set(row, "model", part->model);
         json_array_append_new(list, row);
     }
     return list;

@@ -18,6 +18,7 @@ static void part_free(gpointer data)
     g_free(part->kind);
     okse_tree_free(part->tree);
     g_clear_pointer(&part->layout, g_bytes_unref);
+    json_decref(part->model);
     g_free(part->fault);
     g_free(part);
 }
@@ -188,6 +189,28 @@ static OkseTree *image_read(const GPtrArray *descriptors, const char *version, c
     return okse_tree_finish(tree, error) ? g_steal_pointer(&tree) : NULL;
 }
 
+json_t *okse_model_said(const json_t *config)
+{
+    static const char *const keys[] = {"architecture", "paramSize", "precision", "quantization"};
+    g_autoptr(json_t) said = json_object();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (json_is_string(json_object_get(config, keys[i])))
+            json_object_set(said, keys[i], json_object_get(config, keys[i]));
+    return json_object_size(said) > 0 ? g_steal_pointer(&said) : NULL;
+}
+
+/* A config that cannot be read says nothing: its digest is compared elsewhere, and a fault there is told. */
+static json_t *model_read(const json_t *manifest, const OkseBlobs *blobs)
+{
+    g_autoptr(json_t) config = NULL;
+
+    if (g_strcmp0(okse_json_peek_text(manifest, "artifactType"), OKSE_TYPE_MODEL) != 0)
+        return NULL;
+    config = manifest_read(json_object_get(manifest, "config"), blobs, NULL);
+    return okse_model_said(json_object_get(config, "config"));
+}
+
 static OkseTree *tree_read(const GPtrArray *descriptors, const char *version, const OkseBlobs *blobs, OksePart *part,
                            GError **error)
 {
@@ -199,6 +222,7 @@ static OkseTree *tree_read(const GPtrArray *descriptors, const char *version, co
     layers = okse_json_array(manifest, "layers", "manifest", error);
     if (layers == NULL)
         return NULL;
+    part->model = model_read(manifest, blobs);
     if (json_object_get(g_ptr_array_index(descriptors, 0), "platform") != NULL) { /* only images have one */
         part->form = OKSE_FORM_IMAGE;
         return image_read(descriptors, version, blobs, part, error);

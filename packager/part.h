@@ -14,9 +14,14 @@ typedef struct {
     OkseTree *tree;     /* NULL when fault is set */
     OkseSha256 archive; /* TAR: the tar blob */
     GBytes *layout;     /* IMAGE: the index.json of its OCI layout directory */
+    json_t *model;      /* of weights: okse_model_said() of its config, or NULL */
     char *fault;        /* why the tree is not known, or NULL */
     int fault_code;     /* OkseError of it: SYSTEM when it could not be read, which says nothing about the bundle */
 } OksePart;
+
+/* What a ModelPack config says of a model in its "config": {"architecture","paramSize","precision","quantization"}, as
+ * far as it says so; a new value, NULL when it says nothing. Source: CNCF model-spec, config. */
+json_t *okse_model_said(const json_t *config) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The bytes of a blob, already compared with its digest. Errors: the caller's. */
 typedef GBytes *(*OkseBlobSource)(const OkseSha256 *digest, uint64_t limit, void *context, GError **error);
