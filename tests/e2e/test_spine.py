@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 from weights_files import noise_safetensors
@@ -136,3 +137,18 @@ def test_report_is_written_beside_the_verdict(okse, tmp_path, geo):
     assert len(written["findings"]) == len(findings["findings"])
     text = html.read_text()
     assert text.count("data-finding=") >= len(findings["findings"]) and "compose.yaml" in text
+
+
+def test_the_inventory_says_what_the_models_are(okse, tmp_path):
+    """The same of a bundle and of what was installed from it: what the ModelPack config in the bundle says, which the identity covers."""
+    root = install(okse, tmp_path, fixed=True)
+    with tarfile.open(tmp_path / "x.okse") as tar:
+        blobs = [json.load(tar.extractfile(member)) for member in tar.getmembers() if member.size < 100_000 and tar.extractfile(member).read(1) == b"{"]
+    said, = [blob["config"] for blob in blobs if "modelfs" in blob]
+    expected = {key: said[key] for key in ("architecture", "paramSize", "precision", "quantization") if key in said}
+    assert {"paramSize", "precision"} <= set(expected)
+    for words in (("--bundle", "x.okse"), ("--root", root, "--scope", "install")):
+        okse("audit", *words, "--country", "VN", "--report", "json=f.json")
+        components = json.loads((tmp_path / "f.json").read_text())["inventory"]["components"]
+        assert {c["name"]: c["model"] for c in components if c["model"]} == {next(c["name"] for c in components if c["kind"] == "weights"): expected}
+        assert f"weights: {', '.join(expected.values())}" in okse("report", "f.json", "--format", "html", status=0).out
