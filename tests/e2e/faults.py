@@ -62,7 +62,7 @@ class Case:
                                    env={**environment, "OKSE_FAULT_AT": ""}, timeout=60)
             seen = self.before if again.returncode == 0 and self.see(work) == self.after else {"again": repr(again)}
         shutil.rmtree(work)
-        return done.returncode, AVAILABLE.sub("", done.stdout), done.stderr, seen
+        return done.returncode, AVAILABLE.sub(r'"\1": null', done.stdout), done.stderr, seen
 
     def count(self):
         """The calls of an undisturbed run: [(function, site)] in order; remembers its result."""
