@@ -181,22 +181,54 @@ static bool has_other_ends(const char *data, gsize length)
     return false;
 }
 
-/* Control becomes a blank in what has a NUL, and every end of a line LF, behind blanks where it was longer: what
- * stands behind one is no comment to everybody. False: there was a NUL. */
+/* Where a pass over a text is. A text of JSON may hold the ends that Unicode has, and there they end nothing. What
+ * stands behind one is lost to those who look for LF only where they take it for a comment: from the first one inside a
+ * comment on, all of them count. */
+typedef struct {
+    bool begun;   /* something but blanks stood on this line */
+    bool comment; /* … and now a comment does */
+    bool blank;   /* the character before was one */
+    bool theirs;  /* the text uses such ends */
+} Pass;
+
+static void pass_character(Pass *pass, char c)
+{
+    bool blank = c == ' ' || c == '\t';
+
+    if (c == '\n') {
+        *pass = (Pass){.theirs = pass->theirs};
+        return;
+    }
+    pass->comment =
+        pass->comment || (!pass->begun && !blank && strchr("#;!/-%", c) != NULL) || (pass->blank && c == '#');
+    pass->begun = pass->begun || !blank;
+    pass->blank = blank;
+}
+
+static bool counts(Pass *pass, const char *at)
+{
+    pass->theirs = pass->theirs || (*at != '\r' && pass->comment);
+    return *at == '\r' || pass->theirs;
+}
+
+/* Control becomes a blank in what has a NUL, and every end of a line that counts LF, behind blanks where it was longer:
+ * what stands behind one is no comment to everybody. False: there was a NUL. */
 static bool make_plain(GString *text)
 {
     bool clean = memchr(text->str, '\0', text->len) == NULL;
+    Pass pass = {0};
 
     for (gsize i = 0; i < text->len; i++) {
         gsize end = other_end(text->str + i, text->len - i);
 
-        if (end > 0) {
+        if (end > 0 && counts(&pass, text->str + i)) {
             memset(text->str + i, ' ', end - 1);
             i += end - 1;
             text->str[i] = '\n';
         } else if (!clean && is_control((unsigned char)text->str[i])) {
             text->str[i] = ' ';
         }
+        pass_character(&pass, text->str[i]);
     }
     return clean;
 }
