@@ -102,21 +102,10 @@ static json_t *entry(const json_t *old, const json_t *new, const json_t *from, c
     return out;
 }
 
-static GHashTable *by_id(const json_t *document)
-{
-    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
-    const json_t *list = json_object_get(document, "findings");
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        g_hash_table_insert(table, (gpointer)(uintptr_t)okse_json_peek_text(json_array_get(list, i), "id"),
-                            json_array_get(list, i));
-    return table;
-}
-
 /* In the order of NEW; what is gone comes last, in the order of OLD. */
 static json_t *entries(const json_t *old, const json_t *new, unsigned counts[CHANGES])
 {
-    g_autoptr(GHashTable) before = by_id(old), after = by_id(new);
+    g_autoptr(GHashTable) before = okse_findings_by_id(old), after = okse_findings_by_id(new);
     const json_t *list = json_object_get(new, "findings");
     json_t *out = json_array();
 

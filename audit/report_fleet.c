@@ -187,22 +187,9 @@ static void write_row(GString *out, const char *const *cells, unsigned count)
     g_string_append(out, "\r\n");
 }
 
-static GHashTable *findings_by_id(const json_t *fleet)
-{
-    GHashTable *by_id = g_hash_table_new(g_str_hash, g_str_equal);
-    const json_t *list = json_object_get(fleet, "findings");
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *row = json_array_get(list, i);
-
-        g_hash_table_insert(by_id, (gpointer)(uintptr_t)okse_json_peek_text(row, "id"), row);
-    }
-    return by_id;
-}
-
 GBytes *okse_fleet_csv(const json_t *fleet, const char *language, const OkseResources *resources, GError **error)
 {
-    g_autoptr(GHashTable) by_id = findings_by_id(fleet);
+    g_autoptr(GHashTable) by_id = okse_findings_by_id(fleet);
     const json_t *targets = json_object_get(fleet, "targets");
     GString *out =
         g_string_new("target,hostname,site,country,verdict,error,finding,status,jurisdiction,article,control,"

@@ -12,14 +12,9 @@
 #define NAMES_MOST 200u /* of targets behind a finding; the document has all */
 #define FIRST_MAX 3u    /* things to do first */
 
-static const char *class_of(const char *verdict)
-{
-    return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
-}
-
 static void write_badge(OkseHtml *html, const char *verdict)
 {
-    g_string_append_printf(html->out, "<span class=\"badge %s\">", class_of(verdict));
+    g_string_append_printf(html->out, "<span class=\"badge %s\">", okse_verdict_class(verdict));
     okse_html_word(html, "verdict.", verdict);
     okse_html_raw(html, "</span>");
 }
@@ -123,7 +118,7 @@ static void write_opening(OkseHtml *html)
     g_string_append_printf(html->out,
                            "<section id=\"verdict\" aria-labelledby=\"verdict-title\">\n<div class=\"verdict %s\">"
                            "<h2 id=\"verdict-title\"><span class=\"label\">",
-                           class_of(verdict));
+                           okse_verdict_class(verdict));
     okse_html_say(html, "verdict");
     okse_html_raw(html, "</span> <strong>");
     okse_html_word(html, "verdict.", verdict);

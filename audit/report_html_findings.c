@@ -222,22 +222,6 @@ static void write_brief(OkseHtml *html, const GPtrArray *list)
     }
 }
 
-static bool provision_status(const json_t *provision, const GPtrArray *list, OkseStatus *status)
-{
-    const char *word = okse_json_peek_text(provision, "status");
-    unsigned worst = OKSE_STATUSES;
-
-    for (guint i = 0; list != NULL && i < list->len; i++)
-        worst = MIN(worst, (unsigned)okse_finding_status(g_ptr_array_index(list, i)));
-    for (unsigned i = 0; word != NULL && list != NULL && i < worst; i++)
-        if (strcmp(word, okse_status_words[i]) == 0)
-            worst = i; /* the document may know something worse, never something better */
-    if (worst == OKSE_STATUSES)
-        return false;
-    *status = (OkseStatus)worst;
-    return true;
-}
-
 static void write_provision_head(OkseHtml *html, const char *iso, const json_t *provision, const GPtrArray *list)
 {
     const char *article = okse_json_peek_text(provision, "article"),
@@ -255,7 +239,7 @@ static void write_provision_head(OkseHtml *html, const char *iso, const json_t *
     }
     okse_html_law(html, json_object_get(provision, "title"));
     okse_html_raw(html, " ");
-    if (provision_status(provision, list, &status))
+    if (okse_provision_status(provision, list, &status))
         okse_html_badge(html, status);
     okse_html_raw(html, "</h5>\n<p class=\"cite\">");
     okse_html_word(html, "severity.", okse_json_peek_text(provision, "severity"));

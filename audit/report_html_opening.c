@@ -8,11 +8,6 @@
 #define FIRST_MAX 3u  /* things to do first */
 #define BROKEN_MAX 6u /* articles named per jurisdiction */
 
-static const char *verdict_class(const char *verdict)
-{
-    return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
-}
-
 static void write_why(OkseHtml *html, const OkseCounts *counts)
 {
     g_autofree char *fail = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_FAIL]);
@@ -36,7 +31,7 @@ static void write_verdict(OkseHtml *html)
     const OkseFill coverage[] = {{"decided", decided}, {"total", total}, {"na", na}, {NULL, NULL}};
 
     g_string_append_printf(html->out, "<div class=\"verdict %s\"><h2 id=\"verdict-title\"><span class=\"label\">",
-                           verdict_class(verdict));
+                           okse_verdict_class(verdict));
     okse_html_say(html, "verdict");
     okse_html_raw(html, "</span> <strong>");
     okse_html_word(html, "verdict.", verdict);
@@ -106,7 +101,7 @@ static void write_laws(OkseHtml *html)
 
         okse_html_raw(html, "<div class=\"jurisdiction\"><p><b>");
         okse_html_nation(html, jurisdiction);
-        g_string_append_printf(html->out, "</b> <span class=\"badge %s\">", verdict_class(verdict));
+        g_string_append_printf(html->out, "</b> <span class=\"badge %s\">", okse_verdict_class(verdict));
         okse_html_word(html, "verdict.", verdict);
         okse_html_raw(html, "</span>");
         if (date != NULL) {

@@ -239,22 +239,6 @@ static void write_brief(OksePdf *pdf, const GPtrArray *list)
     }
 }
 
-static bool provision_status(const json_t *provision, const GPtrArray *list, OkseStatus *status)
-{
-    const char *word = okse_json_peek_text(provision, "status");
-    unsigned worst = OKSE_STATUSES;
-
-    for (guint i = 0; list != NULL && i < list->len; i++)
-        worst = MIN(worst, (unsigned)okse_finding_status(g_ptr_array_index(list, i)));
-    for (unsigned i = 0; word != NULL && list != NULL && i < worst; i++)
-        if (strcmp(word, okse_status_words[i]) == 0)
-            worst = i; /* the document may know something worse, never something better */
-    if (worst == OKSE_STATUSES)
-        return false;
-    *status = (OkseStatus)worst;
-    return true;
-}
-
 static void write_provision_title(OksePdf *pdf, const char *iso, const json_t *provision, const GPtrArray *list)
 {
     const char *id = okse_json_peek_text(provision, "id"), *article = okse_json_peek_text(provision, "article");
@@ -271,7 +255,7 @@ static void write_provision_title(OksePdf *pdf, const char *iso, const json_t *p
         okse_pdf_raw(pdf, "  ");
     }
     okse_pdf_law(pdf, json_object_get(provision, "title"));
-    if (provision_status(provision, list, &status)) {
+    if (okse_provision_status(provision, list, &status)) {
         okse_pdf_raw(pdf, "  ");
         okse_pdf_badge(pdf, status);
     }

@@ -9,11 +9,6 @@
 #define BROKEN_MAX 6u /* articles named per jurisdiction */
 #define BOX_PAD 10.0
 
-static const char *verdict_colours(const char *verdict)
-{
-    return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
-}
-
 static void write_why(OksePdf *pdf, const OkseCounts *counts)
 {
     g_autofree char *fail = g_strdup_printf("%u", counts->mandatory[OKSE_STATUS_FAIL]);
@@ -50,14 +45,14 @@ static void write_verdict(OksePdf *pdf)
     OkseCounts counts = okse_report_view_counts(pdf->view, NULL);
     double top = pdf->y, start = pdf->start, width = pdf->width;
 
-    okse_pdf_box(pdf, okse_pdf_paper(verdict_colours(verdict)), start, top, width, pdf->verdict_height);
-    okse_pdf_box(pdf, okse_pdf_ink(verdict_colours(verdict)), start, top, 5, pdf->verdict_height);
+    okse_pdf_box(pdf, okse_pdf_paper(okse_verdict_class(verdict)), start, top, width, pdf->verdict_height);
+    okse_pdf_box(pdf, okse_pdf_ink(okse_verdict_class(verdict)), start, top, 5, pdf->verdict_height);
     pdf->start += BOX_PAD + 6;
     pdf->width -= 2 * BOX_PAD + 6;
     pdf->y += BOX_PAD - 2;
     okse_pdf_say(pdf, "verdict");
     okse_pdf_paragraph(pdf, OKSE_PDF_SMALL, NULL);
-    g_string_append_printf(pdf->text, "<span foreground=\"#%06x\">", okse_pdf_ink(verdict_colours(verdict)));
+    g_string_append_printf(pdf->text, "<span foreground=\"#%06x\">", okse_pdf_ink(okse_verdict_class(verdict)));
     okse_pdf_word(pdf, "verdict.", verdict);
     okse_pdf_raw(pdf, "</span>");
     okse_pdf_paragraph(pdf, OKSE_PDF_VERDICT, NULL);
@@ -136,7 +131,7 @@ static void write_laws(OksePdf *pdf)
         okse_pdf_raw(pdf, "<b>");
         okse_pdf_nation(pdf, jurisdiction);
         okse_pdf_raw(pdf, "</b>  ");
-        okse_pdf_badge_open(pdf, verdict_colours(verdict));
+        okse_pdf_badge_open(pdf, okse_verdict_class(verdict));
         okse_pdf_word(pdf, "verdict.", verdict);
         okse_pdf_badge_close(pdf);
         if (date != NULL) {

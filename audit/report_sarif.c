@@ -352,22 +352,11 @@ static json_t *run(const Sarif *sarif, const json_t *older)
     return out;
 }
 
-static GHashTable *by_id(const json_t *document)
-{
-    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
-    const json_t *list = json_object_get(document, "findings");
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        g_hash_table_insert(table, (gpointer)(uintptr_t)okse_json_peek_text(json_array_get(list, i), "id"),
-                            json_array_get(list, i));
-    return table;
-}
-
 GBytes *okse_report_sarif_against(const json_t *findings, const json_t *older, bool all)
 {
     g_autoptr(OkseReportView) view = okse_report_view_new(findings);
     g_autoptr(GPtrArray) ids = okse_json_sorted_keys(json_object_get(findings, "controls"));
-    g_autoptr(GHashTable) artifacts = g_hash_table_new(g_str_hash, g_str_equal), before = by_id(older);
+    g_autoptr(GHashTable) artifacts = g_hash_table_new(g_str_hash, g_str_equal), before = okse_findings_by_id(older);
     g_autoptr(json_t) artifact_list = json_array(), log = NULL;
     Sarif sarif = {.findings = findings,
                    .view = view,

@@ -290,3 +290,35 @@ char *okse_report_view_kind(const json_t *component)
     }
     return g_string_free(text, FALSE);
 }
+
+const char *okse_verdict_class(const char *verdict)
+{
+    return strcmp(verdict, "compliant") == 0 ? "pass" : strcmp(verdict, "non-compliant") == 0 ? "fail" : "inconclusive";
+}
+
+bool okse_provision_status(const json_t *provision, const GPtrArray *findings, OkseStatus *status)
+{
+    const char *word = okse_json_peek_text(provision, "status");
+    unsigned worst = OKSE_STATUSES;
+
+    for (guint i = 0; findings != NULL && i < findings->len; i++)
+        worst = MIN(worst, (unsigned)okse_finding_status(g_ptr_array_index(findings, i)));
+    for (unsigned i = 0; word != NULL && findings != NULL && i < worst; i++)
+        if (strcmp(word, okse_status_words[i]) == 0)
+            worst = i;
+    if (worst == OKSE_STATUSES)
+        return false;
+    *status = (OkseStatus)worst;
+    return true;
+}
+
+GHashTable *okse_findings_by_id(const json_t *document)
+{
+    GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
+    const json_t *list = json_object_get(document, "findings");
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        g_hash_table_insert(table, (gpointer)(uintptr_t)okse_json_peek_text(json_array_get(list, i), "id"),
+                            json_array_get(list, i));
+    return table;
+}

@@ -33,6 +33,13 @@ void okse_report_view_free(OkseReportView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseReportView, okse_report_view_free)
 
 OkseStatus okse_finding_status(const json_t *finding);
+/* How a verdict is coloured: as the status "pass", "fail" or "inconclusive". */
+const char *okse_verdict_class(const char *verdict);
+/* The worst of a provision's findings (may be NULL); the document may know something worse, never something better.
+ * False: it has none. */
+bool okse_provision_status(const json_t *provision, const GPtrArray *findings, OkseStatus *status);
+/* id → json_t * of the list "findings" of a document, both borrowed from it. Free the table alone. */
+GHashTable *okse_findings_by_id(const json_t *document);
 /* The names of the profiles that it comes from, with ", " between; NULL: from the law alone. */
 char *okse_report_view_profiles(const json_t *finding) G_GNUC_WARN_UNUSED_RESULT;
 bool okse_finding_mandatory(const json_t *finding);
