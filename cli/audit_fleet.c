@@ -13,6 +13,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,7 +62,8 @@ _Noreturn static void judge_share(const Work *work, unsigned from, int fd)
 {
     guint count = g_strv_length(work->several->evidence);
 
-    signal(SIGPIPE, SIG_DFL); /* nobody listens any more */
+    signal(SIGPIPE, SIG_DFL);         /* nobody listens any more */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* another judge holds the reading end, so that the pipe alone would not tell */
     for (guint i = from; i < count; i += work->judges_count)
         if (!judge_one(work, work->several->evidence[i], fd))
             _exit(1);

@@ -144,6 +144,8 @@ static int render_fleet(const OkseInvocation *invocation, GBytes *bytes, const c
         okse_fail(error, OKSE_ERROR_INVALID,
                   "a fleet is not redacted: it names its hosts; redact the findings of each (okse audit --report "
                   "json=DIR/{}.json)");
+    else if (fleet != NULL && options->baseline != NULL)
+        okse_fail(error, OKSE_ERROR_INVALID, "--baseline compares the findings of one target, not fleets");
     else if (fleet != NULL)
         report = okse_fleet_render(fleet, format, options->language, resources, error);
     if (report == NULL)

@@ -152,4 +152,5 @@ def test_a_fleet_from_outside_is_read_strictly(okse, tmp_path, made):
     for rows in ("jurisdictions", "countries", "sites"):
         assert f"{rows}: the verdict is 'compliant'" in refused({rows: [{**row, "verdict": "compliant"} for row in document[rows]]})
     assert "targets" in refused({"targets": document["targets"][1:]})
+    assert "of one target" in okse("report", "fleet.json", "--baseline", "fleet.json", status=2).err
     assert "not as 'sarif'" in okse("report", "fleet.json", "--format", "sarif", status=2).err
