@@ -6,6 +6,7 @@
 #include "audit/scan_filter.h"
 #include "audit/scan_keys.h"
 #include "audit/scan_rules.h"
+#include "core/regex.h"
 #include "core/text.h"
 
 #include <stdint.h>
@@ -47,23 +48,15 @@ typedef struct {
     gint start, end, host_start;
 } Match;
 
-/* First match; an engine that gave up (its limits) makes the line cut, for no match is not proven. */
+/* An engine that gave up makes the line cut. */
 static bool first_match(Scan *scan, GRegex *regex, const char *text, GMatchInfo **match)
 {
-    g_autoptr(GError) error = NULL;
-    bool found = g_regex_match_full(regex, text, -1, 0, 0, match, &error);
-
-    scan->cut = scan->cut || error != NULL;
-    return found;
+    return okse_regex_first(regex, text, match, &scan->cut);
 }
 
 static bool next_match(Scan *scan, GMatchInfo *match)
 {
-    g_autoptr(GError) error = NULL;
-    bool found = g_match_info_next(match, &error);
-
-    scan->cut = scan->cut || error != NULL;
-    return found;
+    return okse_regex_next(match, &scan->cut);
 }
 
 static bool claim(Scan *scan, gint start, gint end)
