@@ -490,12 +490,17 @@ static void pass_lines(Scan *scan, size_t to)
     scan->start = to;
 }
 
-/* The next place at which a line may hold something: in the plain way, every line. */
+/* The next place at which a line may hold something: in the plain way, every line. The value of a named variable is one
+ * only below its name. */
 static size_t next_place(const Scan *scan, size_t from, unsigned *maybe)
 {
     *maybe = OKSE_MAYBE_ANY;
-    return scan->scanner->plain ? MIN(from, scan->length)
-                                : okse_scan_filter_next(scan->text, scan->length, from, maybe);
+    if (scan->scanner->plain)
+        return MIN(from, scan->length);
+    do
+        from = okse_scan_filter_next(scan->text, scan->length, from, maybe);
+    while (*maybe == OKSE_MAYBE_VALUE && scan->named == NULL && ++from < scan->length);
+    return MIN(from, scan->length);
 }
 
 bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *text, size_t length,
