@@ -7,6 +7,7 @@
 #include "audit/findings_partial.h"
 #include "audit/report.h"
 #include "cli/audit_parts.h"
+#include "cli/bundle_input.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/limits.h"
@@ -38,8 +39,7 @@ static json_t *collect(const OkseAuditSource *source, const OkseResources *resou
 static json_t *collect_bundle(const OkseAuditSource *source, const OkseResources *resources, json_t **geo,
                               GError **error)
 {
-    okse_autofd fd = okse_open(source->bundle, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, source->bundle, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(source->bundle, error);
     g_autoptr(OkseContents) contents = bundle == NULL ? NULL : okse_contents_of_bundle(bundle, error);
     OkseCollectRequest request = {
         .contents = contents, .site = source->site, .geo = source->geo, .now = source->now, .trust = source->trust};
@@ -80,8 +80,7 @@ static bool read_beside(const char *path, GBytes **bytes, GBytes **signature, GE
 /* The bundle keeps what it lends. */
 static bool read_sealed(const char *path, GBytes **bytes, GBytes **signature, GError **error)
 {
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
     GBytes *found;
 
     if (bundle == NULL)

@@ -1,17 +1,11 @@
 /* okse diff: what changed from one bundle to another. */
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/entry.h"
-#include "core/fd.h"
 #include "core/text.h"
 #include "packager/bundle_tree.h"
 
 #include <string.h>
-
-static OkseBundle *open_bundle(const char *path, int *fd, GError **error)
-{
-    *fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    return *fd < 0 ? NULL : okse_bundle_open(*fd, path, error);
-}
 
 /* Components are the same part of the stack when name and platform are. */
 static const json_t *platform_of(const OkseBundle *bundle, unsigned index)
@@ -203,10 +197,8 @@ static void print_statements(const json_t *rows)
 
 static int run(const OkseInvocation *invocation, GError **error)
 {
-    okse_autofd old_fd = -1;
-    okse_autofd new_fd = -1;
-    g_autoptr(OkseBundle) old = open_bundle(invocation->arguments[0], &old_fd, error);
-    g_autoptr(OkseBundle) new = old == NULL ? NULL : open_bundle(invocation->arguments[1], &new_fd, error);
+    g_autoptr(OkseBundle) old = okse_bundle_input_read(invocation->arguments[0], error);
+    g_autoptr(OkseBundle) new = old == NULL ? NULL : okse_bundle_input_read(invocation->arguments[1], error);
     g_autoptr(json_t) rows = new == NULL ? NULL : compare(old, new, error);
     g_autoptr(json_t) statements = json_array(), document = NULL;
     bool same;

@@ -1,7 +1,7 @@
 /* okse inspect: what is inside a bundle. It says nothing about who made it. */
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/entry.h"
-#include "core/fd.h"
 #include "core/text.h"
 #include "packager/bundle_tree.h"
 
@@ -173,8 +173,7 @@ static int run(const OkseInvocation *invocation, GError **error)
 {
     const InspectOptions *given = invocation->options;
     const char *path = invocation->arguments[0];
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
     g_autoptr(json_t) document = NULL;
     const OkseChecking checking = {.both = true}; /* --check speaks of names, which are SHA-256 */
 

@@ -1,5 +1,6 @@
 /* okse install: verify, write beside, switch. */
 #include "packager/install.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
 #include "cli/edge.h"
@@ -36,7 +37,7 @@ static const OkseOption install_options[] = {
 
 typedef struct {
     const char *path, *root;
-    int fd;
+    OkseBytes *bytes;
     OkseTrust *trust;
     OkseTrustState *memory; /* seen.json of the root */
     OkseSite *site;
@@ -53,24 +54,9 @@ static void session_clear(Session *session)
     g_clear_pointer(&session->trust, okse_trust_free);
     g_clear_pointer(&session->memory, okse_trust_state_free);
     g_clear_pointer(&session->site, okse_site_free);
-    okse_fd_clear(&session->fd);
+    g_clear_pointer(&session->bytes, okse_bytes_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
-
-static bool bundle_open(Session *session, GError **error)
-{
-    struct stat info;
-
-    session->fd = okse_open(session->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    if (session->fd < 0)
-        return false;
-    if (fstat(session->fd, &info) < 0)
-        return okse_fail_errno(error, "%s", session->path);
-    return S_ISREG(info.st_mode) ||
-           okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", session->path,
-                     S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs"
-                                           : "install reads a file, not a pipe or device (copy it first)");
-}
 
 /* What the root has accepted before; a root that is not there yet has accepted nothing. */
 static bool memory_open(Session *session, GError **error)
@@ -110,7 +96,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         !okse_edge_verification_time(NULL, &terms->now, &session->clock, error))
         return false;
     session->trust = okse_trust_open(options->trust, error);
-    if (session->trust == NULL || !bundle_open(session, error) || !memory_open(session, error))
+    session->bytes = session->trust == NULL ? NULL : okse_bundle_input_open(session->path, error);
+    if (session->bytes == NULL || !memory_open(session, error))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;
     terms->country = session->site != NULL ? session->site->country : NULL;
@@ -221,7 +208,6 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
     g_auto(OkseInstallResult) result = {0};
     const OkseInstall install = {.root = session->root,
                                  .bundle = session->verified.bundle,
-                                 .bundle_fd = session->fd,
                                  .models = models,
                                  .verification = verification,
                                  .rollback = session->verified.verification->rollback,
@@ -255,10 +241,13 @@ static bool sandbox_enter(const Session *session, bool dry_run, GError **error)
 static int install_run(const OkseInvocation *invocation, GError **error)
 {
     const InstallOptions *options = invocation->options;
-    g_auto(Session) session = {.fd = -1};
+    g_auto(Session) session = {0};
+    OkseVerifyInput input;
 
-    if (!session_open(&session, invocation, error) || !sandbox_enter(&session, options->dry_run, error) ||
-        !okse_verify_bundle(session.fd, session.path, &session.verifying, &session.verified, error))
+    if (!session_open(&session, invocation, error) || !sandbox_enter(&session, options->dry_run, error))
+        return 3;
+    input = (OkseVerifyInput){.bytes = session.bytes, .pipe = -1, .origin = session.path};
+    if (!okse_verify_bundle(&input, &session.verifying, &session.verified, error))
         return 3;
     if (!session.verified.verification->verified)
         return refusal_print(invocation, &session, error);

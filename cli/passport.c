@@ -1,6 +1,7 @@
 /* okse passport: one page about a bundle, for people who decide about it. */
 #include "audit/passport.h"
 #include "audit/collect.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "core/fd.h"
 #include "core/limits.h"
@@ -98,8 +99,7 @@ static json_t *facts_of(const OkseBundle *bundle, const OkseResources *resources
 static json_t *passport_of(const char *path, const PassportOptions *options, const OkseResources *resources,
                            GError **error)
 {
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
     g_autoptr(json_t) facts = bundle == NULL ? NULL : facts_of(bundle, resources, error);
     g_autoptr(json_t) models = NULL, sealed = NULL, verified = NULL;
     OksePassportRequest request = {.facts = facts};

@@ -3,6 +3,7 @@
 #include "audit/profile.h"
 #include "audit/report.h"
 #include "cli/audit_parts.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/law_source.h"
 #include "cli/policy_parts.h"
@@ -65,8 +66,7 @@ static bool options_check(const ExportOptions *options, Format *format, GError *
 /* The findings that the package was sealed with. Nobody's word is taken for them: okse verify says whose they are. */
 static bool read_claim(const char *path, json_t **claim, char identity[OKSE_SHA256_TEXT], GError **error)
 {
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
     GBytes *findings = bundle == NULL ? NULL : okse_bundle_document(bundle, "findings.json");
 
     if (bundle == NULL)

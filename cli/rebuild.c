@@ -1,5 +1,6 @@
 /* okse rebuild: a second builder proves the identity that the first one announced. */
 #include "packager/rebuild.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "cli/preflight.h"
@@ -69,7 +70,6 @@ static void session_clear(Session *session)
     okse_difference_clear(&session->difference);
     g_clear_pointer(&session->bundle, okse_bundle_free);
     g_clear_pointer(&session->country, g_free);
-    okse_fd_clear(&session->fd);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
@@ -77,18 +77,19 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 static bool read_expectation(Session *session, GError **error)
 {
     const char *expect = session->given->expect;
+    g_autoptr(OkseBytes) bytes = NULL;
     g_autoptr(GError) cause = NULL;
 
     if (expect == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--expect is missing: give an identity (sha256:…) or a bundle");
-    session->fd = okse_open(expect, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, &cause);
-    if (session->fd < 0 && okse_sha256_parse(expect, &session->expected, NULL))
+    bytes = okse_bundle_input_open(expect, &cause);
+    if (bytes == NULL && okse_sha256_parse(expect, &session->expected, NULL))
         return true;
-    if (session->fd < 0) {
+    if (bytes == NULL) {
         g_propagate_prefixed_error(error, g_steal_pointer(&cause), "--expect: no identity (sha256:…), and: ");
         return false;
     }
-    session->bundle = okse_bundle_open(session->fd, expect, error);
+    session->bundle = okse_bundle_of(bytes, expect, error);
     if (session->bundle == NULL)
         return false;
     session->expected = *okse_bundle_identity(session->bundle);
@@ -172,12 +173,16 @@ static bool read_preflight(const Session *session, OksePreflight *preflight, GEr
 static bool check_output(const Session *session, GError **error)
 {
     const char *output = session->given->output;
+    const OkseBytes *bytes = session->bundle == NULL ? NULL : okse_bundle_bytes(session->bundle);
     struct stat there, expected;
 
-    if (output == NULL || session->fd < 0 || stat(output, &there) < 0 || fstat(session->fd, &expected) < 0)
+    if (output == NULL || bytes == NULL || stat(output, &there) < 0)
         return true;
-    return there.st_ino != expected.st_ino || there.st_dev != expected.st_dev ||
-           okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
+    for (unsigned i = 0; i < okse_bytes_files(bytes); i++)
+        if (fstat(okse_bytes_file(bytes, i, NULL), &expected) == 0 && there.st_ino == expected.st_ino &&
+            there.st_dev == expected.st_dev)
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
+    return true;
 }
 
 static bool check_options(Session *session, OkseBuildRequest *request, OksePreflight *preflight, GError **error)

@@ -1,4 +1,5 @@
 #include "cli/try_image.h"
+#include "cli/bundle_input.h"
 
 #include "core/fd.h"
 #include "core/limits.h"
@@ -118,8 +119,7 @@ static bool unpack(const OkseBundle *bundle, unsigned index, OkseTryImage *image
 
 bool okse_try_image_open(const char *path, const char *component, OkseTryImage *image, GError **error)
 {
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    g_autoptr(OkseBundle) bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
     char digest[OKSE_SHA256_TEXT], identity[OKSE_SHA256_TEXT];
     const OkseBundleComponent *found;
     unsigned index = 0;

@@ -1,4 +1,5 @@
 /* okse verify: is this bundle what trusted people say it is? */
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "cli/verify_oms.h"
@@ -53,11 +54,11 @@ typedef struct {
     OkseCheckpoint *checkpoint;
     OkseSha256 expect;
     OkseOutput record;
-    const char *origin;
+    OkseBytes *bytes;
+    OkseVerifyInput input;
     const char *clock;
     char *journal; /* of an interrupted signing, when there is one */
-    int state_fd, fd;
-    uint64_t size;
+    int state_fd;
     OkseVerifying verifying;
 } Session;
 
@@ -70,27 +71,32 @@ static void session_clear(Session *session)
     g_clear_pointer(&session->journal, g_free);
     g_clear_pointer(&session->verifying.checking.progress, okse_progress_free);
     okse_fd_clear(&session->state_fd);
-    if (session->fd != STDIN_FILENO)
-        okse_fd_clear(&session->fd);
+    g_clear_pointer(&session->bytes, okse_bytes_unref);
+    if (session->input.pipe != STDIN_FILENO)
+        okse_fd_clear(&session->input.pipe);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+
+static bool pipe_open(Session *session, const char *path, GError **error)
+{
+    session->input.origin = strcmp(path, "-") == 0 ? "(standard input)" : path;
+    session->input.pipe = strcmp(path, "-") == 0 ? STDIN_FILENO : okse_open(path, O_RDONLY | O_NOCTTY, 0, error);
+    return session->input.pipe >= 0;
+}
 
 static bool input_open(Session *session, const char *path, GError **error)
 {
     struct stat status;
 
-    session->origin = strcmp(path, "-") == 0 ? "(standard input)" : path;
-    session->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : okse_open(path, O_RDONLY | O_NOCTTY, 0, error);
-    if (session->fd < 0)
+    if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
+        return pipe_open(session, path, error);
+    session->input.origin = path;
+    session->bytes = okse_bundle_input_open(path, error);
+    if (session->bytes == NULL)
         return false;
-    if (fstat(session->fd, &status) < 0)
-        return okse_fail_errno(error, "%s", session->origin);
-    if (S_ISDIR(status.st_mode))
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: is a directory where a bundle belongs", path);
-    session->verifying.stream = strcmp(path, "-") == 0 || !S_ISREG(status.st_mode);
-    session->size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    session->input.bytes = session->bytes;
     session->journal = okse_journal_path(path);
-    if (session->verifying.stream || access(session->journal, F_OK) != 0)
+    if (access(session->journal, F_OK) != 0)
         g_clear_pointer(&session->journal, g_free);
     return true;
 }
@@ -111,9 +117,9 @@ static bool state_open(Session *session, const char *directory, GError **error)
 /* With --state, an interrupted verification of a file can be gone on with. */
 static const OkseCheckpoint *checkpoint_open(Session *session)
 {
-    if (session->state == NULL || session->verifying.stream)
+    if (session->state == NULL || session->bytes == NULL)
         return NULL;
-    session->checkpoint = okse_checkpoint_open(session->state_fd, session->fd, (gint64)time(NULL));
+    session->checkpoint = okse_checkpoint_open(session->state_fd, session->bytes, (gint64)time(NULL));
     if (okse_checkpoint_note(session->checkpoint) != NULL)
         okse_note("note: everything is checked: %s", okse_checkpoint_note(session->checkpoint));
     return session->checkpoint;
@@ -165,10 +171,11 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
     terms->state = session->state;
     terms->shown = invocation->arguments[0];
     session->verifying.trust = session->trust;
-    session->verifying.checking = (OkseChecking){.both = options->both,
-                                                 .all = options->all,
-                                                 .progress = okse_progress_new("verifying", session->size),
-                                                 .checkpoint = checkpoint_open(session)};
+    session->verifying.checking = (OkseChecking){
+        .both = options->both,
+        .all = options->all,
+        .progress = okse_progress_new("verifying", session->bytes != NULL ? okse_bytes_length(session->bytes) : 0),
+        .checkpoint = checkpoint_open(session)};
     return true;
 }
 
@@ -227,7 +234,7 @@ static bool verdict_print(const OkseInvocation *invocation, const Session *sessi
 static int verify_run(const OkseInvocation *invocation, GError **error)
 {
     const VerifyOptions *options = invocation->options;
-    g_auto(Session) session = {.state_fd = -1, .fd = -1, .record = OKSE_OUTPUT_INIT};
+    g_auto(Session) session = {.input = {.pipe = -1}, .state_fd = -1, .record = OKSE_OUTPUT_INIT};
     g_auto(OkseVerified) verified = OKSE_VERIFIED_INIT;
 
     if (options->oms.model != NULL)
@@ -237,7 +244,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
         return 2;
     }
     if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
-        !okse_verify_bundle(session.fd, session.origin, &session.verifying, &verified, error))
+        !okse_verify_bundle(&session.input, &session.verifying, &verified, error))
         return 2;
     g_clear_pointer(&session.verifying.checking.progress, okse_progress_free);
     checkpoint_close(&session, &verified);

@@ -3,21 +3,21 @@
  * meanwhile would kill the process, and mapped pages would count as its memory. */
 #include "core/range.h"
 
-#include "core/fd.h"
-
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define CHUNK (256u << 10)
 #define WINDOW (4u << 20)
 #define PAGE 4096u
 
-/* Does the page cache hold any of it? When it cannot be told: yes, then nothing is dropped. */
-static bool is_cached(const OkseRange *range, uint64_t at, size_t length)
+/* Does the page cache hold any of this run of a file? When it cannot be told: yes, then nothing is dropped. */
+static bool run_is_cached(int fd, uint64_t at, size_t length)
 {
     uint64_t first = at / PAGE * PAGE;
     size_t pages = (size_t)((at + length - first + PAGE - 1) / PAGE);
     unsigned char present[WINDOW / PAGE + 1];
-    void *view = mmap(NULL, pages * PAGE, PROT_READ, MAP_SHARED, range->fd, (off_t)first); /* never touched */
+    void *view = mmap(NULL, pages * PAGE, PROT_READ, MAP_SHARED, fd, (off_t)first); /* never touched */
     bool cached = view == MAP_FAILED || mincore(view, pages * PAGE, present) != 0;
 
     for (size_t i = 0; !cached && i < pages; i++)
@@ -25,6 +25,20 @@ static bool is_cached(const OkseRange *range, uint64_t at, size_t length)
     if (view != MAP_FAILED)
         munmap(view, pages * PAGE);
     return cached;
+}
+
+static bool is_cached(const OkseBytes *bytes, uint64_t at, size_t length)
+{
+    while (length > 0) {
+        OkseBytesPlace place = okse_bytes_place(bytes, at);
+        size_t run = (size_t)MIN(place.length, length);
+
+        if (place.fd >= 0 && run_is_cached(place.fd, place.offset, run))
+            return true;
+        at += run;
+        length -= run;
+    }
+    return false;
 }
 
 /* Ask for the window that begins at `at`; true when it is ours to give back afterwards. */
@@ -35,8 +49,8 @@ static bool window_fetch(const OkseRange *range, uint64_t at)
 
     if (length == 0)
         return false;
-    ours = range->drop && !is_cached(range, range->offset + at, length);
-    posix_fadvise(range->fd, (off_t)(range->offset + at), (off_t)length, POSIX_FADV_WILLNEED);
+    ours = range->drop && !is_cached(range->bytes, range->offset + at, length);
+    okse_bytes_advise(range->bytes, range->offset + at, length, POSIX_FADV_WILLNEED);
     return ours;
 }
 
@@ -55,14 +69,14 @@ bool okse_range_read(const OkseRange *range, const OkseJobs *jobs, OkseProgress 
 
             if (okse_jobs_stopped(jobs))
                 return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
-            if (!okse_pread_exact(range->fd, buffer, length, range->offset + at, range->name, error))
+            if (!okse_bytes_read(range->bytes, range->offset + at, buffer, length, range->name, error))
                 return false;
             more = put(buffer, length, context);
             okse_progress_add(progress, length);
             at += length;
         }
         if (ours)
-            posix_fadvise(range->fd, (off_t)(range->offset + window), (off_t)(end - window), POSIX_FADV_DONTNEED);
+            okse_bytes_advise(range->bytes, range->offset + window, end - window, POSIX_FADV_DONTNEED);
         ours = next;
     }
     return true;

@@ -1,11 +1,12 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "core/progress.h"
 #include "core/worker.h"
 
-/* A run of bytes in a file that is read once, front to back, for hashing. */
+/* A run of bytes that is read once, front to back, for hashing. */
 typedef struct {
-    int fd; /* borrowed; only pread() */
+    const OkseBytes *bytes;
     uint64_t offset, size;
     const char *name; /* in messages */
     bool drop;        /* give back what this reading brought into the page cache, and nothing that was there before */

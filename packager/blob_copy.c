@@ -1,7 +1,5 @@
 #include "packager/blob_copy.h"
 
-#include "core/fd.h"
-
 #include <string.h>
 
 #define CHUNK (1u << 20)
@@ -26,7 +24,7 @@ bool okse_blob_stream(const OkseBlobRange *blob, const OkseBlobSink *sink, const
 
         if (okse_interrupted() || (sink->jobs != NULL && okse_jobs_stopped(sink->jobs)))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
-        if (!okse_pread_exact(blob->fd, buffer, length, blob->offset + done, name, error))
+        if (!okse_bytes_read(blob->bytes, blob->offset + done, buffer, length, name, error))
             return false;
         okse_sha256_stream_update(stream, buffer, length);
         if (sink->put != NULL && !sink->put(buffer, length, sink->context, error))

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "core/digest.h"
 #include "core/progress.h"
 #include "core/worker.h"
 
-/* A run of bytes in a file, and what they must hash to. */
+/* A run of bytes, and what they must hash to. */
 typedef struct {
-    int fd; /* borrowed; only pread() */
+    const OkseBytes *bytes; /* borrowed */
     uint64_t offset, size;
     OkseSha256 digest;
 } OkseBlobRange;

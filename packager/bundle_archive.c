@@ -17,19 +17,24 @@ static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 
 typedef struct {
     OkseBundle *bundle;
-    int fd;
-    bool stream;
     uint64_t at;
+    int fd; /* of a stream; otherwise -1 */
     /* of a stream, otherwise NULL */
     const OkseChecking *checking;
     OkseChecked *checked;
     OkseStreamHash *hash;
 } Walk;
 
+static bool is_stream(const Walk *walk)
+{
+    return walk->fd >= 0;
+}
+
 static bool take(Walk *walk, void *buffer, size_t length, GError **error)
 {
-    bool read = walk->stream ? okse_read_exact(walk->fd, buffer, length, walk->bundle->origin, error)
-                             : okse_pread_exact(walk->fd, buffer, length, walk->at, walk->bundle->origin, error);
+    const char *origin = walk->bundle->origin;
+    bool read = is_stream(walk) ? okse_read_exact(walk->fd, buffer, length, origin, error)
+                                : okse_bytes_read(walk->bundle->bytes, walk->at, buffer, length, origin, error);
 
     walk->at += length;
     return read;
@@ -209,9 +214,9 @@ static bool hash_payload(Walk *walk, const Stored *stored, GError **error)
 
 static bool take_payload(Walk *walk, const Stored *stored, GError **error)
 {
-    if (walk->stream && !walk->bundle->chosen)
+    if (is_stream(walk) && !walk->bundle->chosen)
         bundle_choose_digests(walk->bundle);
-    if (walk->stream)
+    if (is_stream(walk))
         return hash_payload(walk, stored, error);
     walk->at += stored->blob.size;
     return true;
@@ -302,24 +307,37 @@ static bool take_blob(Walk *walk, bool *end, GError **error)
     return true;
 }
 
+/* Nothing may follow. */
+static bool is_at_end(const Walk *walk, bool *end, GError **error)
+{
+    char more;
+    ssize_t got;
+
+    if (!is_stream(walk)) {
+        *end = walk->at == okse_bytes_length(walk->bundle->bytes);
+        return true;
+    }
+    do
+        got = read(walk->fd, &more, 1);
+    while (got < 0 && errno == EINTR);
+    *end = got == 0;
+    return got >= 0 || okse_fail_errno(error, "read %s", walk->bundle->origin);
+}
+
 static bool take_end(Walk *walk, GError **error)
 {
     uint8_t block[OKSE_TAR_BLOCK];
-    char more;
-    ssize_t got;
+    bool end;
 
     walk->bundle->slots.end_offset = walk->at - sizeof block;
     if (!take(walk, block, sizeof block, error))
         return false;
     if (!is_zero(block, sizeof block))
         return refuse(walk, error, "a single zero block in the middle");
-    do
-        got = walk->stream ? read(walk->fd, &more, 1) : pread(walk->fd, &more, 1, (off_t)walk->at);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return okse_fail_errno(error, "read %s", walk->bundle->origin);
+    if (!is_at_end(walk, &end, error))
+        return false;
     walk->bundle->slots.file_size = walk->at;
-    return got == 0 ? true : refuse(walk, error, "bytes behind the end of the archive");
+    return end ? true : refuse(walk, error, "bytes behind the end of the archive");
 }
 
 static bool walk_members(Walk *walk, GError **error)
@@ -339,40 +357,38 @@ static bool walk_members(Walk *walk, GError **error)
     return true;
 }
 
-static OkseBundle *bundle_new(int fd, const char *origin)
+static OkseBundle *bundle_new(const char *origin)
 {
     OkseBundle *bundle = g_new0(OkseBundle, 1);
 
-    bundle->fd = fd;
     bundle->origin = g_strdup(origin);
     bundle->stored = g_ptr_array_new_with_free_func(stored_free);
     return bundle;
 }
 
 /* What ends early, breaks its format or meets a limit is a bundle that cannot be accepted: the answer is no. */
+OkseBundle *okse_bundle_of(const OkseBytes *bytes, const char *origin, GError **error)
+{
+    g_autoptr(OkseBundle) bundle = bundle_new(origin);
+    Walk walk = {.bundle = bundle, .fd = -1};
+
+    bundle->bytes = okse_bytes_ref(bytes);
+    return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
+}
+
 OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error)
 {
-    g_autoptr(OkseBundle) bundle = bundle_new(fd, origin);
-    Walk walk = {.bundle = bundle, .fd = fd};
+    g_autoptr(OkseBytes) bytes = okse_bytes_of_file(fd, origin, error);
 
-    if (fstat(fd, &bundle->opened) < 0) {
-        okse_fail_errno(error, "%s", origin);
-        return NULL;
-    }
-    if (!S_ISREG(bundle->opened.st_mode)) {
-        okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", origin,
-                  S_ISDIR(bundle->opened.st_mode) ? "is a directory where a bundle belongs" : "not a regular file");
-        return NULL;
-    }
-    return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
+    return bytes == NULL ? NULL : okse_bundle_of(bytes, origin, error);
 }
 
 OkseBundle *okse_bundle_read_stream(int fd, const char *origin, const OkseChecking *checking, OkseChecked *checked,
                                     GError **error)
 {
-    g_autoptr(OkseBundle) bundle = bundle_new(-1, origin);
+    g_autoptr(OkseBundle) bundle = bundle_new(origin);
     g_autoptr(OkseStreamHash) hash = okse_stream_hash_new();
-    Walk walk = {.bundle = bundle, .fd = fd, .stream = true, .checking = checking, .checked = checked, .hash = hash};
+    Walk walk = {.bundle = bundle, .fd = fd, .checking = checking, .checked = checked, .hash = hash};
 
     *checked = (OkseChecked){.faults = g_ptr_array_new_with_free_func(g_free)};
     bundle->checked = true;

@@ -96,7 +96,7 @@ static bool whole_put(const void *data, size_t length, void *context)
 
 static OkseRange blob_range(const Check *check, const Item *item)
 {
-    return (OkseRange){check->bundle->fd, item->stored->blob.offset, item->stored->blob.size, check->bundle->origin,
+    return (OkseRange){check->bundle->bytes, item->stored->blob.offset, item->stored->blob.size, check->bundle->origin,
                        check->drop};
 }
 
@@ -347,20 +347,6 @@ static bool stopped(const Check *check, GError *cause, GError **error)
                      all);
 }
 
-/* What was hashed is what the file holds only if nobody wrote meanwhile. */
-static bool unchanged(const OkseBundle *bundle, GError **error)
-{
-    const struct stat *then = &bundle->opened;
-    struct stat now;
-
-    if (fstat(bundle->fd, &now) < 0)
-        return okse_fail_errno(error, "%s", bundle->origin);
-    if (now.st_size != then->st_size || memcmp(&now.st_mtim, &then->st_mtim, sizeof now.st_mtim) != 0 ||
-        memcmp(&now.st_ctim, &then->st_ctim, sizeof now.st_ctim) != 0)
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: was changed while it was being checked", bundle->origin);
-    return true;
-}
-
 static bool check_run(Check *check, OkseChecked *checked, GError **error)
 {
     const OkseCheckpoint *checkpoint = check->checking->checkpoint;
@@ -374,13 +360,14 @@ static bool check_run(Check *check, OkseChecked *checked, GError **error)
     okse_progress_skip(check->checking->progress, check->resumed);
     if (!okse_jobs_run(check->units->len, check->checking->threads, run_unit, check, &cause)) {
         /* A file that somebody cut off meanwhile is refused like any other that changed: it is no short bundle. */
-        if (g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) && !unchanged(check->bundle, error)) {
+        if (g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) &&
+            !okse_bytes_unchanged(check->bundle->bytes, error)) {
             g_error_free(cause);
             return false;
         }
         return stopped(check, cause, error);
     }
-    if (!unchanged(check->bundle, error))
+    if (!okse_bytes_unchanged(check->bundle->bytes, error)) /* what was hashed is what is there only if nobody wrote */
         return false;
     results_collect(check, checked);
     checked->since = check->resumed > 0 ? g_strdup(earlier->since) : NULL;

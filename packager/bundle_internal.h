@@ -2,8 +2,6 @@
 
 #include "packager/bundle_reader.h"
 
-#include <sys/stat.h>
-
 /* What the parts of the reader share: bundle_archive.c walks the tar, bundle_index.c understands the metadata,
  * bundle_order.c compares with the one right order, bundle_check.c hashes payload, bundle_fault.c names what is wrong.
  */
@@ -34,8 +32,7 @@ typedef struct {
 } Expected;
 
 struct OkseBundle {
-    int fd;             /* borrowed; -1 for a stream */
-    struct stat opened; /* the file as it was then; nothing for a stream */
+    OkseBytes *bytes; /* NULL for a stream */
     char *origin;
     bool chosen;  /* bundle_choose_digests() was called */
     bool checked; /* payload was hashed while reading */

@@ -47,7 +47,13 @@ void okse_bundle_free(OkseBundle *bundle)
     g_free(bundle->version);
     g_free(bundle->country);
     g_free(bundle->origin);
+    okse_bytes_unref(bundle->bytes);
     g_free(bundle);
+}
+
+const OkseBytes *okse_bundle_bytes(const OkseBundle *bundle)
+{
+    return bundle->bytes;
 }
 
 const OkseSha256 *okse_bundle_identity(const OkseBundle *bundle)

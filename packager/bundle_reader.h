@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "core/digest.h"
 #include "core/json.h"
 #include "core/progress.h"
@@ -76,9 +77,11 @@ typedef struct {
 void okse_checked_clear(OkseChecked *checked);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseChecked, okse_checked_clear)
 
-/* Read from a seekable file: headers and metadata only. fd: borrowed, must stay open as long as the bundle is used, and
- * is only read with pread(). origin: its name in messages; copied. Errors: REFUSED (a digest differs, something is
- * missing, added or out of place), INVALID (not a bundle, a limit), SYSTEM. */
+/* Read what can be read at any place: headers and metadata only. The bundle keeps a reference to the bytes. origin: its
+ * name in messages; copied. Errors: REFUSED (a digest differs, something is missing, added or out of place), INVALID
+ * (not a bundle, a limit), SYSTEM. */
+OkseBundle *okse_bundle_of(const OkseBytes *bytes, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same of a regular file. fd: borrowed, must stay open as long as the bundle is used. */
 OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Read from a pipe to its end, checking every blob on the way: what comes back has been checked as by
@@ -99,6 +102,8 @@ void okse_bundle_free(OkseBundle *bundle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseBundle, okse_bundle_free)
 
 /* Everything below is borrowed from the bundle. */
+/* What it is read from, where the offsets of its blobs lie; NULL for a stream. */
+const OkseBytes *okse_bundle_bytes(const OkseBundle *bundle);
 const OkseSha256 *okse_bundle_identity(const OkseBundle *bundle);
 const char *okse_bundle_name(const OkseBundle *bundle);
 const char *okse_bundle_version(const OkseBundle *bundle);

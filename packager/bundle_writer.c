@@ -136,8 +136,12 @@ static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, Okse
 {
     const OkseBundleTarget *target = work->target;
     okse_autofd fd = okse_source_open(blob->source, blob->entry, error);
+    g_autoptr(OkseBytes) bytes = okse_bytes_of_fd(fd, blob->size);
     g_autofree char *name = okse_source_name(blob->source, blob->entry);
-    const OkseFileCopy copy = {.span = {fd, target->fd, 0, blob->data_at, blob->size},
+    const OkseFileCopy copy = {.from = bytes,
+                               .to = target->fd,
+                               .to_at = blob->data_at,
+                               .size = blob->size,
                                .way = target->way,
                                .wants_verity = blob->wants_verity,
                                .from_name = name,

@@ -12,11 +12,13 @@
 #define SYSTEM_TEXT 4096u /* a line of /proc or /sys */
 
 struct OkseCheckpoint {
-    int directory_fd, bundle_fd;
-    char *place;   /* boot and medium: cannot be asked again in the sandbox, and cannot change while the file is open */
-    char *file;    /* place, and the file's own marks */
-    char *note;    /* why not, or why not what was there */
-    char *started; /* this run */
+    int directory_fd;
+    const OkseBytes *bundle;
+    GPtrArray *places; /* boot and medium of each of its files: cannot be asked again in the sandbox, and cannot change
+                        * while the file is open */
+    char *file;        /* places, and the files' own marks; NULL: none of this */
+    char *note;        /* why not, or why not what was there */
+    char *started;     /* this run */
     OkseCheckpointRecord *earlier;
     GHashTable *blobs; /* OkseSha256 → OkseCheckpointBlob, borrowed from earlier */
 };
@@ -54,28 +56,61 @@ static bool is_ours(const struct stat *info)
     return (info->st_uid == geteuid() || info->st_uid == 0) && (info->st_mode & 022) == 0;
 }
 
-/* Boot, medium and file of the bundle. Returns why it cannot be, or NULL. */
-static const char *marks_take(OkseCheckpoint *checkpoint)
+/* Boot and medium of one file. Returns why it cannot be, or NULL. */
+static const char *place_take(OkseCheckpoint *checkpoint, int fd, const char *boot, const struct stat *directory)
 {
-    g_autofree char *boot = system_line("/proc/sys/kernel/random/boot_id");
     g_autofree char *medium = NULL, *mine = NULL;
-    struct stat bundle, directory;
+    struct stat bundle;
 
-    if (fstat(checkpoint->bundle_fd, &bundle) < 0 || fstat(checkpoint->directory_fd, &directory) < 0)
+    if (fstat(fd, &bundle) < 0)
         return "the file or the directory cannot be asked";
     if (!S_ISREG(bundle.st_mode))
         return "a stream cannot be gone on with";
-    if (!is_ours(&directory))
-        return "others may write in the state directory";
     medium = medium_number(bundle.st_dev);
-    mine = medium_number(directory.st_dev);
+    mine = medium_number(directory->st_dev);
     if (boot == NULL || medium == NULL)
         return "this file system does not tell whether its medium was taken out meanwhile";
-    if (bundle.st_dev == directory.st_dev || g_strcmp0(medium, mine) == 0)
+    if (bundle.st_dev == directory->st_dev || g_strcmp0(medium, mine) == 0)
         return "the state directory is on the bundle's own medium";
-    checkpoint->place = g_strdup_printf("boot %s medium %s", boot, medium);
-    checkpoint->file = file_marks(checkpoint->place, &bundle);
+    g_ptr_array_add(checkpoint->places, g_strdup_printf("boot %s medium %s", boot, medium));
     return NULL;
+}
+
+/* The marks of all files as one text. NULL with errno when one cannot be asked. */
+static char *all_marks(const OkseCheckpoint *checkpoint)
+{
+    g_autoptr(GString) marks = g_string_new(NULL);
+
+    for (guint i = 0; i < checkpoint->places->len; i++) {
+        g_autofree char *one = NULL;
+        struct stat info;
+
+        if (fstat(okse_bytes_file(checkpoint->bundle, i, NULL), &info) < 0)
+            return NULL;
+        one = file_marks(g_ptr_array_index(checkpoint->places, i), &info);
+        g_string_append_printf(marks, "%s%s", i > 0 ? "; " : "", one);
+    }
+    return g_strdup(marks->str);
+}
+
+/* Boot, medium and files of the bundle. Returns why it cannot be, or NULL. */
+static const char *marks_take(OkseCheckpoint *checkpoint)
+{
+    g_autofree char *boot = system_line("/proc/sys/kernel/random/boot_id");
+    struct stat directory;
+
+    if (fstat(checkpoint->directory_fd, &directory) < 0)
+        return "the file or the directory cannot be asked";
+    if (!is_ours(&directory))
+        return "others may write in the state directory";
+    for (unsigned i = 0; i < okse_bytes_files(checkpoint->bundle); i++) {
+        const char *why = place_take(checkpoint, okse_bytes_file(checkpoint->bundle, i, NULL), boot, &directory);
+
+        if (why != NULL)
+            return why;
+    }
+    checkpoint->file = all_marks(checkpoint);
+    return checkpoint->file != NULL ? NULL : "the file or the directory cannot be asked";
 }
 
 /* Returns why what is there is not used, or NULL. */
@@ -109,13 +144,14 @@ static gboolean digest_equal(gconstpointer a, gconstpointer b)
     return okse_sha256_equal(a, b);
 }
 
-OkseCheckpoint *okse_checkpoint_open(int directory_fd, int bundle_fd, gint64 now)
+OkseCheckpoint *okse_checkpoint_open(int directory_fd, const OkseBytes *bundle, gint64 now)
 {
     OkseCheckpoint *checkpoint = g_new0(OkseCheckpoint, 1);
     const char *why;
 
     checkpoint->directory_fd = directory_fd;
-    checkpoint->bundle_fd = bundle_fd;
+    checkpoint->bundle = bundle;
+    checkpoint->places = g_ptr_array_new_with_free_func(g_free);
     checkpoint->started = okse_text_time(now);
     checkpoint->blobs = g_hash_table_new(digest_hash, digest_equal);
     why = marks_take(checkpoint);
@@ -138,7 +174,7 @@ void okse_checkpoint_free(OkseCheckpoint *checkpoint)
         return;
     g_hash_table_unref(checkpoint->blobs);
     okse_checkpoint_record_free(checkpoint->earlier);
-    g_free(checkpoint->place);
+    g_ptr_array_unref(checkpoint->places);
     g_free(checkpoint->file);
     g_free(checkpoint->note);
     g_free(checkpoint->started);
@@ -183,13 +219,12 @@ bool okse_checkpoint_save(const OkseCheckpoint *checkpoint, const OkseCheckpoint
 {
     g_autoptr(GBytes) bytes = NULL;
     g_autofree char *now = NULL;
-    struct stat info;
 
     if (checkpoint->file == NULL)
         return okse_fail(error, OKSE_ERROR_SYSTEM, "%s", checkpoint->note);
-    if (fstat(checkpoint->bundle_fd, &info) < 0)
+    now = all_marks(checkpoint);
+    if (now == NULL)
         return okse_fail_errno(error, "the bundle");
-    now = file_marks(checkpoint->place, &info);
     if (strcmp(now, checkpoint->file) != 0)
         return okse_fail(error, OKSE_ERROR_REFUSED, "the bundle was changed while it was being verified");
     bytes = okse_checkpoint_record_write(record);

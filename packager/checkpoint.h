@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "packager/checkpoint_record.h"
 
 /* Going on after an interruption, without trusting anything that this machine did not check itself on this very file
@@ -11,9 +12,9 @@
  * change. A file whose medium the kernel does not number can never be gone on with. */
 typedef struct OkseCheckpoint OkseCheckpoint;
 
-/* Look at the file and read what an earlier run left. now: seconds since 1970, for the note of a later run. Both
- * descriptors are borrowed and stay open. What cannot be used is no error but a note. */
-OkseCheckpoint *okse_checkpoint_open(int directory_fd, int bundle_fd, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+/* Look at the files that the bundle lies in and read what an earlier run left. now: seconds since 1970, for the note of
+ * a later run. Both are borrowed and stay. What cannot be used is no error but a note. */
+OkseCheckpoint *okse_checkpoint_open(int directory_fd, const OkseBytes *bundle, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
 void okse_checkpoint_free(OkseCheckpoint *checkpoint);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseCheckpoint, okse_checkpoint_free)
 

@@ -323,7 +323,7 @@ static bool visit_tree(const OkseBundle *bundle, const ContentsPart *part, const
 
     for (unsigned i = 0; i < okse_tree_count(part->tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(part->tree, i);
-        OkseBlobRange range = {bundle->fd, 0, entry->size, entry->digest};
+        OkseBlobRange range = {bundle->bytes, 0, entry->size, entry->digest};
         g_autofree char *name = g_strdup_printf("%s: %s/%s", bundle->origin, part->name, entry->path);
         g_autoptr(GBytes) bytes = NULL;
 

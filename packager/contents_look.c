@@ -1,7 +1,6 @@
 /* Files of a plan or a bundle as bytes that can be read at any place. */
 #include "packager/contents_internal.h"
 
-#include "core/fd.h"
 #include "packager/blob_copy.h"
 #include "packager/bundle_internal.h"
 #include "packager/spool.h"
@@ -88,7 +87,7 @@ static bool run_read(const void *context, uint64_t offset, void *buffer, size_t 
 
     if (offset > run->range.size || length > run->range.size - offset)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: ends early", run->name);
-    if (!okse_pread_exact(run->range.fd, buffer, length, run->range.offset + offset, run->name, error))
+    if (!okse_bytes_read(run->range.bytes, run->range.offset + offset, buffer, length, run->name, error))
         return false;
     if (offset <= *run->hashed && offset + length > *run->hashed) {
         size_t known = (size_t)(*run->hashed - offset);
@@ -129,7 +128,7 @@ static bool look_blob(const Looking *looking, const OkseBundle *bundle, const js
         return look_bytes(looking, &digest, kept, error);
     path = blob_path(&digest);
     name = g_strdup_printf("%s: %s", bundle->origin, path);
-    return look_run(looking, &(OkseBlobRange){bundle->fd, blob->offset, blob->size, digest}, path, name, error);
+    return look_run(looking, &(OkseBlobRange){bundle->bytes, blob->offset, blob->size, digest}, path, name, error);
 }
 
 static bool look_bundled_image(const Looking *looking, const OkseBundle *bundle, const OkseBundleComponent *component,
@@ -152,7 +151,7 @@ static bool look_tree(const Looking *looking, const OkseBundle *bundle, const Co
 
     for (unsigned i = 0; i < okse_tree_count(part->tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(part->tree, i);
-        OkseBlobRange range = {bundle->fd, 0, entry->size, entry->digest};
+        OkseBlobRange range = {bundle->bytes, 0, entry->size, entry->digest};
         g_autofree char *name = g_strdup_printf("%s: %s/%s", bundle->origin, part->name, entry->path);
 
         if (entry->type == OKSE_TREE_FILE || archive != NULL)

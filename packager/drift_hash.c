@@ -72,7 +72,8 @@ static bool hash_file(const Hashing *hashing, const OkseJobs *jobs, OkseDriftFil
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
     struct stat info;
     okse_autofd fd = file_open(hashing, file->entry, &info);
-    OkseRange range = {fd, 0, 0, file->entry->path, false};
+    g_autoptr(OkseBytes) bytes = NULL;
+    OkseRange range = {NULL, 0, 0, file->entry->path, false};
     GError *cause = NULL;
 
     if (fd < 0)
@@ -83,6 +84,7 @@ static bool hash_file(const Hashing *hashing, const OkseJobs *jobs, OkseDriftFil
         return true;
     }
     range.size = (uint64_t)info.st_size;
+    range.bytes = bytes = okse_bytes_of_fd(fd, range.size);
     okse_range_read(&range, jobs, hashing->progress, put, stream, &cause);
     if (!outcome(&file->read, cause, error))
         return false;
@@ -96,7 +98,8 @@ static bool hash_segment(const Hashing *hashing, const OkseJobs *jobs, const Uni
     const OkseTreeEntry *entry = large->file->entry;
     struct stat info;
     okse_autofd fd = file_open(hashing, entry, &info);
-    OkseRange range = {fd, 0, entry->size, entry->path, false};
+    g_autoptr(OkseBytes) bytes = okse_bytes_of_fd(fd, entry->size);
+    OkseRange range = {bytes, 0, entry->size, entry->path, false};
     GError *cause = NULL;
 
     if (fd < 0 || (uint64_t)info.st_size != entry->size)

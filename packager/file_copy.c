@@ -52,18 +52,45 @@ static bool refuse(const OkseFileCopy *copy, const char *way, int why, GError **
                      copy->to_name, g_strerror(why));
 }
 
+/* The bytes from `at` on that lie in one file: the span that brings them. from is -1 when they lie in none. */
+static OkseSpan span_at(const OkseFileCopy *copy, uint64_t at, uint64_t most)
+{
+    OkseBytesPlace place = okse_bytes_place(copy->from, copy->from_at + at);
+
+    return (OkseSpan){place.fd, copy->to, place.offset, copy->to_at + at, MIN(place.length, most)};
+}
+
+/* Share the front, file by file, as far as it goes without a gap. */
+static bool share_runs(Run *run, int *why, GError **error)
+{
+    const OkseFileCopy *copy = run->copy;
+    uint64_t shared = 0, whole = 1;
+
+    for (*why = 0; *why == 0 && run->shared < copy->size && whole > 0; run->shared += shared) {
+        OkseSpan span = span_at(copy, run->shared, copy->size - run->shared);
+
+        if (span.from < 0)
+            *why = EINVAL;
+        else if (!okse_share_blocks(&span, &shared, why, error))
+            return false;
+        shared = *why == 0 ? shared : 0;
+        whole = shared == span.size ? shared : 0;
+    }
+    return true;
+}
+
 static bool share(Run *run, GError **error)
 {
     const OkseFileCopy *copy = run->copy;
     int why = 0;
 
     if (copy->there) {
-        run->shared = copy->span.size;
+        run->shared = copy->size;
         return true;
     }
-    if (!okse_file_copy_shares(copy->way, copy->span.size))
+    if (!okse_file_copy_shares(copy->way, copy->size))
         return true;
-    if (!okse_share_blocks(&copy->span, &run->shared, &why, error)) {
+    if (!share_runs(run, &why, error)) {
         g_prefix_error(error, "%s: ", copy->to_name);
         return false;
     }
@@ -74,40 +101,39 @@ static bool share(Run *run, GError **error)
 /* Disk space of what is to be written, in one piece where there is one. */
 static bool reserve(const Run *run, GError **error)
 {
-    const OkseSpan *span = &run->copy->span;
+    const OkseFileCopy *copy = run->copy;
 
-    if (!run->copy->reserve || span->size - run->shared < LARGE)
+    if (!copy->reserve || copy->size - run->shared < LARGE)
         return true;
-    return fallocate(span->to, 0, (off_t)(span->to_at + run->shared), (off_t)(span->size - run->shared)) == 0 ||
-           errno == EOPNOTSUPP || okse_fail_errno(error, "reserve space for %s", run->copy->to_name);
+    return fallocate(copy->to, 0, (off_t)(copy->to_at + run->shared), (off_t)(copy->size - run->shared)) == 0 ||
+           errno == EOPNOTSUPP || okse_fail_errno(error, "reserve space for %s", copy->to_name);
 }
 
 /* The descriptors may be read by several workers at once, whose places would confuse the kernel's own guess. */
 static void ask_ahead(Run *run, uint64_t at)
 {
-    const OkseSpan *span = &run->copy->span;
-    uint64_t until = MIN(at + AHEAD, span->size);
+    const OkseFileCopy *copy = run->copy;
+    uint64_t until = MIN(at + AHEAD, copy->size);
 
-    if (span->size < LARGE || run->asked >= until || run->asked > at + AHEAD / 2)
+    if (copy->size < LARGE || run->asked >= until || run->asked > at + AHEAD / 2)
         return;
     if (run->asked < run->shared)
         until = MIN(until, run->shared);
     if (until <= run->shared)
-        posix_fadvise(span->to, (off_t)(span->to_at + run->asked), (off_t)(until - run->asked), POSIX_FADV_WILLNEED);
+        posix_fadvise(copy->to, (off_t)(copy->to_at + run->asked), (off_t)(until - run->asked), POSIX_FADV_WILLNEED);
     else
-        posix_fadvise(span->from, (off_t)(span->from_at + run->asked), (off_t)(until - run->asked),
-                      POSIX_FADV_WILLNEED);
+        okse_bytes_advise(copy->from, copy->from_at + run->asked, until - run->asked, POSIX_FADV_WILLNEED);
     run->asked = until;
 }
 
 /* Only a hint: what cannot be stored is reported by the sync at the end. */
 static void store_behind(Run *run, uint64_t at)
 {
-    const OkseSpan *span = &run->copy->span;
+    const OkseFileCopy *copy = run->copy;
 
-    if (span->size < LARGE || at - run->stored < BEHIND)
+    if (copy->size < LARGE || at - run->stored < BEHIND)
         return;
-    sync_file_range(span->to, (off_t)(span->to_at + run->stored), (off_t)(at - run->stored), SYNC_FILE_RANGE_WRITE);
+    sync_file_range(copy->to, (off_t)(copy->to_at + run->stored), (off_t)(at - run->stored), SYNC_FILE_RANGE_WRITE);
     run->stored = at;
 }
 
@@ -115,11 +141,11 @@ static void store_behind(Run *run, uint64_t at)
 static bool range(Run *run, uint64_t at, size_t length, bool *there, GError **error)
 {
     const OkseFileCopy *copy = run->copy;
-    const OkseSpan piece = {copy->span.from, copy->span.to, copy->span.from_at + at, copy->span.to_at + at, length};
-    uint64_t done;
-    int why = 0;
+    OkseSpan piece = span_at(copy, at, length);
+    uint64_t done = 0;
+    int why = piece.from < 0 || piece.size < length ? EINVAL : 0;
 
-    if (!okse_copy_range(&piece, &done, &why, error)) {
+    if (why == 0 && !okse_copy_range(&piece, &done, &why, error)) {
         g_prefix_error(error, "%s: ", copy->to_name);
         return false;
     }
@@ -138,8 +164,8 @@ static bool fill(Run *run, uint64_t at, size_t length, bool *there, GError **err
     if (!*there && run->ranging && !range(run, at, length, there, error))
         return false;
     if (*there)
-        return okse_pread_exact(copy->span.to, buffer, length, copy->span.to_at + at, copy->to_name, error);
-    return okse_pread_exact(copy->span.from, buffer, length, copy->span.from_at + at, copy->from_name, error);
+        return okse_pread_exact(copy->to, buffer, length, copy->to_at + at, copy->to_name, error);
+    return okse_bytes_read(copy->from, copy->from_at + at, buffer, length, copy->from_name, error);
 }
 
 static void hash_run(void *context, const void *data, size_t length)
@@ -185,7 +211,7 @@ static bool put(Run *run, uint64_t at, size_t length, bool there, GError **error
         return true;
     }
     run->copied.written += length;
-    if (!okse_pwrite_all(copy->span.to, buffer, length, copy->span.to_at + at, copy->to_name, error))
+    if (!okse_pwrite_all(copy->to, buffer, length, copy->to_at + at, copy->to_name, error))
         return false;
     store_behind(run, at + length);
     return true;
@@ -196,15 +222,15 @@ static bool run_all(Run *run, GError **error)
     const OkseFileCopy *copy = run->copy;
     size_t length;
 
-    for (uint64_t at = 0; at < copy->span.size; at += length) {
-        uint64_t end = at < run->shared ? run->shared : copy->span.size;
+    for (uint64_t at = 0; at < copy->size; at += length) {
+        uint64_t end = at < run->shared ? run->shared : copy->size;
         bool there;
 
         length = (size_t)MIN(end - at, CHUNK);
         if (okse_interrupted() || (copy->jobs != NULL && okse_jobs_stopped(copy->jobs)))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
         ask_ahead(run, at);
-        take_turn(run, copy->span.size - at);
+        take_turn(run, copy->size - at);
         if (!fill(run, at, length, &there, error) || !put(run, at, length, there, error))
             return false;
     }
@@ -230,7 +256,7 @@ bool okse_file_copy(const OkseFileCopy *copy, OkseFileCopied *result, GError **e
     if (!share(&run, error) || !reserve(&run, error))
         return false;
     run.stored = run.shared;
-    run.buffers[0] = g_malloc((gsize)MIN(MAX(copy->span.size, 1), CHUNK));
+    run.buffers[0] = g_malloc((gsize)MIN(MAX(copy->size, 1), CHUNK));
     good = run_all(&run, error);
     run_end(&run); /* the lane has hashed everything */
     if (!good)

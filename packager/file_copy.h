@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "core/digest.h"
 #include "core/progress.h"
 #include "core/share.h"
@@ -10,7 +11,11 @@
  * bytes. What is hashed is what landed: bytes that did not pass through here are read back from the target, so a source
  * that changes meanwhile cannot come apart from its digest. */
 typedef struct {
-    OkseSpan span;
+    const OkseBytes *from;
+    uint64_t from_at;
+    int to; /* borrowed; open for reading and writing */
+    uint64_t to_at;
+    uint64_t size;
     OkseCopyWay way;
     bool there;                      /* the target has the bytes: only read them back */
     bool reserve;                    /* take the disk space of what must be written first */
@@ -31,5 +36,6 @@ bool okse_file_copy(const OkseFileCopy *copy, OkseFileCopied *result, GError **e
 
 /* Would okse_file_copy() try to share blocks of a file of this size? */
 bool okse_file_copy_shares(OkseCopyWay way, uint64_t size);
-/* Can it, from `from` into `to` at this place? Tried with the first block. *why: errno when not. Errors: SYSTEM. */
+/* Can it, from the first place of the span's bytes into the target? Tried with one block. *why: errno when not.
+ * Errors: SYSTEM. */
 bool okse_file_copy_try(const OkseSpan *span, bool *can, int *why, GError **error);

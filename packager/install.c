@@ -378,8 +378,7 @@ bool okse_install(const OkseInstall *install, OkseInstallResult *result, GError 
     g_auto(Run) run = {.install = install, .root_fd = -1, .generations_fd = -1};
     g_auto(OkseInstallResult) filled = {0};
 
-    run.staging =
-        (OkseStaging){install->bundle, install->bundle_fd, install->threads, false, install->way, install->progress};
+    run.staging = (OkseStaging){install->bundle, install->threads, false, install->way, install->progress};
     run.name = okse_generation_name(okse_bundle_sequence(install->bundle), okse_bundle_identity(install->bundle));
     if (!read_parts(&run, error) || !open_root(&run, error))
         return false;

@@ -12,8 +12,7 @@
 typedef struct {
     const char *root; /* the path as the user gave it; made when missing (not its parents) */
     const OkseBundle
-        *bundle;   /* accepted by whoever calls: install itself checks bytes, sequence and form, not who signed */
-    int bundle_fd; /* what it was opened from; borrowed */
+        *bundle; /* accepted by whoever calls: install itself checks bytes, sequence and form, not who signed */
     const GArray *models;       /* OkseModelSignature: what becomes a model.sig; NULL: none */
     const json_t *verification; /* what accepted it, kept in generation.json; may be NULL */
     bool rollback;              /* a lower sequence than was installed before was ordered by who may */

@@ -40,23 +40,67 @@ static const OkseBlob *shareable(const OkseStaging *staging, const OksePart *par
     return blob != NULL && blob->size == entry->size ? blob : NULL;
 }
 
-static bool try_share(const OkseStaging *staging, const OkseBlob *blob, int dir_fd, bool *can, GError **error)
+/* Which of the bundle's files can share blocks with the root: tried once a file. */
+typedef struct {
+    const OkseStaging *staging;
+    int dir_fd;
+    GHashTable *known; /* fd → can */
+} Asking;
+
+static bool try_share(const Asking *asking, const OkseBytesPlace *place, bool *can, GError **error)
 {
-    okse_autofd fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    const OkseSpan span = {staging->bundle_fd, fd, blob->offset, 0, blob->size};
+    okse_autofd fd = openat(asking->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    const OkseSpan span = {place->fd, fd, place->offset, 0, place->length};
     int why = errno;
 
     *can = false;
     if (fd >= 0 && !okse_file_copy_try(&span, can, &why, error))
         return false;
-    return *can || staging->way != OKSE_COPY_REFLINK ||
+    return *can || asking->staging->way != OKSE_COPY_REFLINK ||
            okse_fail(error, OKSE_ERROR_REFUSED, "--copy reflink: the bundle and the root cannot share blocks (%s)",
                      g_strerror(why));
 }
 
+static bool can_share(const Asking *asking, const OkseBytesPlace *place, bool *can, GError **error)
+{
+    gpointer known;
+
+    *can = false;
+    if (place->fd < 0 || place->offset % OKSE_SHARE_BLOCK != 0)
+        return true;
+    if (g_hash_table_lookup_extended(asking->known, GINT_TO_POINTER(place->fd), NULL, &known)) {
+        *can = GPOINTER_TO_INT(known) != 0;
+        return true;
+    }
+    if (!try_share(asking, place, can, error))
+        return false;
+    g_hash_table_insert(asking->known, GINT_TO_POINTER(place->fd), GINT_TO_POINTER((int)*can));
+    return true;
+}
+
+/* How much of the blob's front okse_file_copy() will share: file by file, until one does not end on a block. */
+static bool front_shared(const Asking *asking, const OkseBlob *blob, uint64_t *shared, GError **error)
+{
+    const OkseBytes *bytes = okse_bundle_bytes(asking->staging->bundle);
+    bool can = true;
+
+    for (uint64_t at = 0; can && at < blob->size;) {
+        OkseBytesPlace place = okse_bytes_place(bytes, blob->offset + at);
+
+        place.length = MIN(place.length, blob->size - at);
+        if (!can_share(asking, &place, &can, error))
+            return false;
+        *shared += can ? place.length / OKSE_SHARE_BLOCK * OKSE_SHARE_BLOCK : 0;
+        can = can && place.length % OKSE_SHARE_BLOCK == 0;
+        at += place.length;
+    }
+    return true;
+}
+
 bool okse_space_share(OkseSpace *space, const GPtrArray *parts, const OkseStaging *staging, int dir_fd, GError **error)
 {
-    bool known = false, can = false;
+    g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
+    const Asking asking = {staging, dir_fd, known};
     uint64_t shared = 0;
 
     for (guint i = 0; i < parts->len; i++) {
@@ -65,13 +109,8 @@ bool okse_space_share(OkseSpace *space, const GPtrArray *parts, const OkseStagin
         for (unsigned k = 0; k < okse_tree_count(part->tree); k++) {
             const OkseBlob *blob = shareable(staging, part, okse_tree_entry(part->tree, k));
 
-            if (blob == NULL)
-                continue;
-            if (!known && !try_share(staging, blob, dir_fd, &can, error))
+            if (blob != NULL && !front_shared(&asking, blob, &shared, error))
                 return false;
-            known = true;
-            if (can)
-                shared += blob->size / OKSE_SHARE_BLOCK * OKSE_SHARE_BLOCK;
         }
     }
     space->needed -= shared;

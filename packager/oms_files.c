@@ -186,6 +186,7 @@ static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **er
     const Hashing *hashing = context;
     OkseOmsItem *item = g_ptr_array_index(hashing->order, index);
     okse_autofd fd = okse_open_beneath(hashing->model->fd, item->path, O_RDONLY, 0, error);
+    g_autoptr(OkseBytes) bytes = okse_bytes_of_fd(fd, item->end);
     EVP_MD *algorithm = fd >= 0 ? EVP_MD_fetch(NULL, hashing->algorithm, NULL) : NULL;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     unsigned char value[EVP_MAX_MD_SIZE];
@@ -194,7 +195,7 @@ static bool item_hash(OkseJobs *jobs, unsigned index, void *context, GError **er
 
     if (good && (algorithm == NULL || EVP_DigestInit_ex2(digest, algorithm, NULL) != 1))
         good = okse_fail(error, OKSE_ERROR_SYSTEM, "OpenSSL has no %s", hashing->algorithm);
-    good = good && okse_range_read(&(OkseRange){fd, item->start, item->end - item->start, item->path, false}, jobs,
+    good = good && okse_range_read(&(OkseRange){bytes, item->start, item->end - item->start, item->path, false}, jobs,
                                    NULL, put, digest, error);
     if (good && EVP_DigestFinal_ex(digest, value, &length) == 1) {
         GString *hex = g_string_sized_new(2 * (gsize)length);

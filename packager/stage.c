@@ -29,7 +29,7 @@ bool okse_stage_range(const OkseStaging *staging, const OkseSha256 *digest, Okse
 
     if (blob == NULL)
         return okse_fail(error, OKSE_ERROR_REFUSED, "blob %s is not in the bundle", okse_sha256_text(digest, text));
-    *range = (OkseBlobRange){staging->bundle_fd, blob->offset, blob->size, *digest};
+    *range = (OkseBlobRange){okse_bundle_bytes(staging->bundle), blob->offset, blob->size, *digest};
     return true;
 }
 
@@ -135,7 +135,10 @@ static bool is_layout_text(const OksePart *part, const OkseTreeEntry *entry)
 
 static bool stage_blob(const Work *work, Job *job, OkseJobs *jobs, int fd, GError **error)
 {
-    const OkseFileCopy copy = {.span = {job->blob.fd, fd, job->blob.offset, 0, job->blob.size},
+    const OkseFileCopy copy = {.from = job->blob.bytes,
+                               .from_at = job->blob.offset,
+                               .to = fd,
+                               .size = job->blob.size,
                                .way = work->staging->way,
                                .reserve = true,
                                .from_name = "the bundle",

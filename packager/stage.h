@@ -8,7 +8,6 @@
 /* Writing components into a directory, verified while written. */
 typedef struct {
     const OkseBundle *bundle;
-    int bundle_fd;    /* what the bundle was opened from; borrowed */
     unsigned threads; /* 0: all */
     bool verity;      /* the file system takes fs-verity: seal every file */
     OkseCopyWay way;

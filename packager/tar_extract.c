@@ -26,7 +26,8 @@ static bool input_fill(Input *input, GError **error)
         return okse_fail(error, OKSE_ERROR_CANCELLED, "stopped");
     if (length == 0)
         return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the tar ends before its listing", input->name);
-    if (!okse_pread_exact(input->tar->fd, input->buffer, length, input->tar->offset + input->read, input->name, error))
+    if (!okse_bytes_read(input->tar->bytes, input->tar->offset + input->read, input->buffer, length, input->name,
+                         error))
         return false;
     okse_sha256_stream_update(input->stream, input->buffer, length);
     okse_progress_add(input->sink->progress, length);

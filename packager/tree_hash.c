@@ -16,7 +16,7 @@ bool okse_tree_segment(const OkseRange *file, uint64_t index, const OkseJobs *jo
 {
     g_autoptr(OkseVerityStream) stream = okse_verity_stream_new();
     uint64_t from = index * OKSE_VERITY_SEGMENT;
-    OkseRange segment = {file->fd, file->offset + from, MIN(file->size - from, OKSE_VERITY_SEGMENT), file->name,
+    OkseRange segment = {file->bytes, file->offset + from, MIN(file->size - from, OKSE_VERITY_SEGMENT), file->name,
                          file->drop};
 
     if (!okse_range_read(&segment, jobs, progress, put, stream, error))

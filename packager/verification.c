@@ -90,7 +90,7 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
                      count == others  ? "sha256"
                      : count == trees ? "fs-verity"
                                       : "mixed",
-                     "how", verifying->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
+                     "how", verified->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
                      "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "resumed", resumed,
                      "components", components);
 }

@@ -126,17 +126,19 @@ static void faults_refuse(const OkseVerified *verified)
         okse_verification_refuse(verified->verification, "%s", (const char *)g_ptr_array_index(faults, i));
 }
 
-bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifying, OkseVerified *verified,
+bool okse_verify_bundle(const OkseVerifyInput *input, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error)
 {
     g_auto(OkseVerified) made = OKSE_VERIFIED_INIT;
     GError *cause = NULL;
 
-    made.bundle = verifying->stream ? okse_bundle_read_stream(fd, origin, &verifying->checking, &made.checked, &cause)
-                                    : okse_bundle_open(fd, origin, &cause);
+    made.stream = input->bytes == NULL;
+    made.bundle = made.stream
+                      ? okse_bundle_read_stream(input->pipe, input->origin, &verifying->checking, &made.checked, &cause)
+                      : okse_bundle_of(input->bytes, input->origin, &cause);
     if (made.bundle != NULL) {
         made.verification = okse_bundle_judge(made.bundle, verifying->trust, &verifying->terms);
-        if (!verifying->stream && !verifying->payload_later && !payload_check(&made, verifying, error))
+        if (!made.stream && !verifying->payload_later && !payload_check(&made, verifying, error))
             return false;
     } else {
         made.verification = okse_verification_new();

@@ -8,7 +8,6 @@
 typedef struct {
     const OkseTrust *trust;
     OkseJudgeTerms terms;
-    bool stream; /* fd is a pipe */
     OkseChecking checking;
     bool payload_later; /* not a stream, and the caller checks the payload itself: install, while it copies */
 } OkseVerifying;
@@ -16,16 +15,24 @@ typedef struct {
 typedef struct {
     OkseBundle *bundle;             /* NULL when it could not be read */
     OkseVerification *verification; /* never NULL */
+    bool stream;                    /* it came through a pipe */
     OkseChecked checked;            /* of payload; nothing when the bundle could not be read, or payload_later */
 } OkseVerified;
 
-/* Verify what fd holds. A bundle that cannot be read, or is damaged, is a verdict with its reason and not a failure.
+/* Where a bundle comes from: bytes that can be read at any place, or a pipe. */
+typedef struct {
+    const OkseBytes *bytes; /* NULL: it is a pipe */
+    int pipe;
+    const char *origin; /* its name in messages */
+} OkseVerifyInput;
+
+/* Verify what is there. A bundle that cannot be read, or is damaged, is a verdict with its reason and not a failure.
  * Errors: SYSTEM, CANCELLED. */
-bool okse_verify_bundle(int fd, const char *origin, const OkseVerifying *verifying, OkseVerified *verified,
+bool okse_verify_bundle(const OkseVerifyInput *input, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error);
 #define OKSE_VERIFIED_INIT                                                                                             \
     {                                                                                                                  \
-        NULL, NULL, OKSE_CHECKED_INIT                                                                                  \
+        NULL, NULL, false, OKSE_CHECKED_INIT                                                                           \
     }
 void okse_verified_clear(OkseVerified *verified);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerified, okse_verified_clear)
