@@ -490,17 +490,12 @@ static void pass_lines(Scan *scan, size_t to)
     scan->start = to;
 }
 
-/* The next place at which a line may hold something: in the plain way, every line. The value of a named variable is one
- * only below its name. */
+/* The next place at which a line may hold something: in the plain way, every line. */
 static size_t next_place(const Scan *scan, size_t from, unsigned *maybe)
 {
     *maybe = OKSE_MAYBE_ANY;
-    if (scan->scanner->plain)
-        return MIN(from, scan->length);
-    do
-        from = okse_scan_filter_next(scan->text, scan->length, from, maybe);
-    while (*maybe == OKSE_MAYBE_VALUE && scan->named == NULL && ++from < scan->length);
-    return MIN(from, scan->length);
+    return scan->scanner->plain ? MIN(from, scan->length)
+                                : okse_scan_filter_next(scan->text, scan->length, from, maybe);
 }
 
 bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *text, size_t length,
@@ -523,6 +518,8 @@ bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *te
         scan.maybe = 0;
         for (; place <= scan.start + size && place < length; place = next_place(&scan, place + 1, &maybe))
             scan.maybe |= maybe;
+        if (scan.maybe == OKSE_MAYBE_VALUE && scan.named == NULL)
+            continue; /* a value of nothing: one of the lines that are passed next */
         follow_comment(&scan, begin, begin + MIN(size, OKSE_SCAN_LINE));
         look_at(&scan, begin, size);
         whole = whole && !scan.cut;
