@@ -15,9 +15,11 @@
 #define DEFAULT_LISTEN "127.0.0.1:5000"
 #define DEFAULT_CONNECTIONS 256
 #define CONNECTIONS_LIMIT 16384
+#define DEFAULT_PATIENCE 30
+#define PATIENCE_LIMIT 3600
 
 typedef struct {
-    char *listen, *trust, *at, *expect, *certificate, *key, *connections;
+    char *listen, *trust, *at, *expect, *certificate, *key, *connections, *patience;
     gboolean unverified, check, log;
 } ServeOptions;
 
@@ -36,6 +38,8 @@ static const OkseOption serve_options[] = {
     {OKSE_OPTION_PATH, "tls-key", 0, "PEM", "the certificate's key", offsetof(ServeOptions, key)},
     {OKSE_OPTION_TEXT, "connections", 0, "N", "at most so many, half of them from one address (default: 256)",
      offsetof(ServeOptions, connections)},
+    {OKSE_OPTION_TEXT, "patience", 0, "SECONDS",
+     "cut off who sends no request or takes nothing for so long (default: 30)", offsetof(ServeOptions, patience)},
     {OKSE_OPTION_FLAG, "log", 0, NULL, "a line on standard error for every request", offsetof(ServeOptions, log)},
     {0},
 };
@@ -81,7 +85,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
 static bool options_check(const ServeOptions *options, Session *session, GError **error)
 {
-    guint64 connections = DEFAULT_CONNECTIONS;
+    guint64 connections = DEFAULT_CONNECTIONS, patience = DEFAULT_PATIENCE;
 
     if ((options->trust != NULL) == (bool)options->unverified)
         return okse_fail(error, OKSE_ERROR_INVALID,
@@ -95,7 +99,11 @@ static bool options_check(const ServeOptions *options, Session *session, GError 
     if (options->connections != NULL &&
         !g_ascii_string_to_unsigned(options->connections, 10, 1, CONNECTIONS_LIMIT, &connections, NULL))
         return okse_fail(error, OKSE_ERROR_INVALID, "--connections must be a number from 1 to %d", CONNECTIONS_LIMIT);
+    if (options->patience != NULL &&
+        !g_ascii_string_to_unsigned(options->patience, 10, 1, PATIENCE_LIMIT, &patience, NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID, "--patience must be seconds from 1 to %d", PATIENCE_LIMIT);
     session->serving.connections = (unsigned)connections;
+    session->serving.patience = (unsigned)patience;
     if (options->expect != NULL && !okse_sha256_parse(options->expect, &session->expect, error)) {
         g_prefix_error(error, "--expect: ");
         return false;

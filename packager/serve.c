@@ -20,9 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define SILENCE_LIMIT 30u /* seconds in which nothing is sent or received */
-#define REQUEST_LIMIT                                                                                                  \
-    (30 * G_USEC_PER_SEC) /* from the connection or the answer before to the end of a request's head */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* GnuTLS still takes 1.0 where it may */
 #define GRACE (5 * G_USEC_PER_SEC)
 #define THREADS_LIMIT 64u
 
@@ -49,7 +47,7 @@ typedef struct {
     char *target, *method;
     OkseAnswer answer;
     gint64 began;
-    bool answered;
+    bool begun, answered;
 } Request;
 
 static const OkseHttpd *httpd_of(const OkseServer *server)
@@ -238,10 +236,17 @@ static void headers_add(const OkseHttpd *httpd, const OkseAnswer *answer, struct
             httpd->add_response_header(response, headers[i].name, headers[i].value);
 }
 
+static bool has_body(const OkseHttpd *httpd, struct MHD_Connection *connection)
+{
+    const char *length = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+
+    return (length != NULL && strcmp(length, "0") != 0) ||
+           httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
+}
+
 static void answer_fill(OkseServer *server, struct MHD_Connection *connection, const char *method, Request *request)
 {
     const OkseHttpd *httpd = httpd_of(server);
-    const char *length = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
     const OkseRequest asked = {
         .method = method,
         .target = request->target,
@@ -249,8 +254,7 @@ static void answer_fill(OkseServer *server, struct MHD_Connection *connection, c
         .range = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Range"),
         .if_range = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range"),
         .if_none_match = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
-        .body = (length != NULL && strcmp(length, "0") != 0) ||
-                httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL,
+        .body = has_body(httpd, connection),
         .local = server->serving->listener->local,
     };
 
@@ -275,6 +279,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     *upload_size = 0;
     if (request == NULL || request->answered)
         return MHD_NO;
+    if (!request->begun && !has_body(httpd, connection)) { /* who answers now closes the connection: fit for a body */
+        request->begun = true;
+        return MHD_YES;
+    }
     connection_turn(server, connection, true);
     request->answered = true;
     request->method = g_strdup(method);
@@ -301,6 +309,7 @@ static struct MHD_Daemon *daemon_start(OkseServer *server, unsigned threads)
     const struct MHD_OptionItem secure[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)serving->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)serving->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     const struct MHD_OptionItem *more = tls != 0 ? secure : &secure[G_N_ELEMENTS(secure) - 1];
@@ -309,7 +318,7 @@ static struct MHD_Daemon *daemon_start(OkseServer *server, unsigned threads)
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_TURBO | tls, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, serving->listener->fd, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0,
         MHD_OPTION_CONNECTION_LIMIT, serving->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        MAX(serving->connections / 2, 1), MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_LIMIT,
+        MAX(serving->connections / 2, 1), MHD_OPTION_CONNECTION_TIMEOUT, serving->patience,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)OKSE_LIMIT_REQUEST_HEAD, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
@@ -360,13 +369,13 @@ OkseServer *okse_server_start(const OkseServing *serving, GError **error)
 /* Cut off who has been keeping a connection without a request; all: whoever is not being answered. */
 static void cut_off(OkseServer *server, bool all)
 {
-    gint64 now = g_get_monotonic_time();
+    gint64 now = g_get_monotonic_time(), patience = (gint64)server->serving->patience * G_USEC_PER_SEC;
 
     g_mutex_lock(&server->lock);
     for (GList *link = server->connections.head; link != NULL; link = link->next) {
         const Connection *known = link->data;
 
-        if (known->waiting != 0 && (all || now - known->waiting > REQUEST_LIMIT))
+        if (known->waiting != 0 && (all || now - known->waiting > patience))
             shutdown(known->fd, SHUT_RDWR);
     }
     g_mutex_unlock(&server->lock);

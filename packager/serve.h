@@ -22,9 +22,10 @@ typedef struct {
     const OkseHttpd *httpd;
     const OkseCatalog *catalog;
     const OkseListener *listener;
-    int fd;                                               /* the file: when it changes, the serving ends */
-    const char *origin;                                   /* its name in messages */
-    unsigned connections;                                 /* at most; half of them from one address */
+    int fd;               /* the file: when it changes, the serving ends */
+    const char *origin;   /* its name in messages */
+    unsigned connections; /* at most; half of them from one address */
+    unsigned patience;    /* seconds that a client may send or take nothing, and that the head of a request may take */
     const char *certificate, *key;                        /* PEM: TLS, without sendfile; NULL: plain */
     void (*log)(const OkseServed *served, void *context); /* from several threads; NULL: none */
     void *context;
@@ -34,7 +35,7 @@ typedef struct {
  * does not take certificate and key). */
 OkseServer *okse_server_start(const OkseServing *serving, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Until the user asks to stop: then no new connection is taken, and what is being answered has five seconds to end.
- * Connections that send no whole request within half a minute are cut off meanwhile. Errors: REFUSED when the file was
+ * Connections that are slower than `patience` are cut off meanwhile. Errors: REFUSED when the file was
  * changed, SYSTEM. */
 bool okse_server_run(OkseServer *server, GError **error);
 void okse_server_free(OkseServer *server);
