@@ -1,5 +1,6 @@
 /* okse serve: a bundle as a read-only registry. */
 #include "packager/serve.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "core/fd.h"
@@ -9,7 +10,6 @@
 #include "packager/verification.h"
 
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define DEFAULT_LISTEN "127.0.0.1:5000"
@@ -47,7 +47,7 @@ static const OkseOption serve_options[] = {
 /* Everything that is opened or loaded is opened here, before the sandbox closes. */
 typedef struct {
     const char *path, *clock;
-    int fd;
+    OkseBytes *bytes;
     OkseTrust *trust;
     OkseSha256 expect;
     OkseListener listener;
@@ -79,7 +79,7 @@ static void session_clear(Session *session)
     okse_listener_clear(&session->listener);
     g_clear_pointer(&session->certificate, g_free);
     secret_clear(&session->key);
-    okse_fd_clear(&session->fd);
+    g_clear_pointer(&session->bytes, okse_bytes_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
@@ -111,21 +111,6 @@ static bool options_check(const ServeOptions *options, Session *session, GError 
     return true;
 }
 
-static bool bundle_open(Session *session, GError **error)
-{
-    struct stat info;
-
-    session->fd = okse_open(session->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    if (session->fd < 0)
-        return false;
-    if (fstat(session->fd, &info) < 0)
-        return okse_fail_errno(error, "%s", session->path);
-    return S_ISREG(info.st_mode) ||
-           okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", session->path,
-                     S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs"
-                                           : "serve sends from a file, not a pipe or device (copy it first)");
-}
-
 static bool pem_read(const char *path, char **text, GError **error)
 {
     g_autoptr(GBytes) bytes = path == NULL ? NULL : okse_read_path(path, OKSE_LIMIT_METADATA, error);
@@ -151,17 +136,19 @@ static bool session_open(Session *session, const ServeOptions *options, GError *
     terms->shown = session->path;
     session->verifying.trust = session->trust;
     session->verifying.payload_later = !options->check;
-    return bundle_open(session, error) && pem_read(options->certificate, &session->certificate, error) &&
+    session->bytes = okse_bundle_input_open(session->path, error);
+    return session->bytes != NULL && pem_read(options->certificate, &session->certificate, error) &&
            pem_read(options->key, &session->key, error) && okse_httpd_load(&session->httpd, error) &&
            okse_listener_open(options->listen != NULL ? options->listen : DEFAULT_LISTEN, &session->listener, error);
 }
 
 static bool read_verified(Session *session, GError **error)
 {
+    const OkseVerifyInput input = {.bytes = session->bytes, .pipe = -1, .origin = session->path};
     const OkseVerification *verification;
     g_autofree char *words = NULL;
 
-    if (!okse_verify_bundle(session->fd, session->path, &session->verifying, &session->verified, error))
+    if (!okse_verify_bundle(&input, &session->verifying, &session->verified, error))
         return false;
     verification = session->verified.verification;
     if (verification->verified)
@@ -173,7 +160,7 @@ static bool read_verified(Session *session, GError **error)
 
 static bool read_unverified(Session *session, const ServeOptions *options, GError **error)
 {
-    session->unverified = okse_bundle_open(session->fd, session->path, error);
+    session->unverified = okse_bundle_of(session->bytes, session->path, error);
     if (session->unverified == NULL)
         return false;
     if (options->expect != NULL && !okse_sha256_equal(okse_bundle_identity(session->unverified), &session->expect))
@@ -183,10 +170,8 @@ static bool read_unverified(Session *session, const ServeOptions *options, GErro
 
 static const OkseBundle *bundle_read(Session *session, const ServeOptions *options, GError **error)
 {
-    struct stat info;
-
-    if (options->check && fstat(session->fd, &info) == 0)
-        session->verifying.checking.progress = okse_progress_new("checking", (uint64_t)info.st_size);
+    if (options->check)
+        session->verifying.checking.progress = okse_progress_new("checking", okse_bytes_length(session->bytes));
     if (options->unverified ? !read_unverified(session, options, error) : !read_verified(session, error))
         return NULL;
     g_clear_pointer(&session->verifying.checking.progress, okse_progress_free);
@@ -257,11 +242,11 @@ static bool serve(Session *session, const OkseInvocation *invocation, GError **e
 
     if (bundle == NULL)
         return false;
-    session->catalog = okse_catalog_of_bundle(bundle, session->fd);
+    session->catalog = okse_catalog_of_bundle(bundle);
     session->serving.httpd = &session->httpd;
     session->serving.catalog = session->catalog;
     session->serving.listener = &session->listener;
-    session->serving.fd = session->fd;
+    session->serving.file = session->bytes;
     session->serving.origin = session->path;
     session->serving.certificate = session->certificate;
     session->serving.key = session->key;
@@ -273,7 +258,7 @@ static bool serve(Session *session, const OkseInvocation *invocation, GError **e
 
 static int run(const OkseInvocation *invocation, GError **error)
 {
-    g_auto(Session) session = {.path = invocation->arguments[0], .fd = -1, .listener = OKSE_LISTENER_INIT};
+    g_auto(Session) session = {.path = invocation->arguments[0], .listener = OKSE_LISTENER_INIT};
 
     if (!session_open(&session, invocation->options, error) || !okse_sandbox_enter_serving(NULL, error) ||
         !serve(&session, invocation, error))

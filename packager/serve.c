@@ -14,23 +14,20 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" /* GnuTLS still takes 1.0 where it may */
 #define GRACE (5 * G_USEC_PER_SEC)
+#define PIECE 65536u /* bytes that are read at a time where the kernel cannot send them */
 #define THREADS_LIMIT 64u
 
 struct OkseServer {
     const OkseServing *serving;
-    struct stat opened; /* the file as it was */
-    sigset_t signals;   /* blocked before the start */
+    sigset_t signals; /* blocked before the start */
     struct MHD_Daemon *daemon;
     int wake; /* eventfd: something is to be looked at */
-    atomic_bool changed;
     GMutex lock;
     GQueue connections; /* Connection; under the lock */
     unsigned answering; /* of them; under the lock */
@@ -163,18 +160,12 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *request_context = NULL;
 }
 
-static bool unchanged(OkseServer *server)
+static bool unchanged(const OkseServer *server)
 {
-    const struct stat *then = &server->opened;
-    struct stat now;
-
-    if (!atomic_load(&server->changed) && (fstat(server->serving->fd, &now) < 0 || now.st_size != then->st_size ||
-                                           memcmp(&now.st_mtim, &then->st_mtim, sizeof now.st_mtim) != 0 ||
-                                           memcmp(&now.st_ctim, &then->st_ctim, sizeof now.st_ctim) != 0)) {
-        atomic_store(&server->changed, true);
-        eventfd_write(server->wake, 1);
-    }
-    return !atomic_load(&server->changed);
+    if (okse_bytes_unchanged(server->serving->file, NULL))
+        return true;
+    eventfd_write(server->wake, 1);
+    return false;
 }
 
 static void bytes_done(void *bytes)
@@ -182,31 +173,70 @@ static void bytes_done(void *bytes)
     g_bytes_unref(bytes);
 }
 
-/* NULL when there is no descriptor or no memory left. */
-static struct MHD_Response *response_make(const OkseHttpd *httpd, const OkseAnswer *answer)
+static struct MHD_Response *response_of_memory(const OkseHttpd *httpd, GBytes *whole, const OkseAnswer *answer)
 {
-    GBytes *bytes = answer->bytes != NULL ? answer->bytes : answer->item != NULL ? answer->item->bytes : NULL;
-    struct MHD_Response *response;
-    int fd;
+    GBytes *bytes =
+        answer->length == 0 ? g_bytes_new_static("", 0) : g_bytes_new_from_bytes(whole, answer->from, answer->length);
+    void *data = (void *)(uintptr_t)g_bytes_get_data(bytes, NULL); /* which is only read */
+    struct MHD_Response *response = httpd->response_from_buffer(g_bytes_get_size(bytes), data, bytes_done, bytes);
 
-    if (answer->media_type != NULL && bytes == NULL && answer->length > 0) {
-        fd = fcntl(answer->item->fd, F_DUPFD_CLOEXEC, 0); /* the response closes it */
-        if (fd < 0)
-            return NULL;
-        response = httpd->response_from_fd(answer->length, fd, answer->item->offset + answer->from);
-        if (response == NULL)
-            close(fd);
-        return response;
-    }
-    if (bytes == NULL || answer->length == 0)
-        bytes = g_bytes_new_static("", 0);
-    else
-        bytes = g_bytes_new_from_bytes(bytes, answer->from, answer->length);
-    response = httpd->response_from_buffer(g_bytes_get_size(bytes), (void *)(uintptr_t)g_bytes_get_data(bytes, NULL),
-                                           bytes_done, bytes); /* it only reads them */
     if (response == NULL)
         g_bytes_unref(bytes);
     return response;
+}
+
+/* Bytes that lie in several files, or in none. */
+typedef struct {
+    const OkseBytes *file;
+    uint64_t offset;
+    const char *name;
+} Pieces;
+
+static ssize_t pieces_read(void *context, uint64_t at, char *buffer, size_t most)
+{
+    const Pieces *pieces = context;
+
+    return okse_bytes_read(pieces->file, pieces->offset + at, buffer, most, pieces->name, NULL)
+               ? (ssize_t)most
+               : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *response_of_pieces(const OkseServing *serving, uint64_t offset, uint64_t length)
+{
+    Pieces *pieces = g_new(Pieces, 1);
+    struct MHD_Response *response;
+
+    *pieces = (Pieces){serving->file, offset, serving->origin};
+    response = serving->httpd->response_from_callback(length, PIECE, pieces_read, pieces, g_free);
+    if (response == NULL)
+        g_free(pieces);
+    return response;
+}
+
+static struct MHD_Response *response_of_file(const OkseServing *serving, const OkseAnswer *answer)
+{
+    uint64_t offset = answer->item->offset + answer->from;
+    OkseBytesPlace place = okse_bytes_place(answer->item->file, offset);
+    struct MHD_Response *response;
+    int fd;
+
+    if (place.fd < 0 || place.length < answer->length)
+        return response_of_pieces(serving, offset, answer->length);
+    fd = fcntl(place.fd, F_DUPFD_CLOEXEC, 0); /* the response closes it */
+    response = fd < 0 ? NULL : serving->httpd->response_from_fd(answer->length, fd, place.offset);
+    if (response == NULL)
+        okse_fd_clear(&fd);
+    return response;
+}
+
+/* NULL when there is no descriptor or no memory left. */
+static struct MHD_Response *response_make(const OkseServing *serving, const OkseAnswer *answer)
+{
+    GBytes *bytes = answer->bytes != NULL || answer->item == NULL ? answer->bytes : answer->item->bytes;
+
+    if (bytes == NULL && answer->length > 0)
+        return response_of_file(serving, answer);
+    return response_of_memory(serving->httpd, bytes, answer);
 }
 
 static void headers_add(const OkseHttpd *httpd, const OkseAnswer *answer, struct MHD_Response *response)
@@ -287,12 +317,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     request->answered = true;
     request->method = g_strdup(method);
     answer_fill(server, connection, method, request);
-    response = response_make(httpd, &request->answer);
+    response = response_make(server->serving, &request->answer);
     if (response == NULL) {
         okse_answer_clear(&request->answer);
         request->answer = (OkseAnswer){.status = 0};
         okse_answer_error(&request->answer, 503, "UNAVAILABLE", "too much is asked at once");
-        response = response_make(httpd, &request->answer);
+        response = response_make(server->serving, &request->answer);
     }
     if (response == NULL)
         return MHD_NO;
@@ -333,8 +363,6 @@ static bool start(OkseServer *server, GError **error)
 
     if (serving->certificate != NULL && serving->httpd->is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
         return okse_fail(error, OKSE_ERROR_SYSTEM, "this libmicrohttpd knows no TLS");
-    if (fstat(serving->fd, &server->opened) < 0)
-        return okse_fail_errno(error, "%s", serving->origin);
     server->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->wake < 0 || listen(serving->listener->fd, (int)serving->connections) < 0)
         return okse_fail_errno(error, "--listen %s", serving->listener->text);
@@ -402,14 +430,14 @@ bool okse_server_run(OkseServer *server, GError **error)
     const struct timespec second = {1, 0};
     struct pollfd wake = {.fd = server->wake, .events = POLLIN};
 
-    while (!okse_interrupted() && unchanged(server)) {
+    while (!okse_interrupted()) {
+        if (!okse_bytes_unchanged(server->serving->file, NULL))
+            return okse_fail(error, OKSE_ERROR_REFUSED,
+                             "%s: was changed while it was being served; nothing is any more", server->serving->origin);
         if (ppoll(&wake, 1, &second, &server->signals) < 0 && errno != EINTR)
             return okse_fail_errno(error, "the server cannot wait");
         cut_off(server, false);
     }
-    if (atomic_load(&server->changed))
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: was changed while it was being served; nothing is any more",
-                         server->serving->origin);
     pthread_sigmask(SIG_SETMASK, &server->signals, NULL); /* who asks a second time does not wait */
     finish(server);
     return true;

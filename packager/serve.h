@@ -4,8 +4,9 @@
 #include "packager/serve_library.h"
 #include "packager/serve_listen.h"
 
-/* A read-only OCI registry over HTTP: payload goes from the file to the socket by sendfile(2), everything else from
- * memory; as many threads as processors, no growth with the number of requests. Docs: docs/serve.md. */
+/* A read-only OCI registry over HTTP: payload goes from the file to the socket by sendfile(2) where it lies in one
+ * piece, everything else from memory; as many threads as processors, no growth with the number of requests. Docs:
+ * docs/serve.md. */
 typedef struct OkseServer OkseServer;
 
 /* One request that was answered, for a log. */
@@ -22,10 +23,10 @@ typedef struct {
     const OkseHttpd *httpd;
     const OkseCatalog *catalog;
     const OkseListener *listener;
-    int fd;               /* the file: when it changes, the serving ends */
-    const char *origin;   /* its name in messages */
-    unsigned connections; /* at most; half of them from one address */
-    unsigned patience;    /* seconds that a client may send or take nothing, and that the head of a request may take */
+    const OkseBytes *file; /* what the catalog's items lie in: when it changes, the serving ends */
+    const char *origin;    /* its name in messages */
+    unsigned connections;  /* at most; half of them from one address */
+    unsigned patience;     /* seconds that a client may send or take nothing, and that the head of a request may take */
     const char *certificate, *key;                        /* PEM: TLS, without sendfile; NULL: plain */
     void (*log)(const OkseServed *served, void *context); /* from several threads; NULL: none */
     void *context;

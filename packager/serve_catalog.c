@@ -203,14 +203,14 @@ static bool digest_of(const json_t *descriptor, OkseSha256 *digest)
 }
 
 /* Metadata was checked when it was read, and is kept: it comes from memory. */
-static void add_stored(OkseCatalog *catalog, const OkseBundle *bundle, int fd)
+static void add_stored(OkseCatalog *catalog, const OkseBundle *bundle)
 {
     for (unsigned i = 0; i < okse_bundle_blobs(bundle); i++) {
         const OkseBlob *blob = okse_bundle_blob(bundle, i);
         OkseCatalogItem item = {.digest = blob->digest,
                                 .size = blob->size,
                                 .bytes = okse_bundle_metadata(bundle, &blob->digest),
-                                .fd = fd,
+                                .file = okse_bundle_bytes(bundle),
                                 .offset = blob->offset};
 
         okse_catalog_add(catalog, &item);
@@ -301,11 +301,11 @@ static void add_statement(OkseCatalog *catalog, const OkseBundle *bundle, const 
     okse_catalog_refer(catalog, &subject, descriptor);
 }
 
-OkseCatalog *okse_catalog_of_bundle(const OkseBundle *bundle, int fd)
+OkseCatalog *okse_catalog_of_bundle(const OkseBundle *bundle)
 {
     OkseCatalog *catalog = okse_catalog_new();
 
-    add_stored(catalog, bundle, fd);
+    add_stored(catalog, bundle);
     add_listed(catalog, bundle);
     add_components(catalog, bundle);
     for (unsigned i = 0; i < okse_bundle_statements(bundle); i++)

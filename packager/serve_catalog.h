@@ -10,7 +10,7 @@ typedef struct {
     OkseSha256 digest;
     uint64_t size;
     GBytes *bytes;          /* owned; NULL: they are in the file */
-    int fd;                 /* borrowed, of the file */
+    const OkseBytes *file;  /* borrowed */
     uint64_t offset;        /* in it */
     const char *media_type; /* of a manifest, borrowed from the maker of the catalog; NULL: it is no manifest */
 } OkseCatalogItem;
@@ -29,8 +29,8 @@ void okse_catalog_refer(OkseCatalog *catalog, const OkseSha256 *subject, json_t 
 
 /* The repositories of a bundle: NAME has every manifest under the tag that index.json gives it; NAME/COMPONENT has the
  * component under VERSION, an image for several platforms as an index of them, made here. bundle: must stay as long as
- * the catalog is used; fd: the file that it was read from, borrowed. */
-OkseCatalog *okse_catalog_of_bundle(const OkseBundle *bundle, int fd) G_GNUC_WARN_UNUSED_RESULT;
+ * the catalog is used. */
+OkseCatalog *okse_catalog_of_bundle(const OkseBundle *bundle) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Reading; everything is borrowed. */
 const OkseCatalogItem *okse_catalog_find(const OkseCatalog *catalog, const OkseSha256 *digest);

@@ -20,6 +20,7 @@ bool okse_httpd_load(OkseHttpd *httpd, GError **error)
         {"MHD_add_response_header", &httpd->add_response_header},
         {"MHD_destroy_response", &httpd->destroy_response},
         {"MHD_create_response_from_fd_at_offset64", &httpd->response_from_fd},
+        {"MHD_create_response_from_callback", &httpd->response_from_callback},
         {"MHD_create_response_from_buffer_with_free_callback_cls", &httpd->response_from_buffer},
     };
 

@@ -18,6 +18,7 @@ typedef struct {
     typeof(MHD_add_response_header) *add_response_header;
     typeof(MHD_destroy_response) *destroy_response;
     typeof(MHD_create_response_from_fd_at_offset64) *response_from_fd;
+    typeof(MHD_create_response_from_callback) *response_from_callback;
     typeof(MHD_create_response_from_buffer_with_free_callback_cls) *response_from_buffer;
 } OkseHttpd;
 

@@ -15,7 +15,7 @@ static const char *const subject = "sha256:2222222222222222222222222222222222222
 
 static OkseCatalogItem item(unsigned byte, uint64_t length, const char *media_type)
 {
-    OkseCatalogItem made = {.size = length, .fd = -1, .offset = 4096, .media_type = media_type};
+    OkseCatalogItem made = {.size = length, .offset = 4096, .media_type = media_type};
 
     memset(made.digest.bytes, (int)byte, sizeof made.digest.bytes);
     return made;
