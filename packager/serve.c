@@ -394,6 +394,15 @@ OkseServer *okse_server_start(const OkseServing *serving, GError **error)
     return NULL;
 }
 
+/* Has the client nothing more to say? libmicrohttpd may not have noticed when the end came with the last bytes: it
+ * waits for an event that the kernel gives only once. */
+static bool has_ended(const Connection *known, gint64 now)
+{
+    char byte;
+
+    return now - known->waiting > G_USEC_PER_SEC && recv(known->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* Cut off who has been keeping a connection without a request; all: whoever is not being answered. */
 static void cut_off(OkseServer *server, bool all)
 {
@@ -403,7 +412,7 @@ static void cut_off(OkseServer *server, bool all)
     for (GList *link = server->connections.head; link != NULL; link = link->next) {
         const Connection *known = link->data;
 
-        if (known->waiting != 0 && (all || now - known->waiting > patience))
+        if (known->waiting != 0 && (all || now - known->waiting > patience || has_ended(known, now)))
             shutdown(known->fd, SHUT_RDWR);
     }
     g_mutex_unlock(&server->lock);
