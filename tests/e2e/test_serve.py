@@ -160,6 +160,55 @@ def test_the_python_client_pulls_the_files(serving, tmp_path):
     assert files_of(tmp_path / "out") == MODEL
 
 
+@contextlib.contextmanager
+def daemon(command, address, directory):
+    """A daemon of root's, in a directory of its own, that ends with the test."""
+    if os.geteuid() != 0 or shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} needs to be installed, and root")
+    with open(directory / f"{command[0]}.log", "w") as log:
+        process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
+    try:
+        for _ in range(300):
+            if address.exists():
+                break
+            if process.poll() is not None:
+                pytest.skip(f"{command[0]} does not run here: {(directory / f'{command[0]}.log').read_text()[-300:]}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextlib.contextmanager
+def containerd(tmp_path):
+    address, settings = tmp_path / "containerd.sock", tmp_path / "containerd.toml"
+    settings.write_text(f'version = 2\nroot = "{tmp_path}/containerd/root"\nstate = "{tmp_path}/containerd/state"\n'
+                        f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{address}"\n')
+    with daemon(["containerd", "-c", settings], address, tmp_path):
+        yield address
+
+
+def test_containerd_pulls_an_image_and_a_model(serving, tmp_path):
+    with containerd(tmp_path) as address:
+        for name in ("server", "gate"):
+            run("ctr", "-a", address, "images", "pull", "--plain-http", "--snapshotter", "native", f"{serving.host}/civic-search/{name}:1.0.0")
+        run("ctr", "-a", address, "content", "fetch", "--plain-http", f"{serving.host}/civic-search/tiny:1.0.0")
+        got = subprocess.run(["ctr", "-a", address, "content", "get", digest(MODEL["model.safetensors"])], capture_output=True, check=True).stdout
+        assert got == MODEL["model.safetensors"]
+
+
+def test_docker_pulls_an_image(serving, tmp_path):
+    with containerd(tmp_path) as below:
+        address = tmp_path / "docker.sock"
+        words = ["dockerd", "--data-root", tmp_path / "docker", "--exec-root", tmp_path / "exec", "-H", f"unix://{address}", "--containerd", below, "--pidfile",
+                 tmp_path / "pid", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+        with daemon(words, address, tmp_path):
+            image = f"{serving.host}/civic-search/server:1.0.0"
+            run("docker", "-H", f"unix://{address}", "pull", image)
+            assert run("docker", "-H", f"unix://{address}", "image", "inspect", "-f", "{{index .Config.Labels \"name\"}}", image).strip() == "server"
+
+
 def test_every_blob_is_what_tar_takes_out(site, serving):
     stored = blobs(site.bundle)
     assert len(stored) > 15
