@@ -35,8 +35,10 @@ static char *decode(const char *text, size_t length, bool path)
             int high = i + 2 < length ? g_ascii_xdigit_value(text[i + 1]) : -1;
             int low = high >= 0 ? g_ascii_xdigit_value(text[i + 2]) : -1;
 
+            if (low < 0)
+                return NULL;
             byte = high << 4 | low;
-            if (low < 0 || byte == 0 || (path && !is_harmless(byte)))
+            if (byte == 0 || (path && !is_harmless(byte)))
                 return NULL;
             i += 2;
         }
