@@ -1,15 +1,11 @@
 #include "packager/serve_library.h"
 
-#include <dlfcn.h>
-
-#define SONAME "libmicrohttpd.so.12"
+#include "core/library.h"
 
 bool okse_httpd_load(OkseHttpd *httpd, GError **error)
 {
-    const struct {
-        const char *name;
-        void *at;
-    } wanted[] = {
+    static const OkseLibrary library = {"libmicrohttpd.so.12", "libmicrohttpd12", "serving"};
+    const OkseLibraryFunction functions[] = {
         {"MHD_start_daemon", &httpd->start_daemon},
         {"MHD_quiesce_daemon", &httpd->quiesce_daemon},
         {"MHD_stop_daemon", &httpd->stop_daemon},
@@ -24,16 +20,5 @@ bool okse_httpd_load(OkseHttpd *httpd, GError **error)
         {"MHD_create_response_from_buffer_with_free_callback_cls", &httpd->response_from_buffer},
     };
 
-    httpd->handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); /* nothing can be loaded later */
-    if (httpd->handle == NULL)
-        return okse_fail(error, OKSE_ERROR_SYSTEM,
-                         "libmicrohttpd cannot be loaded, and serving needs it (Debian: libmicrohttpd12)");
-    for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++) {
-        void *symbol = dlsym(httpd->handle, wanted[i].name);
-
-        if (symbol == NULL)
-            return okse_fail(error, OKSE_ERROR_SYSTEM, "libmicrohttpd has no %s; it is too old", wanted[i].name);
-        *(void **)wanted[i].at = symbol; /* as dlsym(3) prescribes */
-    }
-    return true;
+    return okse_library_load(&library, functions, G_N_ELEMENTS(functions), error);
 }

@@ -7,7 +7,6 @@
 /* GNU libmicrohttpd, loaded when something is served and at no other time: with GnuTLS behind it it is larger than Okse
  * (docs/decisions/0052-registry-by-libmicrohttpd.md). */
 typedef struct {
-    void *handle;
     typeof(MHD_start_daemon) *start_daemon;
     typeof(MHD_quiesce_daemon) *quiesce_daemon;
     typeof(MHD_stop_daemon) *stop_daemon;
