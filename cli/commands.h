@@ -15,6 +15,9 @@ extern const OkseCommand okse_command_weights;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 extern const OkseCommand okse_command_passport;
+/* shipping */
+extern const OkseCommand okse_command_push;
+extern const OkseCommand okse_command_pull;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

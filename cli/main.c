@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
-                                           "verify", "install",  "rollback", "status",    "collect", "audit",
-                                           "report", "policy",   "trust",    "key",       "weights", "try",
-                                           "fetch",  "evidence", "--help",   "--version", NULL};
+static const char *const known_topics[] = {"init",     "build",    "rebuild",   "inspect", "diff",  "sign",   "verify",
+                                           "install",  "rollback", "status",    "collect", "audit", "report", "policy",
+                                           "trust",    "key",      "weights",   "try",     "fetch", "push",   "pull",
+                                           "evidence", "--help",   "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -28,6 +28,9 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_inspect,
     &okse_command_diff,
     &okse_command_passport,
+    /* shipping */
+    &okse_command_push,
+    &okse_command_pull,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,
