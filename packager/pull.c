@@ -158,16 +158,23 @@ static json_t *describe(const Pull *pull, const OkseBundle *bundle)
                      (int)pull->found.statements, "others", (int)pull->found.others);
 }
 
+/* To the strict reader. */
+static bool is_good(Pull *pull, OkseBundle **bundle, GError **error)
+{
+    g_clear_pointer(bundle, okse_bundle_free);
+    *bundle = okse_bundle_open(pull->output.fd, pull->output.path, error);
+    pull->refused = *bundle == NULL;
+    return !pull->refused;
+}
+
 static bool pull_file(Pull *pull, json_t **result, GError **error)
 {
     g_autoptr(OkseBundle) bundle = NULL;
 
     if (!open_output(pull, error) || !write_metadata(pull, error) || !write_payload(pull, error) ||
-        !pull_statements(pull->registry, pull->output.fd, pull->output.path, &pull->found, error))
-        return false;
-    bundle = okse_bundle_open(pull->output.fd, pull->output.path, error);
-    pull->refused = bundle == NULL;
-    if (bundle == NULL || !okse_output_finish(&pull->output, error))
+        !is_good(pull, &bundle, error) ||
+        !pull_statements(pull->registry, pull->output.fd, pull->output.path, &pull->found, error) ||
+        !is_good(pull, &bundle, error) || !okse_output_finish(&pull->output, error))
         return false;
     *result = describe(pull, bundle);
     return true;

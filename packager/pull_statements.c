@@ -127,6 +127,7 @@ static bool take_referrers(Taking *taking, const OkseSha256 *subject, const char
     return true;
 }
 
+/* Those of weights first, as signing puts them. */
 static bool take_all(Taking *taking, GError **error)
 {
     OkseSha256 identity;
@@ -134,8 +135,6 @@ static bool take_all(Taking *taking, GError **error)
     if (!reopen(taking, error))
         return false;
     identity = *okse_bundle_identity(taking->bundle);
-    if (!take_referrers(taking, &identity, NULL, error))
-        return false;
     for (unsigned i = 0; i < okse_bundle_components(taking->bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(taking->bundle, i);
         OkseSha256 subject = component->manifest_digest;
@@ -144,7 +143,7 @@ static bool take_all(Taking *taking, GError **error)
         if (strcmp(component->kind, "weights") == 0 && !take_referrers(taking, &subject, about, error))
             return false;
     }
-    return true;
+    return take_referrers(taking, &identity, NULL, error);
 }
 
 bool pull_statements(OkseRegistry *registry, int fd, const char *name, PullReferrers *found, GError **error)

@@ -13,7 +13,7 @@
 #define CHUNK (32ull << 20)
 #define SMALLEST_CHUNK (1ull << 20) /* what a server that finds chunks too large (413) is offered at least */
 #define HASH_BUFFER (1u << 20)
-#define RESTARTS 10u             /* times that a blob is begun anew because the registry lost it */
+#define RESTARTS 10u             /* answers in a row that bring an upload no further */
 #define CLOSE_SECONDS 120u       /* a registry may read all of a blob before it says yes … */
 #define CLOSE_RATE (20ull << 20) /* … at so many bytes a second */
 #define CLOSE_MOST (4u * 3600)
@@ -26,13 +26,14 @@ typedef struct {
     const char *origin; /* for messages */
     OkseReadable content;
     OkseSha256Stream *hash;
-    uint64_t hashed;  /* bytes of the blob, from its front */
-    uint64_t counted; /* as far as progress knows */
-    bool checked;     /* the content has its digest */
-    char *url;        /* of the upload, or NULL when none is under way */
-    uint64_t at;      /* bytes that the registry has */
+    uint64_t hashed;   /* bytes of the blob, from its front */
+    uint64_t counted;  /* as far as progress knows */
+    bool checked;      /* the content has its digest */
+    char *url;         /* of the upload, or NULL when none is under way */
+    uint64_t at;       /* bytes that the registry has */
+    uint64_t furthest; /* most that it ever had */
     uint64_t chunk;
-    unsigned tries, restarts;
+    unsigned tries, restarts, refusals;
     bool done;
 } Sending;
 
@@ -123,6 +124,25 @@ static void abandon(Sending *sending)
     okse_upload_forget(sending->upload->memory);
 }
 
+/* Did it come further than ever? Only that makes earlier failures forgotten: a registry that goes back and forth would
+ * otherwise be fed for ever. */
+static bool comes_further(Sending *sending)
+{
+    if (sending->at <= sending->furthest)
+        return false;
+    sending->furthest = sending->at;
+    sending->tries = sending->restarts = 0;
+    return true;
+}
+
+static bool may_restart(Sending *sending, GError **error)
+{
+    return sending->restarts++ < RESTARTS ||
+           okse_fail(error, OKSE_ERROR_REFUSED,
+                     "%s: the registry answers %u times and has no more of it than %" G_GUINT64_FORMAT " bytes",
+                     sending->origin, RESTARTS, sending->furthest);
+}
+
 /* How much of it the registry says it has: never more than was sent. */
 static bool take_range(Sending *sending, const OkseHttpAnswer *answer, uint64_t most, GError **error)
 {
@@ -194,9 +214,7 @@ static bool find_place(Sending *sending, GError **error)
     if (!okse_registry_has_blob(sending->registry, &sending->upload->blob, &there, error))
         return false;
     sending->done = there;
-    return there || sending->restarts++ < RESTARTS ||
-           okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the registry has lost this upload %u times", sending->origin,
-                     RESTARTS);
+    return there || may_restart(sending, error);
 }
 
 /* The failure may pass: wait, and ask where it stands. */
@@ -207,7 +225,7 @@ static bool recover(Sending *sending, const OkseHttpAnswer *answer, GError **cau
         return find_place(sending, error);
     }
     if (answer->status == 404 || answer->status == 416)
-        return find_place(sending, error);
+        return may_restart(sending, error) && find_place(sending, error);
     if (okse_http_wait(sending->registry->access.http, answer, &sending->tries))
         return find_place(sending, error);
     if (*cause == NULL)
@@ -218,7 +236,7 @@ static bool recover(Sending *sending, const OkseHttpAnswer *answer, GError **cau
 
 static bool send_chunk(Sending *sending, GError **error)
 {
-    uint64_t size = MIN(sending->chunk, sending->upload->blob.size - sending->at), before = sending->at;
+    uint64_t size = MIN(sending->chunk, sending->upload->blob.size - sending->at);
     g_autofree char *range =
         g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, sending->at, sending->at + size - 1);
     const OkseHttpUpload body = {.content = &sending->content, .from = sending->at, .size = size, .range = range};
@@ -235,12 +253,7 @@ static bool send_chunk(Sending *sending, GError **error)
     if (answer.received != NULL && !take_range(sending, &answer, sending->at, error))
         return false;
     take_location(sending, &answer);
-    if (sending->at > before) {
-        sending->tries = 0;
-        return true;
-    }
-    return sending->restarts++ < RESTARTS ||
-           okse_fail(error, OKSE_ERROR_REFUSED, "%s: the registry takes bytes and has none of them", sending->origin);
+    return comes_further(sending) || may_restart(sending, error);
 }
 
 /* The last request, with the rest of the bytes when they fit into it and are all there are. */
@@ -266,8 +279,7 @@ static bool close_upload(Sending *sending, GError **error)
             sending->done = true;
             return true;
         }
-        if (answer.status == 400 &&
-            (sending->restarts += RESTARTS / 2) <= RESTARTS) { /* it has other bytes than were sent */
+        if (answer.status == 400 && sending->refusals++ == 0) { /* it has other bytes than were sent */
             abandon(sending);
             return true;
         }
@@ -297,6 +309,7 @@ static bool take_up(Sending *sending, GError **error)
     if (!find_place(sending, error))
         return false;
     sending->restarts = 0;
+    sending->furthest = sending->at;
     sending->uploaded->resumed = sending->done ? sending->upload->blob.size : sending->at;
     sending->counted = sending->at;
     okse_progress_skip(sending->upload->progress, sending->at);

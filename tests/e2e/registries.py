@@ -12,7 +12,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class MemoryRegistry(Server):
-    """api: has the referrers API. minimum: OCI-Chunk-Min-Length. cut: for each upload body in turn, after how many bytes the line breaks
+    """api: has the referrers API. minimum: OCI-Chunk-Min-Length. cut: for each large upload body in turn, after how many bytes the line breaks
     (None: it holds). twist(request): answers in place of the registry when it returns True. relative: of Locations."""
 
     def __init__(self, api=True, minimum=None, cut=(), twist=None, relative=False, context=None):
@@ -26,7 +26,7 @@ class MemoryRegistry(Server):
     def body(self, request, into):
         """What arrives of it, and whether all of it did."""
         length = int(request.headers.get("Content-Length") or 0)
-        cut = self.cut.pop(0) if self.cut and length else None
+        cut = self.cut.pop(0) if self.cut and length > 1 << 20 else None
         left = length if cut is None else min(cut, length)
         while left > 0 and (data := request.rfile.read1(min(left, 1 << 20))):
             into += data
