@@ -1,6 +1,7 @@
 /* okse push: a bundle into an OCI registry. */
 #include "packager/push.h"
 
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/registry_options.h"
 #include "core/fd.h"
@@ -180,7 +181,6 @@ static int run(const OkseInvocation *invocation, GError **error)
     const PushOptions *given = invocation->options;
     const char *path = invocation->arguments[0];
     g_auto(OkseImageName) name = {0};
-    okse_autofd fd = -1;
     g_autoptr(OkseBundle) bundle = NULL;
     OksePushRequest request = {.origin = path,
                                .name = &name,
@@ -192,14 +192,12 @@ static int run(const OkseInvocation *invocation, GError **error)
 
     if (!read_name(invocation, &name, error))
         return 2;
-    fd = okse_open(path, O_RDONLY | O_NOCTTY, 0, error);
-    bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    bundle = okse_bundle_input_read(path, error);
     if (bundle == NULL)
         return 3;
     if (given->dry_run)
         return dry_run(invocation, bundle, &name, error);
     request.bundle = bundle;
-    request.fd = fd;
     return push(invocation, &request, error);
 }
 

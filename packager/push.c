@@ -1,6 +1,5 @@
 /* Order is safety here: blobs, manifests of components, the bundle index by its digest, statements, and the tag of the
  * bundle when all of it was read back. A registry's word is taken for nothing but that it has a blob. */
-#include "core/fd.h"
 #include "core/worker.h"
 #include "packager/push_internal.h"
 #include "packager/registry_upload.h"
@@ -74,7 +73,7 @@ static bool check_tags(Push *push, GError **error)
 
 /* Where a blob's bytes are. */
 typedef struct {
-    int fd;
+    const OkseBytes *bytes;
     uint64_t at;
     const char *name;
 } Place;
@@ -83,14 +82,14 @@ static bool read_blob(const void *context, uint64_t offset, void *buffer, size_t
 {
     const Place *place = context;
 
-    return okse_pread_exact(place->fd, buffer, length, place->at + offset, place->name, error);
+    return okse_bytes_read(place->bytes, place->at + offset, buffer, length, place->name, error);
 }
 
 static bool send_blob(Push *push, const OkseBlob *blob, OkseProgress *progress, GError **error)
 {
     const OksePushRequest *request = push->request;
     const OkseUploadMemory memory = {request->state_fd, okse_registry_name(push->registry)};
-    const Place place = {request->fd, blob->offset, request->origin};
+    const Place place = {okse_bundle_bytes(request->bundle), blob->offset, request->origin};
     char text[OKSE_SHA256_TEXT];
     g_autofree char *name = g_strdup_printf("%s: blob %s", request->origin, okse_sha256_text(&blob->digest, text));
     const OkseReadable content = {name, blob->size, read_blob, &place};

@@ -10,9 +10,8 @@
  * referrers, and the bundle's own tag when everything else was read back and compared; so a push that was killed leaves
  * no tag on anything incomplete. What is there already is not sent again. */
 typedef struct {
-    const OkseBundle *bundle;
-    int fd;             /* its file; borrowed */
-    const char *origin; /* its name in messages */
+    const OkseBundle *bundle; /* of bytes that can be read anywhere, not of a pipe */
+    const char *origin;       /* its name in messages */
     const OkseImageName *name;
     const char *from; /* another repository of the same registry, to mount blobs from; or NULL */
     OkseHttpSettings http;
