@@ -500,7 +500,7 @@ static char *reason_of(const OkseHttpAnswer *answer)
     g_autofree char *text = code == NULL ? NULL : g_strdup_printf("%s: %s", code, message != NULL ? message : "");
     g_autofree char *shown = text == NULL ? NULL : okse_text_show(text, (gssize)MIN(strlen(text), 300), false);
 
-    return shown == NULL ? g_strdup("") : g_strconcat(", ", shown, NULL);
+    return shown == NULL ? g_strdup("") : g_strconcat(": ", shown, NULL);
 }
 
 bool okse_http_fail_status(const OkseHttpAnswer *answer, const char *origin, GError **error)
@@ -510,7 +510,7 @@ bool okse_http_fail_status(const OkseHttpAnswer *answer, const char *origin, GEr
     switch (answer->status) {
     case 401:
     case 403:
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied (status %u%s)", origin, answer->status, reason);
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied (status %u)%s", origin, answer->status, reason);
     case 404:
         return okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: the server has none (status 404)", origin);
     default:

@@ -26,12 +26,12 @@ typedef struct {
     const char *origin; /* for messages */
     OkseReadable content;
     OkseSha256Stream *hash;
-    uint64_t hashed;   /* bytes of the blob, from its front */
-    uint64_t counted;  /* as far as progress knows */
-    bool checked;      /* the content has its digest */
-    char *url;         /* of the upload, or NULL when none is under way */
-    uint64_t at;       /* bytes that the registry has */
-    uint64_t furthest; /* most that it ever had */
+    uint64_t hashed;            /* bytes of the blob, from its front */
+    uint64_t counted;           /* as far as progress knows */
+    bool checked;               /* the content has its digest */
+    char *url;                  /* of the upload, or NULL when none is under way */
+    uint64_t at;                /* bytes that the registry has */
+    uint64_t further, furthest; /* most that it had in this upload, and in any */
     uint64_t chunk;
     unsigned tries, restarts, refusals;
     bool done;
@@ -120,19 +120,22 @@ static void take_location(Sending *sending, OkseHttpAnswer *answer)
 static void abandon(Sending *sending)
 {
     g_clear_pointer(&sending->url, g_free);
-    sending->at = 0;
+    sending->at = sending->further = 0;
     okse_upload_forget(sending->upload->memory);
 }
 
-/* Did it come further than ever? Only that makes earlier failures forgotten: a registry that goes back and forth would
- * otherwise be fed for ever. */
+/* Does it go on? In this upload by any new byte; but earlier failures are forgotten only when it is further than ever,
+ * or a registry that loses upload after upload would be fed for ever. */
 static bool comes_further(Sending *sending)
 {
-    if (sending->at <= sending->furthest)
-        return false;
-    sending->furthest = sending->at;
-    sending->tries = sending->restarts = 0;
-    return true;
+    bool further = sending->at > sending->further;
+
+    sending->further = MAX(sending->further, sending->at);
+    if (sending->at > sending->furthest) {
+        sending->furthest = sending->at;
+        sending->tries = sending->restarts = 0;
+    }
+    return further;
 }
 
 static bool may_restart(Sending *sending, GError **error)
@@ -202,7 +205,7 @@ static bool find_place(Sending *sending, GError **error)
 
     if (!registry_ask_again(sending->registry, &request, &answer, sending->origin, error))
         return false;
-    if (answer.status == 204 || answer.status == 202 || answer.status == 200) {
+    if ((answer.status == 204 || answer.status == 202 || answer.status == 200) && answer.received != NULL) {
         if (!take_range(sending, &answer, sending->upload->blob.size, error))
             return false;
         take_location(sending, &answer);
@@ -309,7 +312,7 @@ static bool take_up(Sending *sending, GError **error)
     if (!find_place(sending, error))
         return false;
     sending->restarts = 0;
-    sending->furthest = sending->at;
+    sending->further = sending->furthest = sending->at;
     sending->uploaded->resumed = sending->done ? sending->upload->blob.size : sending->at;
     sending->counted = sending->at;
     okse_progress_skip(sending->upload->progress, sending->at);

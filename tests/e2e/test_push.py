@@ -1,6 +1,7 @@
 """okse push and pull: a bundle into a registry and back. Nothing that a registry says is believed, nothing is sent twice, and what was
 interrupted goes on."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -71,6 +72,15 @@ def until(condition, seconds=30):
     while not condition():
         assert time.monotonic() < end, "it does not come"
         time.sleep(0.005)
+
+
+def stored(directory):
+    """Bytes of blobs and uploads of docker-registry, which moves them about meanwhile."""
+    size = 0
+    for path in directory.rglob("data"):
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+    return size
 
 
 def logged(path):
@@ -155,7 +165,7 @@ def test_a_token_for_pushing_is_asked_for(okse, signed, tmp_path):
 def test_a_registry_that_restarts_in_the_middle_is_waited_for(okse, heavy, tmp_path):
     with Registry(tmp_path, {"secret": "x"}) as registry:
         with running(start(okse, "push", heavy, f"oci://{registry.host}/lab/civic", "--plain-http", "--limit-rate", "60M")) as process:
-            until(lambda: sum(path.stat().st_size for path in (tmp_path / "registry").rglob("data")) > 5 * MIB)
+            until(lambda: stored(tmp_path / "registry") > 5 * MIB)
             registry.kill()
             time.sleep(0.6)
             with registry:
@@ -213,15 +223,21 @@ def test_a_push_that_is_killed_anywhere_leaves_no_tag_on_anything_incomplete(oks
             assert again["blobs"]["sent"] == 0 and ("lab/civic", "1.4.0") in registry.tags
 
 
-@pytest.mark.parametrize("how", ["line breaks", "relative", "minimum", "lost", "full"])
+@pytest.mark.parametrize("how", ["line breaks", "relative", "minimum", "lost", "full", "busy"])
 def test_an_upload_goes_on_where_the_registry_says(okse, heavy, how):
     cut, lost = {"line breaks": [None, 10 * MIB, MIB + 7]}.get(how, []), []
 
     def twist(request):
-        if how == "lost" and request.command == "PATCH" and not lost and registry.chunks:
+        if how == "lost" and request.command == "PATCH" and not lost and len(registry.chunks) == 15:
             lost.append(registry.uploads.clear())  # restarted, and it remembers nothing
-        if how == "full" and request.command in ("PATCH", "PUT") and "/uploads/" in request.path and int(request.headers["Content-Length"]) > 8 * MIB:
+        most = {"full": 8 * MIB, "lost": 2 * MIB}.get(how, HEAVY)
+        if request.command in ("PATCH", "PUT") and "/uploads/" in request.path and int(request.headers["Content-Length"]) > most:
             request.reply(413)
+            return True
+        if how == "busy" and request.command == "PATCH" and len(lost) < 2:
+            lost.append(time.monotonic())
+            request.rfile.read(int(request.headers["Content-Length"]))
+            request.reply(429, Retry_After="1")
             return True
         return False
 
@@ -234,9 +250,11 @@ def test_an_upload_goes_on_where_the_registry_says(okse, heavy, how):
         if how == "minimum":
             assert sizes == [40 * MIB, 8 * MIB]
         if how == "lost":
-            assert sizes == [32 * MIB, 32 * MIB, 16 * MIB]
+            assert sizes == [2 * MIB] * (15 + 24)
         if how == "full":
             assert max(sizes) == 8 * MIB
+        if how == "busy":
+            assert sizes == [32 * MIB, 16 * MIB] and lost[1] - lost[0] >= 1, "it did not wait as long as it was asked to"
 
 
 def test_a_killed_pull_goes_on_and_believes_nothing(okse, heavy, tmp_path):
@@ -256,6 +274,14 @@ def test_a_killed_pull_goes_on_and_believes_nothing(okse, heavy, tmp_path):
             part.write_bytes(damaged)
             pull(okse, registry, tmp_path / "back.okse")
             assert (tmp_path / "back.okse").read_bytes() == whole and not part.exists()
+
+
+def test_no_faster_than_it_may_be(okse, heavy, tmp_path):
+    with MemoryRegistry() as registry:
+        for call in (lambda: push(okse, heavy, registry, "--limit-rate", "24M"), lambda: pull(okse, registry, tmp_path / "back.okse", "--limit-rate", "24M")):
+            begun = time.monotonic()
+            call()
+            assert time.monotonic() - begun > 1.2
 
 
 # ---- tags
@@ -498,13 +524,17 @@ def test_a_blob_of_six_gibibytes(okse, tmp_path):
         for part in range(6 << 10):
             file.write(hashlib.sha256(b"%d" % part).digest() * 32768)
     okse("build", simple(tmp_path), "--country", "VN", "-o", tmp_path / "x.okse", "--unsigned", status=0)
+    (tmp_path / "data/six.bin").unlink()
     with Registry(tmp_path, {"secret": "x"}) as registry:
         with running(start(okse, "push", tmp_path / "x.okse", f"oci://{registry.host}/lab/civic", "--plain-http")) as process:
-            until(lambda: sum(path.stat().st_size for path in (tmp_path / "registry").rglob("data")) > 1 << 30, 300)
+            until(lambda: stored(tmp_path / "registry") > 1 << 30, 300)
             registry.kill()
             time.sleep(1)
             with registry:
-                assert process.wait(900) == 0
+                _, status, used = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                assert process.returncode == 0 and used.ru_maxrss < 64 << 10, used.ru_maxrss  # KiB, whatever the size
                 assert push(okse, tmp_path / "x.okse", registry).json["bytes"]["sent"] == 0
                 pull(okse, registry, tmp_path / "back.okse", timeout=900)
+                print("maximum resident set of push:", used.ru_maxrss, "KiB")
     run("cmp", tmp_path / "x.okse", tmp_path / "back.okse")
