@@ -17,6 +17,9 @@ extern const OkseCommand okse_command_inspect;
 extern const OkseCommand okse_command_passport;
 /* serving */
 extern const OkseCommand okse_command_serve;
+/* shipping */
+extern const OkseCommand okse_command_push;
+extern const OkseCommand okse_command_pull;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;
