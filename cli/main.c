@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
-                                           "verify", "install",  "rollback", "status",    "collect", "audit",
-                                           "report", "policy",   "trust",    "key",       "weights", "try",
-                                           "fetch",  "evidence", "--help",   "--version", NULL};
+static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect", "diff",      "sign",
+                                           "verify", "install",  "rollback", "status",  "collect",   "audit",
+                                           "report", "policy",   "trust",    "key",     "weights",   "try",
+                                           "fetch",  "evidence", "return",   "--help",  "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -38,6 +38,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_install,
     &okse_command_rollback,
     &okse_command_status,
+    /* sending back */
+    &okse_command_return,
     /* trying */
     &okse_command_try,
     /* facts */
