@@ -101,6 +101,8 @@ def test_the_vendor_has_what_was_listed_and_nothing_else(okse, place, tmp_path):
     shown = okse("inspect", place.output, "--json", status=0).json
     assert {c["name"]: (c["kind"], sorted(f["path"] for f in c["files"])) for c in shown["components"]} == {
         "list": ("records", ["return.yaml"]), "records": ("records", sorted(item["path"] for item in place.list["items"]))}
+    okse("install", place.output, "--root", tmp_path / "customer", "--trust", "vendor.yaml", status=0)
+    assert "public" in okse("report", tmp_path / "customer/current/records/public.json", "--language", "en", status=0).out
 
 
 def test_same_list_same_bytes(place):
