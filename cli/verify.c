@@ -299,8 +299,7 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
     if (options->oms.model != NULL)
         return okse_verify_oms(invocation, &options->oms, options->at, error);
     if (!shards_check(invocation, error) || !session_open(&session, invocation, error) ||
-        !sandbox_enter(options, error) ||
-        !okse_verify_bundle(&session.input, &session.verifying, &verified, error))
+        !sandbox_enter(options, error) || !okse_verify_bundle(&session.input, &session.verifying, &verified, error))
         return 2;
     g_clear_pointer(&session.verifying.checking.progress, okse_progress_free);
     checkpoint_close(&session, &verified);

@@ -93,9 +93,9 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
                      : count == trees ? "fs-verity"
                                       : "mixed",
                      "how",
-                     merge != NULL       ? "shards"
+                     merge != NULL      ? "shards"
                      : verified->stream ? "stream"
-                                         : "file",
+                                        : "file",
                      "bytes", "fs-verity", (json_int_t)checked->by_verity, "sha256", (json_int_t)checked->by_sha256,
                      "read", (json_int_t)checked->read, "resumed", resumed, "components", components, "shards",
                      merge != NULL ? okse_shard_merge_json(merge) : NULL);
