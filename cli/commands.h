@@ -30,6 +30,8 @@ extern const OkseCommand okse_command_trust_show;
 extern const OkseCommand okse_command_install;
 extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
+/* sending back */
+extern const OkseCommand okse_command_return;
 /* trying */
 extern const OkseCommand okse_command_try;
 /* facts */

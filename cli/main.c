@@ -38,6 +38,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_install,
     &okse_command_rollback,
     &okse_command_status,
+    /* sending back */
+    &okse_command_return,
     /* trying */
     &okse_command_try,
     /* facts */
