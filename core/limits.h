@@ -21,3 +21,5 @@
 #define OKSE_LIMIT_CHECKPOINT (64u << 20)   /* what an interrupted verification remembers: 60 TiB of files */
 #define OKSE_LIMIT_METADATA_TOTAL (256u << 20) /* all metadata of one bundle together */
 #define OKSE_LIMIT_COLLECT_MEMORY (4ull << 30) /* of a process that looks at a target: its data */
+#define OKSE_LIMIT_BASES 64u                   /* bundles and install roots that complete a thin bundle */
+#define OKSE_LIMIT_PIECES 1000000u             /* runs of bytes in all recipes of a thin bundle */
