@@ -7,6 +7,8 @@
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
 #include "packager/tar_header.h"
+#include "packager/tensor_hash.h"
+#include "packager/tensor_plan.h"
 
 #include <string.h>
 
@@ -32,6 +34,7 @@ typedef struct {
     uint64_t done;
     OkseSha256Stream *sha256;
     OkseVerityStream *verity;
+    OkseTensorHash *tensors; /* of the blob, when they are listed; owned */
 } Copy;
 
 static void job_free(gpointer data)
@@ -58,6 +61,9 @@ static bool finish_blob(Copy *copy, GError **error)
 {
     OkseSha256 digest = okse_sha256_stream_end(copy->sha256);
 
+    if (copy->tensors != NULL)
+        okse_tensor_hash_end(copy->tensors);
+    g_clear_pointer(&copy->tensors, okse_tensor_hash_free);
     if (copy->blob->wants_verity)
         copy->blob->verity = okse_verity_stream_end(copy->verity);
     return set_digest(copy->blob, &digest, error);
@@ -72,10 +78,14 @@ static bool sink(void *context, unsigned entry, const void *data, size_t length,
     if (copy->by_entry != NULL && copy->blob != copy->by_entry[entry]) {
         copy->blob = copy->by_entry[entry];
         copy->done = 0;
+        g_clear_pointer(&copy->tensors, okse_tensor_hash_free);
+        copy->tensors = copy->blob->tensors != NULL ? okse_tensor_hash_new(copy->blob->tensors) : NULL;
     }
     okse_sha256_stream_update(copy->sha256, data, length);
     if (copy->blob->wants_verity)
         okse_verity_stream_update(copy->verity, data, length);
+    if (copy->tensors != NULL)
+        okse_tensor_hash_update(copy->tensors, data, length);
     if (!okse_pwrite_all(copy->work->target->fd, data, length, copy->blob->data_at + copy->done, "the bundle", error))
         return false;
     copy->done += length;
@@ -144,6 +154,7 @@ static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, Okse
                                .size = blob->size,
                                .way = target->way,
                                .wants_verity = blob->wants_verity,
+                               .tensors = blob->tensors,
                                .from_name = name,
                                .to_name = "the bundle",
                                .jobs = jobs,
@@ -172,9 +183,12 @@ static bool copy_sequential(const Work *work, OkseJobs *jobs, Job *job, GError *
     g_autoptr(OkseSha256Stream) sha256 = okse_sha256_stream_new();
     g_autoptr(OkseVerityStream) verity = okse_verity_stream_new();
     Copy copy = {.work = work, .jobs = jobs, .sha256 = sha256, .verity = verity};
+    bool good;
 
     job->copied.written = job->size;
-    return copy_from_source(&copy, job, error);
+    good = copy_from_source(&copy, job, error);
+    okse_tensor_hash_free(copy.tensors);
+    return good;
 }
 
 static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **error)
@@ -270,6 +284,7 @@ static void copy_digests(const OksePlan *plan)
             blob->verity = blob->same_as->verity;
         }
     }
+    okse_tensor_plan_copy(plan);
 }
 
 bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, const OkseBundleTarget *target,

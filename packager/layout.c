@@ -110,10 +110,12 @@ static void join(const OksePlan *plan)
             found = g_hash_table_lookup(stored, &blob->digest);
             if (found == NULL) {
                 g_hash_table_insert(stored, &blob->digest, blob);
-            } else {
-                blob->same_as = found;
-                found->wants_verity = found->wants_verity || blob->wants_verity;
+                continue;
             }
+            blob->same_as = found;
+            found->wants_verity = found->wants_verity || blob->wants_verity;
+            if (found->tensors == NULL)
+                found->tensors = blob->tensors;
         }
     }
 }
