@@ -15,6 +15,8 @@ extern const OkseCommand okse_command_weights;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 extern const OkseCommand okse_command_passport;
+/* transport */
+extern const OkseCommand okse_command_thin;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

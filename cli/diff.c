@@ -139,18 +139,19 @@ static void add_statements(const OkseBundle *bundle, const OkseBundle *other, co
     }
 }
 
-static json_t *side(const OkseBundle *bundle)
+static json_t *side(const OkseBundle *bundle, const OkseThinReport *thin)
 {
     char text[OKSE_SHA256_TEXT];
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:O,s:i}", "identity", okse_sha256_text(okse_bundle_identity(bundle), text),
-                     "name", okse_bundle_name(bundle), "version", okse_bundle_version(bundle), "sequence",
-                     (json_int_t)okse_bundle_sequence(bundle), "country", okse_bundle_country(bundle), "vendor",
-                     json_object_get(okse_bundle_stack(bundle), "vendor"), "statements",
-                     (int)okse_bundle_statements(bundle));
+    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:O,s:i,s:o*}", "identity",
+                     okse_sha256_text(okse_bundle_identity(bundle), text), "name", okse_bundle_name(bundle), "version",
+                     okse_bundle_version(bundle), "sequence", (json_int_t)okse_bundle_sequence(bundle), "country",
+                     okse_bundle_country(bundle), "vendor", json_object_get(okse_bundle_stack(bundle), "vendor"),
+                     "statements", (int)okse_bundle_statements(bundle), "thin",
+                     thin == NULL ? NULL : okse_thin_json(thin));
 }
 
-static void print_side(const char *sign, const OkseBundle *bundle)
+static void print_side(const char *sign, const OkseBundle *bundle, const OkseThinReport *thin)
 {
     const json_t *vendor = json_object_get(okse_bundle_stack(bundle), "vendor");
     g_autofree char *shown = okse_text_show(okse_json_peek_text(vendor, "name"), -1, false);
@@ -159,6 +160,8 @@ static void print_side(const char *sign, const OkseBundle *bundle)
     okse_print("%s %s %s, sequence %" G_GUINT64_FORMAT ", for %s, by %s (%s), %s\n", sign, okse_bundle_name(bundle),
                okse_bundle_version(bundle), okse_bundle_sequence(bundle), okse_bundle_country(bundle), shown,
                okse_json_peek_text(vendor, "country"), okse_sha256_text(okse_bundle_identity(bundle), text));
+    if (thin != NULL)
+        okse_print_thin("  thin: ", thin);
 }
 
 static char *size_words(const json_t *value)
@@ -197,8 +200,9 @@ static void print_statements(const json_t *rows)
 
 static int run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseBundle) old = okse_bundle_input_read(invocation->arguments[0], error);
-    g_autoptr(OkseBundle) new = old == NULL ? NULL : okse_bundle_input_read(invocation->arguments[1], error);
+    const OkseThinReport *old_thin = NULL, *new_thin = NULL;
+    g_autoptr(OkseBundle) old = okse_bundle_input_read(invocation->arguments[0], &old_thin, error);
+    g_autoptr(OkseBundle) new = old == NULL ? NULL : okse_bundle_input_read(invocation->arguments[1], &new_thin, error);
     g_autoptr(json_t) rows = new == NULL ? NULL : compare(old, new, error);
     g_autoptr(json_t) statements = json_array(), document = NULL;
     bool same;
@@ -209,12 +213,13 @@ static int run(const OkseInvocation *invocation, GError **error)
     add_statements(new, old, "added", statements);
     same = okse_sha256_equal(okse_bundle_identity(old), okse_bundle_identity(new));
     if (invocation->json) {
-        document = json_pack("{s:s,s:b,s:o,s:o,s:O,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old", side(old),
-                             "new", side(new), "changes", rows, "statements", statements);
+        document =
+            json_pack("{s:s,s:b,s:o,s:o,s:O,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old",
+                      side(old, old_thin), "new", side(new, new_thin), "changes", rows, "statements", statements);
         return !okse_print_json(document, error) ? 3 : same ? 0 : 1;
     }
-    print_side("-", old);
-    print_side("+", new);
+    print_side("-", old, old_thin);
+    print_side("+", new, new_thin);
     print_rows(rows);
     print_statements(statements);
     if (same)

@@ -150,7 +150,7 @@ static bool print_component(const OkseBundle *bundle, const OkseBundleComponent 
     return true;
 }
 
-static bool print_bundle(const OkseBundle *bundle, bool checked, GError **error)
+static bool print_bundle(const OkseBundle *bundle, const OkseThinReport *thin, bool checked, GError **error)
 {
     const json_t *vendor = json_object_get(okse_bundle_stack(bundle), "vendor");
     char text[OKSE_SHA256_TEXT];
@@ -163,6 +163,8 @@ static bool print_bundle(const OkseBundle *bundle, bool checked, GError **error)
                okse_bundle_statements(bundle) == 1 ? "" : "s");
     okse_print("payload   %s\n", checked ? "every blob has the content its name says; that does not tell who made it"
                                          : "not read (--check reads it)");
+    if (thin != NULL)
+        okse_print_thin("thin      ", thin);
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++)
         if (!print_component(bundle, okse_bundle_component(bundle, i), error))
             return false;
@@ -173,7 +175,8 @@ static int run(const OkseInvocation *invocation, GError **error)
 {
     const InspectOptions *given = invocation->options;
     const char *path = invocation->arguments[0];
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
+    const OkseThinReport *thin = NULL;
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, &thin, error);
     g_autoptr(json_t) document = NULL;
     const OkseChecking checking = {.both = true}; /* --check speaks of names, which are SHA-256 */
 
@@ -181,9 +184,11 @@ static int run(const OkseInvocation *invocation, GError **error)
         return 3;
     if (invocation->json) {
         document = inspect_json(bundle, given->check, error);
+        if (document != NULL && thin != NULL)
+            json_object_set_new(document, "thin", okse_thin_json(thin));
         return document != NULL && okse_print_json(document, error) ? 0 : 3;
     }
-    return print_bundle(bundle, given->check, error) ? 0 : 3;
+    return print_bundle(bundle, thin, given->check, error) ? 0 : 3;
 }
 
 const OkseCommand okse_command_inspect = {

@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
-                                           "verify", "install",  "rollback", "status",    "collect", "audit",
-                                           "report", "policy",   "trust",    "key",       "weights", "try",
-                                           "fetch",  "evidence", "--help",   "--version", NULL};
+static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect", "diff",      "sign",
+                                           "verify", "install",  "rollback", "status",  "collect",   "audit",
+                                           "report", "policy",   "trust",    "key",     "weights",   "try",
+                                           "fetch",  "evidence", "thin",     "--help",  "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -28,6 +28,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_inspect,
     &okse_command_diff,
     &okse_command_passport,
+    /* transport */
+    &okse_command_thin,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,

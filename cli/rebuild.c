@@ -82,7 +82,7 @@ static bool read_expectation(Session *session, GError **error)
 
     if (expect == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--expect is missing: give an identity (sha256:…) or a bundle");
-    bytes = okse_bundle_input_open(expect, &cause);
+    bytes = okse_bundle_input_open(expect, NULL, NULL, &cause);
     if (bytes == NULL && okse_sha256_parse(expect, &session->expected, NULL))
         return true;
     if (bytes == NULL) {

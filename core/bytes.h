@@ -72,6 +72,9 @@ void okse_bytes_advise(const OkseBytes *bytes, uint64_t at, uint64_t length, int
 /* The files that these bytes lie in or come from, in order of first use. Names are NULL for okse_bytes_of_fd(). */
 unsigned okse_bytes_files(const OkseBytes *bytes);
 int okse_bytes_file(const OkseBytes *bytes, unsigned index, const char **name);
+/* " from FILE, FILE": which of several files hold this run, the first few, for a message about it; "" where there is
+ * only one file. New. */
+char *okse_bytes_from(const OkseBytes *bytes, uint64_t at, uint64_t length) G_GNUC_WARN_UNUSED_RESULT;
 /* Size and times of every file are those of when it was appended. Errors: REFUSED with the name of the first that
  * was changed; SYSTEM. Nothing is known of okse_bytes_of_fd(). */
 bool okse_bytes_unchanged(const OkseBytes *bytes, GError **error);

@@ -175,8 +175,7 @@ static void member_free(gpointer data)
 static bool member_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
 {
     const Member *member = context;
-    okse_autofd fd =
-        okse_open_beneath(member->root_fd, member->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    okse_autofd fd = okse_open_beneath(member->root_fd, member->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
 
     return fd >= 0 && okse_pread_exact(fd, buffer, length, offset, member->path, error);
 }
@@ -219,8 +218,8 @@ bool okse_base_find(OkseBase *base, const OkseSha256 *digest, uint64_t size, Oks
     Installed *installed = base->blobs != NULL ? g_hash_table_lookup(base->blobs, digest) : NULL;
 
     if (installed != NULL && installed->bytes == NULL)
-        installed->bytes = installed->tar != NULL ? tar_open(base, installed)
-                                                  : file_open(base, installed->path, installed->size);
+        installed->bytes =
+            installed->tar != NULL ? tar_open(base, installed) : file_open(base, installed->path, installed->size);
     if (stored != NULL)
         *blob = (OkseBaseBlob){okse_bundle_bytes(base->bundle), stored->offset, stored->size};
     else if (installed != NULL && installed->bytes != NULL)

@@ -69,8 +69,8 @@ bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const Ok
 Expected *bundle_expected(const OkseBundle *bundle, const OkseSha256 *digest);
 
 /* bundle_archive.c: read a bundle whose payload need not be all there. Structure and metadata that arrive are checked;
- * whether they are complete and in order is only known of the whole, see thin.h. thin is NULL in what comes back when it
- * is no thin bundle. Errors: as okse_bundle_of(). */
+ * whether they are complete and in order is only known of the whole, see thin.h. thin is NULL in what comes back when
+ * it is no thin bundle. Errors: as okse_bundle_of(). */
 OkseBundle *bundle_walk_thin(const OkseBytes *bytes, const char *origin, GError **error);
 void bundle_thin_free(ThinParts *thin);
 

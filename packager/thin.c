@@ -111,7 +111,7 @@ typedef struct {
     OkseThin *thin;
     const GPtrArray *bases;
     OkseBytes *whole;
-    GHashTable *placed; /* Expected */
+    GHashTable *placed;      /* Expected */
     uint64_t *blobs, *bytes; /* by base: what it gave */
 } Completing;
 
@@ -188,8 +188,7 @@ static void missing_append(const Completing *completing, const Expected *expecte
     OkseMissing missing = {expected->digest, expected->size, g_strdup(files)};
 
     g_array_append_val(completing->thin->report.missing, missing);
-    okse_bytes_append_source(completing->whole,
-                             &(OkseSourcePiece){missing_read, &expected->digest, 0, expected->size});
+    okse_bytes_append_source(completing->whole, &(OkseSourcePiece){missing_read, &expected->digest, 0, expected->size});
 }
 
 static void content_append(Completing *completing, const Expected *expected, const char *files)
@@ -225,9 +224,9 @@ static bool payload_append(Completing *completing, const Expected *expected, con
     prefix = g_new(Prefix, 1);
     *prefix = (Prefix){expected->digest, at, expected->size};
     okse_bytes_keep(completing->whole, prefix, g_free);
-    okse_bytes_append_source(completing->whole,
-                             &(OkseSourcePiece){prefix_read, prefix, 0,
-                                                okse_tar_prefix_length(at, expected->size, true, 0)});
+    okse_bytes_append_source(
+        completing->whole,
+        &(OkseSourcePiece){prefix_read, prefix, 0, okse_tar_prefix_length(at, expected->size, true, 0)});
     content_append(completing, expected, files);
     okse_bytes_append_zeros(completing->whole, okse_tar_padded(expected->size) - expected->size);
     return true;
@@ -242,7 +241,8 @@ static bool component_append(Completing *completing, const OkseBundleComponent *
 
     json_array_foreach(layers, i, layer)
     {
-        const char *title = okse_json_peek_text(json_object_get(layer, "annotations"), "org.opencontainers.image.title");
+        const char *title =
+            okse_json_peek_text(json_object_get(layer, "annotations"), "org.opencontainers.image.title");
         g_autofree char *files = title != NULL ? g_strdup_printf("%s/%s", component->name, title)
                                                : g_strdup_printf("%s/layer %zu", component->name, i + 1);
         const Expected *expected;

@@ -31,12 +31,12 @@ typedef struct {
     uint64_t blobs, bytes;
 } OkseTaken;
 typedef struct {
-    GArray *missing;          /* OkseMissing, in archive order */
-    GArray *taken;            /* OkseTaken, a base that gave something */
-    GArray *against;          /* OkseSha256: the identities that it was made thin against */
-    uint64_t left_out;        /* blobs that it does not hold */
+    GArray *missing;   /* OkseMissing, in archive order */
+    GArray *taken;     /* OkseTaken, a base that gave something */
+    GArray *against;   /* OkseSha256: the identities that it was made thin against */
+    uint64_t left_out; /* blobs that it does not hold */
     uint64_t left_out_bytes;
-    uint64_t recipes;         /* of them, put together from pieces */
+    uint64_t recipes; /* of them, put together from pieces */
 } OkseThinReport;
 const OkseThinReport *okse_thin_report(const OkseThin *thin);
 

@@ -57,12 +57,13 @@ static unsigned from_index(OkseRecipe *recipe, const OkseSha256 *from)
 
 void okse_recipe_add(OkseRecipe *recipe, const OkseSha256 *from, uint64_t offset, uint64_t length)
 {
-    OkseThinPiece piece = {from_index(recipe, from), offset, length};
     OkseThinPiece *last =
         recipe->pieces->len > 0 ? &g_array_index(recipe->pieces, OkseThinPiece, recipe->pieces->len - 1) : NULL;
+    OkseThinPiece piece = {.offset = offset, .length = length};
 
     if (length == 0)
         return;
+    piece.from = from_index(recipe, from);
     recipe->size += length;
     if (last != NULL && last->from == piece.from && last->offset + last->length == offset)
         last->length += length;
@@ -105,8 +106,7 @@ static bool stored_read(OkseThinList *list, const json_t *values, const char *or
         const json_t *value = json_array_get(values, i);
         OkseThinBlob blob;
 
-        if (json_object_size(value) != 3 ||
-            g_strcmp0(okse_json_peek_text(value, "mediaType"), OKSE_TYPE_PIECES) != 0)
+        if (json_object_size(value) != 3 || g_strcmp0(okse_json_peek_text(value, "mediaType"), OKSE_TYPE_PIECES) != 0)
             return refuse(origin, "a stored blob is no descriptor of pieces", error);
         if (!digest_read(json_object_get(value, "digest"), &blob.digest, origin, error) ||
             !okse_json_unsigned(value, "size", &blob.size, origin, error))
@@ -131,7 +131,7 @@ static bool number_read(const json_t *value, uint64_t most, uint64_t *number, co
 /* [from, offset, length] */
 static bool piece_read(OkseRecipe *recipe, const json_t *value, const char *origin, GError **error)
 {
-    uint64_t from, offset, length;
+    uint64_t from = 0, offset = 0, length = 0;
     OkseThinPiece piece;
 
     if (json_array_size(value) != 3)
@@ -153,8 +153,7 @@ static bool piece_read(OkseRecipe *recipe, const json_t *value, const char *orig
 static bool recipe_read(OkseThinList *list, const json_t *value, size_t *pieces, const char *origin, GError **error)
 {
     const json_t *from = json_object_get(value, "from"), *runs = json_object_get(value, "pieces");
-    const OkseRecipe *before =
-        list->recipes->len > 0 ? g_ptr_array_index(list->recipes, list->recipes->len - 1) : NULL;
+    const OkseRecipe *before = list->recipes->len > 0 ? g_ptr_array_index(list->recipes, list->recipes->len - 1) : NULL;
     OkseRecipe *recipe;
     OkseSha256 digest;
 
@@ -261,8 +260,7 @@ GBytes *okse_thin_list_write(OkseThinList *list)
         const OkseThinBlob *blob = &g_array_index(list->stored, OkseThinBlob, i);
 
         json_array_append_new(stored, json_pack("{s:s, s:s, s:I}", "mediaType", OKSE_TYPE_PIECES, "digest",
-                                                okse_sha256_text(&blob->digest, text), "size",
-                                                (json_int_t)blob->size));
+                                                okse_sha256_text(&blob->digest, text), "size", (json_int_t)blob->size));
     }
     value = json_pack("{s:s, s:o, s:o, s:o}", "schema", SCHEMA, "against", digests_json(list->against), "stored",
                       stored, "recipes", recipes);

@@ -2,8 +2,9 @@
 
 #include "core/digest.h"
 
-/* thin.json (docs/formats/bundle.md, "Thin bundles"): what a bundle without some of its payload says of itself. It hangs
- * on no signature and no identity; whatever it claims, the blobs that are made from it must have their own digests. */
+/* thin.json (docs/formats/bundle.md, "Thin bundles"): what a bundle without some of its payload says of itself. It
+ * hangs on no signature and no identity; whatever it claims, the blobs that are made from it must have their own
+ * digests. */
 #define OKSE_THIN_NAME "thin.json"
 #define OKSE_TYPE_PIECES "application/vnd.okse.pieces.v1"
 

@@ -135,8 +135,8 @@ static bool write_prefix(const Item *item, int fd, GError **error)
 
     return okse_pwrite_all(fd, g_bytes_get_data(prefix, NULL), g_bytes_get_size(prefix), item->prefix_at,
                            "the new bundle", error) &&
-           okse_pwrite_all(fd, zeros, (size_t)(okse_tar_padded(item->size) - item->size),
-                           item->data_at + item->size, "the new bundle", error);
+           okse_pwrite_all(fd, zeros, (size_t)(okse_tar_padded(item->size) - item->size), item->data_at + item->size,
+                           "the new bundle", error);
 }
 
 static bool write_items(const Work *work, OkseCopied *copied, GError **error)
@@ -196,11 +196,38 @@ static bool has_blob(const GPtrArray *against, const OkseBlob *blob)
     return false;
 }
 
+static guint digest_hash(gconstpointer key)
+{
+    guint value;
+
+    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
+    return value;
+}
+
+static gboolean digest_equal(gconstpointer a, gconstpointer b)
+{
+    return okse_sha256_equal(a, b);
+}
+
+static GHashTable *listings_of(const OkseBundle *bundle)
+{
+    GHashTable *listings = g_hash_table_new(digest_hash, digest_equal);
+
+    for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
+        const OkseBundleComponent *component = okse_bundle_component(bundle, i);
+
+        if (component->form == OKSE_FORM_TAR)
+            g_hash_table_add(listings, (gpointer)(uintptr_t)&component->listing);
+    }
+    return listings;
+}
+
 /* What goes into the file, and what does not. */
 typedef struct {
     const OkseCopying *copying;
     const GPtrArray *against;
     OkseRecipes *recipes; /* NULL: whole files only */
+    GHashTable *listings; /* OkseSha256: what the components in tar form hold, which everybody reads; never left out */
     OkseThinList *list;
     GArray *payload, *pieces; /* Item */
     GPtrArray *made;          /* OkseBytes of the pieces */
@@ -217,8 +244,8 @@ static void bytes_let_go(gpointer bytes)
 static bool recipe_take(Thinning *thinning, const OkseBlob *blob)
 {
     OkseBytes *fresh = NULL;
-    OkseRecipe *recipe = thinning->recipes == NULL ? NULL
-                                                   : okse_recipe_make(thinning->recipes, blob, thinning->list, &fresh);
+    OkseRecipe *recipe =
+        thinning->recipes == NULL ? NULL : okse_recipe_make(thinning->recipes, blob, thinning->list, &fresh);
     Item item = {.size = fresh == NULL ? 0 : okse_bytes_length(fresh), .bytes = fresh};
 
     if (recipe == NULL)
@@ -241,15 +268,13 @@ static void blobs_choose(Thinning *thinning)
 
     for (guint i = 0; i < bundle->stored->len; i++) {
         const OkseBlob *blob = &stored_at(bundle, i)->blob;
-        Item item = {.bytes = bundle->bytes,
-                     .at = blob->offset,
-                     .size = blob->size,
-                     .digest = blob->digest,
-                     .hashed = true};
+        Item item = {
+            .bytes = bundle->bytes, .at = blob->offset, .size = blob->size, .digest = blob->digest, .hashed = true};
 
         if (!blob->payload)
             continue;
-        if (has_blob(thinning->against, blob) || recipe_take(thinning, blob)) {
+        if (!g_hash_table_contains(thinning->listings, &blob->digest) &&
+            (has_blob(thinning->against, blob) || recipe_take(thinning, blob))) {
             thinning->sum.left_out++;
             thinning->sum.left_out_bytes += blob->size;
         } else {
@@ -305,8 +330,8 @@ static bool thin_fill(Thinning *thinning, int fd, GError **error)
     uint64_t begin, end, at;
 
     if (g_bytes_get_size(list) > OKSE_LIMIT_DOCUMENT)
-        return okse_fail(error, OKSE_ERROR_INVALID, "%s: its recipes are larger than the limit of 16 MiB (--whole-files)",
-                         bundle->origin);
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: its recipes are larger than the limit of 16 MiB (--whole-files)", bundle->origin);
     payload_range(bundle, &begin, &end);
     at = begin + OKSE_TAR_BLOCK + okse_tar_padded(g_bytes_get_size(list));
     for (guint i = 0; i < thinning->payload->len; i++)
@@ -327,7 +352,8 @@ bool okse_thin_write(const OkseCopying *copying, const GPtrArray *against, bool 
     g_autoptr(GArray) payload = g_array_new(FALSE, FALSE, sizeof(Item));
     g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(Item));
     g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func(bytes_let_go), making = g_ptr_array_new();
-    Thinning thinning = {copying, against, NULL, list, payload, pieces, made, making, {0}};
+    g_autoptr(GHashTable) listings = listings_of(copying->bundle);
+    Thinning thinning = {copying, against, NULL, listings, list, payload, pieces, made, making, {0}};
     uint64_t begin, end;
 
     if (!payload_range(copying->bundle, &begin, &end))
