@@ -73,6 +73,26 @@ GPtrArray *okse_bundle_bases_open(const OkseBundleBases *bases, GError **error)
     return g_steal_pointer(&opened);
 }
 
+json_t *okse_thinned_json(const OkseThinned *thinned)
+{
+    return json_pack("{s:{s:I, s:I, s:I}, s:{s:I, s:I}}", "leftOut", "blobs", (json_int_t)thinned->left_out, "bytes",
+                     (json_int_t)thinned->left_out_bytes, "recipes", (json_int_t)thinned->recipes, "carried", "bytes",
+                     (json_int_t)thinned->carried, "pieces", (json_int_t)thinned->pieces);
+}
+
+void okse_print_thinned(const char *label, const OkseThinned *thinned)
+{
+    g_autofree char *left = okse_text_size(thinned->left_out_bytes), *carried = okse_text_size(thinned->carried);
+    g_autofree char *pieces = okse_text_size(thinned->pieces);
+
+    okse_print("%s%" G_GUINT64_FORMAT " blobs (%s) left out, %s of payload carried", label, thinned->left_out, left,
+               carried);
+    if (thinned->recipes > 0)
+        okse_print("; %" G_GUINT64_FORMAT " of the blobs are put together from what is there and %s of new pieces",
+                   thinned->recipes, pieces);
+    okse_print("\n");
+}
+
 void okse_print_thin(const char *label, const OkseThinReport *thin)
 {
     g_autofree char *size = okse_text_size(thin->left_out_bytes);
@@ -81,6 +101,19 @@ void okse_print_thin(const char *label, const OkseThinReport *thin)
                " payload blobs (%s) are not in this file; okse verify and okse install take them "
                "from --base\n",
                label, thin->left_out, size);
+}
+
+GPtrArray *okse_bundles_open(char *const *paths, const char *option, GError **error)
+{
+    g_autoptr(GPtrArray) opened = okse_bundle_bases_open(&(OkseBundleBases){paths, NULL}, error);
+
+    for (guint i = 0; opened != NULL && i < opened->len; i++)
+        if (okse_base_bundle(g_ptr_array_index(opened, i)) == NULL) {
+            okse_fail(error, OKSE_ERROR_INVALID, "%s: %s is a directory where a bundle belongs", option,
+                      okse_base_name(g_ptr_array_index(opened, i)));
+            return NULL;
+        }
+    return g_steal_pointer(&opened);
 }
 
 GPtrArray *okse_bundle_bases_roots(char *const *bases)

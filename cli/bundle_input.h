@@ -1,6 +1,7 @@
 #pragma once
 
 #include "packager/thin.h"
+#include "packager/thin_write.h"
 
 /* What a BUNDLE argument may be, opened in one place for every command: a file, whole or thin. (A pipe is for okse
  * verify alone.) path: as the user gave it, and the name in messages. */
@@ -25,9 +26,17 @@ OkseBundle *okse_bundle_input_read(const char *path, const OkseThinReport **thin
 /* A line that says what a thin bundle leaves out. label: "thin      ". */
 void okse_print_thin(const char *label, const OkseThinReport *thin);
 
+/* What was left out of a bundle that was just written: {"leftOut":{"blobs","bytes","recipes"},"carried":{"bytes",
+ * "pieces"}}; and as a line. */
+json_t *okse_thinned_json(const OkseThinned *thinned) G_GNUC_WARN_UNUSED_RESULT;
+void okse_print_thinned(const char *label, const OkseThinned *thinned);
+
 /* Those of them that are directories, in which files are still opened while the payload is read: for a sandbox.
  * Borrowed, NULL-terminated. */
 GPtrArray *okse_bundle_bases_roots(char *const *bases) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Bundles alone, to make one thin against; option: which names them. Errors: as above; INVALID for a directory. */
+GPtrArray *okse_bundles_open(char *const *paths, const char *option, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Bundles and install roots (OkseBase, owned by the array). Errors: as above. */
 GPtrArray *okse_bundle_bases_open(const OkseBundleBases *bases, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -174,15 +174,12 @@ static bool check_output(const Session *session, GError **error)
 {
     const char *output = session->given->output;
     const OkseBytes *bytes = session->bundle == NULL ? NULL : okse_bundle_bytes(session->bundle);
-    struct stat there, expected;
+    struct stat there;
 
     if (output == NULL || bytes == NULL || stat(output, &there) < 0)
         return true;
-    for (unsigned i = 0; i < okse_bytes_files(bytes); i++)
-        if (fstat(okse_bytes_file(bytes, i, NULL), &expected) == 0 && there.st_ino == expected.st_ino &&
-            there.st_dev == expected.st_dev)
-            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
-    return true;
+    return !okse_bytes_lie_in(bytes, &there) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
 }
 
 static bool check_options(Session *session, OkseBuildRequest *request, OksePreflight *preflight, GError **error)

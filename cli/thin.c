@@ -43,57 +43,38 @@ static bool options_check(const ThinOptions *given, GError **error)
 }
 
 /* A bundle is written beside, then takes its name: it must not be one of the files that are read. */
-static bool is_read(const OkseBytes *bytes, const OkseOutput *output)
-{
-    struct stat there, read;
-
-    if (fstatat(output->dir_fd, output->name, &there, 0) < 0)
-        return false;
-    for (unsigned i = 0; i < okse_bytes_files(bytes); i++)
-        if (fstat(okse_bytes_file(bytes, i, NULL), &read) == 0 && there.st_ino == read.st_ino &&
-            there.st_dev == read.st_dev)
-            return true;
-    return false;
-}
-
 static bool output_check(const OkseBundle *bundle, const GPtrArray *others, const OkseOutput *output, GError **error)
 {
-    bool read = is_read(okse_bundle_bytes(bundle), output);
+    struct stat there;
+    bool read;
 
-    for (guint i = 0; i < others->len; i++) {
-        const OkseBundle *other = okse_base_bundle(g_ptr_array_index(others, i));
-
-        read = read || (other != NULL && is_read(okse_bundle_bytes(other), output));
-    }
+    if (fstatat(output->dir_fd, output->name, &there, 0) < 0)
+        return true;
+    read = okse_bytes_lie_in(okse_bundle_bytes(bundle), &there);
+    for (guint i = 0; i < others->len; i++)
+        read = read || okse_base_lies_in(g_ptr_array_index(others, i), &there);
     return !read || okse_fail(error, OKSE_ERROR_INVALID, "%s: is read here; write elsewhere", output->path);
 }
 
 static bool print_thinned(const OkseInvocation *invocation, const OkseBundle *bundle, const OkseThinned *thinned,
                           const char *path, GError **error)
 {
-    g_autofree char *size = okse_text_size(thinned->size), *left = okse_text_size(thinned->left_out_bytes);
-    g_autofree char *carried = okse_text_size(thinned->carried), *pieces = okse_text_size(thinned->pieces);
-    g_autofree char *shown = g_utf8_make_valid(path, -1);
+    g_autofree char *size = okse_text_size(thinned->size), *shown = g_utf8_make_valid(path, -1);
     char identity[OKSE_SHA256_TEXT];
 
     okse_sha256_text(okse_bundle_identity(bundle), identity);
     if (invocation->json) {
-        g_autoptr(json_t) document =
-            json_pack("{s:s, s:s, s:s, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I}, s:o}", "schema", "okse.thinned.v1", "path",
-                      shown, "identity", identity, "size", (json_int_t)thinned->size, "leftOut", "blobs",
-                      (json_int_t)thinned->left_out, "bytes", (json_int_t)thinned->left_out_bytes, "recipes",
-                      (json_int_t)thinned->recipes, "carried", "bytes", (json_int_t)thinned->carried, "pieces",
-                      (json_int_t)thinned->pieces, "copied", okse_copied_json(&thinned->copied));
+        g_autoptr(json_t) document = okse_thinned_json(thinned);
 
+        json_object_set_new(document, "schema", json_string("okse.thinned.v1"));
+        json_object_set_new(document, "path", json_string(shown));
+        json_object_set_new(document, "identity", json_string(identity));
+        json_object_set_new(document, "size", json_integer((json_int_t)thinned->size));
+        json_object_set_new(document, "copied", okse_copied_json(&thinned->copied));
         return okse_print_json(document, error);
     }
-    okse_print("%s  %s\nidentity  %s\nleft out  %" G_GUINT64_FORMAT " blobs (%s)\ncarried   %s of payload\n", path,
-               size, identity, thinned->left_out, left, carried);
-    if (thinned->recipes > 0)
-        okse_print("          %" G_GUINT64_FORMAT
-                   " of the blobs are put together again, from what is there and %s of new "
-                   "pieces\n",
-                   thinned->recipes, pieces);
+    okse_print("%s\n  identity  %s\n  size      %s\n", path, identity, size);
+    okse_print_thinned("  thin      ", thinned);
     return true;
 }
 
@@ -102,19 +83,13 @@ static bool make_thin(const OkseInvocation *invocation, OkseCopying *copying, Ok
     const ThinOptions *given = invocation->options;
     const OkseThinReport *thin = NULL;
     g_autoptr(OkseBundle) bundle = okse_bundle_input_read(invocation->arguments[0], &thin, error);
-    g_autoptr(GPtrArray) against =
-        bundle == NULL ? NULL : okse_bundle_bases_open(&(OkseBundleBases){given->against, NULL}, error);
+    g_autoptr(GPtrArray) against = bundle == NULL ? NULL : okse_bundles_open(given->against, "--against", error);
     OkseThinned thinned;
 
     if (against == NULL)
         return false;
     if (thin != NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is thin already", invocation->arguments[0]);
-    for (guint i = 0; i < against->len; i++)
-        if (okse_base_bundle(g_ptr_array_index(against, i)) == NULL)
-            return okse_fail(error, OKSE_ERROR_INVALID,
-                             "%s: is a directory where a bundle belongs: a bundle is thin against bundles",
-                             okse_base_name(g_ptr_array_index(against, i)));
     copying->bundle = bundle;
     return okse_output_prepare(output, given->output, error) && output_check(bundle, against, output, error) &&
            okse_output_create(output, error) &&

@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define NAMED 4u /* files in one message */
 
@@ -349,6 +348,17 @@ int okse_bytes_file(const OkseBytes *bytes, unsigned index, const char **name)
     if (name != NULL)
         *name = file->name;
     return file->fd;
+}
+
+bool okse_bytes_lie_in(const OkseBytes *bytes, const struct stat *file)
+{
+    struct stat info;
+
+    for (guint i = 0; i < bytes->files->len; i++)
+        if (fstat(g_array_index(bytes->files, File, i).fd, &info) == 0 && info.st_ino == file->st_ino &&
+            info.st_dev == file->st_dev)
+            return true;
+    return false;
 }
 
 char *okse_bytes_from(const OkseBytes *bytes, uint64_t at, uint64_t length)

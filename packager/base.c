@@ -9,7 +9,6 @@
 #include "packager/tar_header.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 /* One installed blob: a file, or the tar of a component. */
 typedef struct {
@@ -145,6 +144,11 @@ const char *okse_base_name(const OkseBase *base)
 const OkseBundle *okse_base_bundle(const OkseBase *base)
 {
     return base->bundle;
+}
+
+bool okse_base_lies_in(const OkseBase *base, const struct stat *file)
+{
+    return base->bundle != NULL && okse_bytes_lie_in(okse_bundle_bytes(base->bundle), file);
 }
 
 /* The file as it lies there now; NULL when it is gone or has another size. */

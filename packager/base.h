@@ -18,6 +18,9 @@ const char *okse_base_name(const OkseBase *base);
 /* The bundle that it is, or NULL; borrowed. */
 const OkseBundle *okse_base_bundle(const OkseBase *base);
 
+/* The base is a bundle, and this is its file. */
+bool okse_base_lies_in(const OkseBase *base, const struct stat *file);
+
 /* Where a blob of this digest lies: `size` bytes from `offset` of bytes. False when it is not there, or of another
  * size than `size` says (UINT64_MAX: any). bytes: borrowed from the base. For one thread. */
 typedef struct {

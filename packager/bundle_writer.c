@@ -141,6 +141,12 @@ static bool keep_file(const OkseBundleTarget *target, OkseBlobPlan *blob, const 
     return set_digest(blob, &noted, error);
 }
 
+/* Where payload goes that its source can deliver again, in any order. */
+static int kept_in(const OkseBundleTarget *target)
+{
+    return target->nowhere > 0 ? target->nowhere : target->fd;
+}
+
 /* A directory's file, whose blocks the bundle may share. */
 static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
 {
@@ -149,7 +155,7 @@ static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, Okse
     g_autoptr(OkseBytes) bytes = okse_bytes_of_fd(fd, blob->size);
     g_autofree char *name = okse_source_name(blob->source, blob->entry);
     const OkseFileCopy copy = {.from = bytes,
-                               .to = target->fd,
+                               .to = kept_in(target),
                                .to_at = blob->data_at,
                                .size = blob->size,
                                .way = target->way,
@@ -198,7 +204,9 @@ static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **erro
     OkseBlobPlan *first = g_ptr_array_index(job->blobs, 0);
 
     if (first->tar != NULL) {
-        const OkseTarTarget target = {work->target->fd, first->data_at, jobs, work->target->progress};
+        bool again = !okse_source_is_sequential(okse_tar_layer_source(first->tar));
+        const OkseTarTarget target = {again ? kept_in(work->target) : work->target->fd, first->data_at, jobs,
+                                      work->target->progress};
 
         job->copied.written = job->size;
         first->has_digest = okse_tar_layer_write(first->tar, &target, &first->digest, error);

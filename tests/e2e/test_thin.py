@@ -35,6 +35,8 @@ components:
   - {{name: model, kind: weights, source: {{path: model}}}}
   - {{name: tree, kind: driver, source: {{path: tree}}}}
   - {{name: image, kind: runtime, source: {{oci: image, ref: "1", platform: linux/amd64}}}}
+  - {{name: engine, kind: runtime, source: {{archive: engine.whl}}, license: {{spdx: MIT}}}}
+  - {{name: spool, kind: driver, source: {{archive: spool.tar}}}}
   - {{name: papers, kind: docs, source: {{path: papers}}}}
 """
 
@@ -48,6 +50,15 @@ def sources(directory, sequence, changed):
     stacks.write(directory / "papers/same.pdf", stacks.noise("same", 70000))
     stacks.write(directory / "papers/notes.txt", f"release {sequence}\n" * 500)
     stacks.image(directory / "image", tag="1")
+    stacks.wheel(directory / "engine.whl")
+    with tarfile.open(directory / "spool.tar", "w") as archive:  # in tar form, and delivered in its own order
+        for name, data in (("z", stacks.noise(f"z {sequence}", 50000)), ("a", stacks.noise("a", 50000))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("m")
+        link.type, link.linkname = tarfile.SYMTYPE, "a"
+        archive.addfile(link)
     stack = directory / "stack.yaml"
     stack.write_text(HEAD.format(version=f"1.{sequence}.0", sequence=sequence))
     return stack
@@ -150,6 +161,35 @@ def test_the_same_bytes_whoever_makes_it(site, tmp_path):
     copy = shutil.copy(site.v1, tmp_path / "renamed.okse")
     site.okse("thin", site.v2, "--against", copy, "-o", again, "--copy", "plain", status=0, env={"TZ": "UTC"})
     subprocess.run(["cmp", again, site.thin], check=True)
+
+
+@pytest.mark.parametrize("way", ["auto", "plain"])
+def test_a_build_writes_the_same_thin_bundle(site, tmp_path, way):
+    """Without the whole one ever being there."""
+    whole, thin = tmp_path / "whole.okse", tmp_path / "thin.okse"
+    site.okse("build", site.stacks[1], "--country", "VN", "-o", whole, "--unsigned", status=0)
+    site.okse("thin", whole, "--against", site.v1, "-o", thin, status=0)
+    built = site.okse("build", site.stacks[1], "--country", "VN", "-o", tmp_path / "built.okse", "--unsigned", "--thin-against", site.v1,
+                      "--copy", way, "--json", status=0).json
+    subprocess.run(["cmp", tmp_path / "built.okse", thin], check=True)
+    assert built["size"] == thin.stat().st_size and built["thin"]["leftOut"] == site.made["leftOut"]
+    assert sorted(os.listdir(tmp_path)) == ["built.okse", "thin.okse", "whole.okse"]
+
+
+def test_a_thin_build_is_signed_and_installs(site, tmp_path):
+    thin = tmp_path / "thin.okse"
+    site.okse("build", site.stacks[1], "--country", "VN", "-o", thin, "--key", site.key.path, "--thin-against", site.v1, status=0)
+    site.okse("install", thin, "--root", tmp_path / "root", "--trust", site.trust, "--base", site.v1, status=0)
+
+
+def test_a_thin_build_says_what_it_cannot_do(site, tmp_path):
+    build = ("build", site.stacks[1], "--country", "VN", "--unsigned")
+    old = shutil.copy(site.v1, tmp_path / "old.okse")
+    assert "hashes nothing" in site.okse(*build, "-o", tmp_path / "x", "--thin-against", old, "--dry-run", status=2).err
+    assert "elsewhere" in site.okse(*build, "-o", old, "--thin-against", old, status=2).err
+    assert "directory" in site.okse(*build, "-o", tmp_path / "x", "--thin-against", tmp_path, status=2).err
+    assert "--thin-against" in site.okse(*build, "-o", tmp_path / "x", "--whole-files", status=2).err
+    assert sorted(os.listdir(tmp_path)) == ["old.okse"]
 
 
 def test_whole_files_only_when_asked(site, tmp_path):
