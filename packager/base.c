@@ -119,6 +119,10 @@ OkseBase *okse_base_of_root(const char *path, GError **error)
     state = base->root_fd < 0 ? NULL : okse_state_load(base->root_fd, error);
     if (state == NULL)
         return NULL;
+    if (state->installed->len == 0) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: nothing is installed there", path);
+        return NULL;
+    }
     for (guint i = state->installed->len; i > 0; i--) /* the newest is the likeliest to be whole */
         add_generation(base, ((const OkseInstalled *)g_ptr_array_index(state->installed, i - 1))->generation);
     return g_steal_pointer(&base);
