@@ -5,8 +5,7 @@
 
 /* What became of the tensors of one model in another: lists of OkseTensorFile with digests, of all components.
  *
- * Two tensors are the same one when component, path and name are; then, of those left, when component and name are;
- * then when their bytes, type and shape are. The answer has an object for every file of `new` in which something
+ * Pairs are those of packager/tensor_pairs.h. The answer has an object for every file of `new` in which something
  * differs, then for those that only `old` has, in the lists' order:
  * {"component","path","unchanged","moved","changed","added","removed" (numbers of tensors),
  *  "shipped" (bytes of its tensors that no tensor of `old` has, equal ones once a file),
