@@ -2,6 +2,7 @@
 
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/text.h"
 #include "packager/bundle_internal.h"
 #include "packager/media_types.h"
 #include "packager/tensor_hash.h"
@@ -147,6 +148,55 @@ static bool hash_file(OkseJobs *jobs, unsigned index, void *context, GError **er
                              file->size, computing->bundle->origin, false};
 
     return okse_tensor_hash_range(file, &range, jobs, computing->progress, error);
+}
+
+/* What a list says, without its digests. */
+static OkseTensorFile *copy_places(const OkseTensorFile *listed)
+{
+    OkseTensorFile *copy = okse_tensor_file_new(listed->component, listed->path, listed->size);
+
+    copy->digest = listed->digest;
+    for (guint i = 0; i < listed->tensors->len; i++)
+        g_assert(okse_tensor_file_add(copy, okse_tensor(listed, i)));
+    g_assert(okse_tensor_file_finish(copy));
+    return copy;
+}
+
+static char *first_lie(const GPtrArray *listed, const GPtrArray *found)
+{
+    for (guint i = 0; i < listed->len; i++) {
+        const OkseTensorFile *file = g_ptr_array_index(listed, i);
+
+        for (guint k = 0; k < file->tensors->len; k++) {
+            const OkseTensor *tensor = okse_tensor(file, k);
+            g_autofree char *words = NULL;
+
+            if (okse_sha256_equal(&tensor->digest, &okse_tensor(g_ptr_array_index(found, i), k)->digest))
+                continue;
+            words = g_strdup_printf("%s/%s: tensor '%s'", file->component, file->path, tensor->name);
+            return okse_text_show(words, -1, false);
+        }
+    }
+    return NULL;
+}
+
+bool okse_bundle_tensors_check(const OkseBundle *bundle, const GPtrArray *listed, bool show_progress, char **lie,
+                               GError **error)
+{
+    g_autoptr(GPtrArray) files = okse_tensor_files_new();
+    g_autoptr(OkseProgress) progress = NULL;
+    Computing computing = {.bundle = bundle, .files = files};
+
+    for (guint i = 0; i < listed->len; i++) {
+        g_ptr_array_add(files, copy_places(g_ptr_array_index(listed, i)));
+        computing.size += ((const OkseTensorFile *)g_ptr_array_index(files, i))->size;
+    }
+    progress = show_progress ? okse_progress_new("hashing tensors", computing.size) : NULL;
+    computing.progress = progress;
+    if (!okse_jobs_run(files->len, 0, hash_file, &computing, error))
+        return false;
+    *lie = first_lie(listed, files);
+    return true;
 }
 
 GPtrArray *okse_bundle_tensors_read(const OkseBundle *bundle, const OkseWeightsRules *rules, bool show_progress,

@@ -231,6 +231,24 @@ def test_the_same_name_in_several_files_is_several_tensors(site):
     assert counts(site.diff(old, site.pack("2.0.0", files))) == {"small.safetensors": {"changed": 1, "unchanged": 5}}
 
 
+def test_inspect_shows_the_lists_and_holds_them_against_the_bytes(site, okse):
+    data = safetensors(model(*NAMES))
+    bundle = site.pack("1.0.0", {"model.safetensors": data})
+    (file,) = okse("inspect", bundle.path, "--tensors", "--check", "--json", status=0).json["components"][0]["files"]
+    assert file["tensors"] == listed(bundle) and "tensors" not in okse("inspect", bundle.path, "--json").json["components"][0]["files"][0]
+    shown = okse("inspect", bundle.path, "--tensors", status=0).out
+    assert f"    {fsverity(values(NAMES[3]))[:12]}   256.0 KiB  {NAMES[3]}  F32 [256, 256]\n" in shown
+    (document,) = lists(bundle).values()
+    document["files"][0]["tensors"][3]["fsverity"] = document["files"][0]["tensors"][2]["fsverity"]
+    lying = without_lists(site, "1.0.0", data, [("tensors/model.json", TYPE, canonical(document))])
+    okse("inspect", lying, "--check", status=0)  # the payload is what the manifests say
+    okse("inspect", lying, "--tensors", status=0)
+    refused = okse("inspect", lying, "--tensors", "--check", status=1)
+    assert f"model/model.safetensors: tensor '{NAMES[3]}' has another digest than its list says" in refused.err and refused.out == ""
+    assert okse("diff", lying, bundle.path, "--json", status=1).json["tensors"]["files"][0]["changed"] == 1
+    assert okse("diff", lying, bundle.path, "--json", "--payload", status=1).json["tensors"]["files"] == []
+
+
 def without_lists(site, version, data, documents=(), files="model"):
     """The same model in a bundle whose stack manifest has these documents and no others."""
     place = site.directory / f"{files}-{version}-by-hand"
