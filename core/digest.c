@@ -34,6 +34,19 @@ int okse_sha256_compare(const OkseSha256 *a, const OkseSha256 *b)
     return memcmp(a->bytes, b->bytes, OKSE_SHA256_LENGTH);
 }
 
+guint okse_sha256_key_hash(gconstpointer key)
+{
+    guint value;
+
+    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
+    return value;
+}
+
+gboolean okse_sha256_key_equal(gconstpointer a, gconstpointer b)
+{
+    return okse_sha256_equal(a, b);
+}
+
 OkseSha256 okse_sha256_of(const void *data, size_t length)
 {
     OkseSha256 digest;

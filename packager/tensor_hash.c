@@ -67,3 +67,21 @@ void okse_tensor_hash_free(OkseTensorHash *hash)
     okse_verity_stream_free(hash->stream);
     g_free(hash);
 }
+
+static bool put(const void *data, size_t length, void *context)
+{
+    okse_tensor_hash_update(context, data, length);
+    return true;
+}
+
+bool okse_tensor_hash_range(OkseTensorFile *file, const OkseRange *range, const OkseJobs *jobs, OkseProgress *progress,
+                            GError **error)
+{
+    g_autoptr(OkseTensorHash) hash = okse_tensor_hash_new(file);
+
+    g_assert(range->size == file->size);
+    if (!okse_range_read(range, jobs, progress, put, hash, error))
+        return false;
+    okse_tensor_hash_end(hash);
+    return true;
+}

@@ -114,24 +114,11 @@ struct OkseTensorIndex {
     GHashTable *places; /* OkseSha256 of a tensor → OkseTensorPlace */
 };
 
-static guint hash_digest(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean equal_digest(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 OkseTensorIndex *okse_tensor_index_new(const GPtrArray *files)
 {
     OkseTensorIndex *index = g_new0(OkseTensorIndex, 1);
 
-    index->places = g_hash_table_new_full(hash_digest, equal_digest, NULL, g_free);
+    index->places = g_hash_table_new_full(okse_sha256_key_hash, okse_sha256_key_equal, NULL, g_free);
     for (guint i = 0; i < files->len; i++) {
         const OkseTensorFile *file = g_ptr_array_index(files, i);
 
