@@ -1,6 +1,7 @@
 /* Asking the kernel through libnftables. Its JSON is the model's own form; only matches that iptables left there are
  * opaque in it, and those rules are read from the listing in text, for which libxtables translates them. */
 #include "audit/firewall_source.h"
+#include "core/library.h"
 #include "core/limits.h"
 #include "core/text.h"
 
@@ -15,27 +16,63 @@
 #define LIMIT_NAMES 4096u
 #define SHOWN 240u
 
+/* libnftables */
+typedef struct {
+    typeof(nft_ctx_new) *new;
+    typeof(nft_ctx_free) *free;
+    typeof(nft_ctx_output_set_flags) *set_flags;
+    typeof(nft_ctx_buffer_output) *buffer_output;
+    typeof(nft_ctx_buffer_error) *buffer_error;
+    typeof(nft_ctx_get_output_buffer) *output;
+    typeof(nft_ctx_get_error_buffer) *error;
+    typeof(nft_run_cmd_from_buffer) *run;
+} Nftables;
+
+static bool load(Nftables *nft, GError **error)
+{
+    static const OkseLibrary library = {"libnftables.so.1", "libnftables1", "reading the kernel's packet filter"};
+    const OkseLibraryFunction functions[] = {
+        {"nft_ctx_new", &nft->new},
+        {"nft_ctx_free", &nft->free},
+        {"nft_ctx_output_set_flags", &nft->set_flags},
+        {"nft_ctx_buffer_output", &nft->buffer_output},
+        {"nft_ctx_buffer_error", &nft->buffer_error},
+        {"nft_ctx_get_output_buffer", &nft->output},
+        {"nft_ctx_get_error_buffer", &nft->error},
+        {"nft_run_cmd_from_buffer", &nft->run},
+    };
+
+    return okse_library_load(&library, functions, G_N_ELEMENTS(functions), error);
+}
+
 /* The listing, or NULL with *why. */
 static char *list_rules(unsigned flags, char **why)
 {
-    struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+    g_autoptr(GError) cause = NULL;
+    struct nft_ctx *context;
     char *text = NULL;
+    Nftables nft;
 
+    if (!load(&nft, &cause)) {
+        *why = g_strdup(cause->message);
+        return NULL;
+    }
+    context = nft.new(NFT_CTX_DEFAULT);
     if (context == NULL) {
         *why = g_strdup("libnftables could not be started");
         return NULL;
     }
-    nft_ctx_output_set_flags(context, flags | NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_NUMERIC_ALL);
-    if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0) {
+    nft.set_flags(context, flags | NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_NUMERIC_ALL);
+    if (nft.buffer_output(context) != 0 || nft.buffer_error(context) != 0) {
         *why = g_strdup("libnftables has no memory");
-    } else if (nft_run_cmd_from_buffer(context, "list ruleset") != 0) {
-        g_autofree char *said = g_strdup(nft_ctx_get_error_buffer(context));
+    } else if (nft.run(context, "list ruleset") != 0) {
+        g_autofree char *said = g_strdup(nft.error(context));
 
         *why = okse_text_show(g_strstrip(said), (gssize)strcspn(said, "\n"), false);
     } else {
-        text = g_strdup(nft_ctx_get_output_buffer(context));
+        text = g_strdup(nft.output(context));
     }
-    nft_ctx_free(context);
+    nft.free(context);
     return text;
 }
 

@@ -4,6 +4,7 @@
 #include "audit/guess_lines.h"
 #include "audit/guess_words.h"
 #include "audit/place.h"
+#include "core/regex.h"
 
 #include <string.h>
 
@@ -63,11 +64,7 @@ static bool claim(Pass *pass, gint start, gint end)
 
 static bool finds(Pass *pass, const GRegex *regex, const char *text, GMatchInfo **match)
 {
-    g_autoptr(GError) error = NULL;
-    bool found = g_regex_match_full(regex, text, -1, 0, 0, match, &error);
-
-    pass->gave_up = pass->gave_up || error != NULL;
-    return found;
+    return okse_regex_first(regex, text, match, &pass->gave_up);
 }
 
 /* The line has more places than are kept apart, which was said: the rest of it is not looked at. */
@@ -82,11 +79,11 @@ static const OkseGuessLine *parent_of(const Pass *pass, const OkseGuessLine *lin
 }
 
 /* The key of a quoted value that the host stands in. */
-static bool find_open(const Pass *pass, const char *head, Keys *keys)
+static bool find_open(Pass *pass, const char *head, Keys *keys)
 {
     g_autoptr(GMatchInfo) open = NULL;
 
-    if (strpbrk(head, "\"'") == NULL || !g_regex_match(pass->guess->open, head, 0, &open))
+    if (strpbrk(head, "\"'") == NULL || !finds(pass, pass->guess->open, head, &open))
         return false; /* most lines have no quote, and to look for one is no search in it */
     g_free(keys->near);
     keys->near = g_match_info_fetch(open, 1);
@@ -94,17 +91,17 @@ static bool find_open(const Pass *pass, const char *head, Keys *keys)
     return true;
 }
 
-static void find_near(const Pass *pass, gint at, Keys *keys)
+static void find_near(Pass *pass, gint at, Keys *keys)
 {
     g_autofree char *head = g_strndup(pass->line->code, (gsize)at);
     g_autoptr(GMatchInfo) element = NULL, near = NULL, named = NULL;
 
-    if (g_regex_match(pass->guess->element, head, 0, &element)) {
+    if (finds(pass, pass->guess->element, head, &element)) {
         keys->near = g_match_info_fetch(element, 1);
         keys->assigned = true;
         return;
     }
-    if (!g_regex_match(pass->guess->near, head + (strlen(head) > NEAR ? strlen(head) - NEAR : 0), 0, &near) &&
+    if (!finds(pass, pass->guess->near, head + (strlen(head) > NEAR ? strlen(head) - NEAR : 0), &near) &&
         !find_open(pass, head, keys))
         return;
     if (keys->near != NULL)
@@ -125,8 +122,7 @@ static void find_near(const Pass *pass, gint at, Keys *keys)
     }
     if (keys->near == NULL)
         return;
-    if (g_ascii_strcasecmp(keys->near, "value") == 0 &&
-        g_regex_match(pass->guess->named, pass->line->code, 0, &named)) {
+    if (g_ascii_strcasecmp(keys->near, "value") == 0 && finds(pass, pass->guess->named, pass->line->code, &named)) {
         g_free(keys->near);
         keys->near = g_match_info_fetch(named, 1);
     }
@@ -234,7 +230,7 @@ static bool leads_from_port(const Pass *pass, gint at)
            value < (size_t)at;
 }
 
-static void find_keys(const Pass *pass, gint at, Keys *keys)
+static void find_keys(Pass *pass, gint at, Keys *keys)
 {
     const OkseGuessLine *above = parent_of(pass, pass->line);
     bool item = pass->line->code[strspn(pass->line->code, " \t")] == '-' && !pass->line->assigned;
@@ -369,24 +365,24 @@ static unsigned port_next(const Pass *pass, gint end)
 }
 
 /* "host" => "192.0.2.1", "port" => 80: in the same line. */
-static unsigned port_behind(const Pass *pass, gint end)
+static unsigned port_behind(Pass *pass, gint end)
 {
     g_autoptr(GMatchInfo) match = NULL;
     g_autofree char *port = NULL;
     guint64 number = 0;
 
-    if (!g_regex_match(pass->guess->port, pass->line->code + end, 0, &match))
+    if (!finds(pass, pass->guess->port, pass->line->code + end, &match))
         return 0;
     port = g_match_info_fetch(match, 1);
     return g_ascii_string_to_unsigned(port, 10, 1, 65535, &number, NULL) ? (unsigned)number : 0;
 }
 
 /* A URL is listened at only where the key says so in as many words. */
-static bool is_own(const Pass *pass, const Match *found, const Keys *keys)
+static bool is_own(Pass *pass, const Match *found, const Keys *keys)
 {
     const char *key = keys->near != NULL && keys->assigned ? keys->near : keys->line;
 
-    if (is_any(found->host) || (keys->line == NULL && g_regex_match(pass->guess->forwards, pass->line->code, 0, NULL) &&
+    if (is_any(found->host) || (keys->line == NULL && finds(pass, pass->guess->forwards, pass->line->code, NULL) &&
                                 (size_t)found->start == strspn(pass->line->code, " \t")))
         return true;
     if (found->shape == OKSE_GUESS_URL)
@@ -526,7 +522,7 @@ static void look_for_list(Pass *pass)
     if (!finds(pass, pass->guess->list, code + pass->line->value, NULL))
         return;
     finds(pass, pass->guess->item, code + pass->line->value, &item);
-    for (; g_match_info_matches(item); g_match_info_next(item, NULL))
+    for (; g_match_info_matches(item); okse_regex_next(item, &pass->gave_up))
         on_label(pass, item, (gint)pass->line->value);
 }
 
@@ -541,14 +537,14 @@ static void look_for_labels(Pass *pass)
     if (pass->line->key != NULL && pass->line->assigned)
         look_for_list(pass);
     finds(pass, pass->guess->quoted, code, &quoted);
-    for (; g_match_info_matches(quoted); g_match_info_next(quoted, NULL))
+    for (; g_match_info_matches(quoted); okse_regex_next(quoted, &pass->gave_up))
         on_label(pass, quoted, 0);
     finds(pass, pass->guess->pair, code, &pair);
-    for (; g_match_info_matches(pair); g_match_info_next(pair, NULL))
+    for (; g_match_info_matches(pair); okse_regex_next(pair, &pass->gave_up))
         on_label(pass, pair, 0);
 }
 
-static bool holds_pattern(const Pass *pass, const char *code)
+static bool holds_pattern(Pass *pass, const char *code)
 {
     static const char *const marks[] = {"\\.",  "\\d", "\\s", "\\S",    "\\w", "[0-9",
                                         "[a-z", "(?:", "(?P", "<HOST>", NULL};
@@ -556,7 +552,7 @@ static bool holds_pattern(const Pass *pass, const char *code)
     for (const char *const *mark = marks; *mark != NULL; mark++)
         if (strstr(code, *mark) != NULL)
             return true;
-    return g_regex_match(pass->guess->compared, code, 0, NULL);
+    return finds(pass, pass->guess->compared, code, NULL);
 }
 
 static void look_at(Pass *pass)
@@ -572,7 +568,7 @@ static void look_at(Pass *pass)
         g_autoptr(GMatchInfo) match = NULL;
 
         finds(pass, pass->guess->shapes[shape], code, &match);
-        for (; g_match_info_matches(match) && !is_full(pass); g_match_info_next(match, NULL))
+        for (; g_match_info_matches(match) && !is_full(pass); okse_regex_next(match, &pass->gave_up))
             on_match(pass, shape, match);
     }
     if (!pass->pattern)

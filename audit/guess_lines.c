@@ -2,6 +2,7 @@
 #include "audit/guess_lines.h"
 
 #include "audit/guess_words.h"
+#include "core/regex.h"
 
 #include <string.h>
 
@@ -138,12 +139,12 @@ void okse_guess_lines_free(OkseGuessLines *lines)
 }
 
 /* Group 1 of the expression as the line's key. */
-static bool take_key(OkseGuessLine *line, const GRegex *regex)
+static bool take_key(OkseGuessLine *line, const GRegex *regex, bool *gave_up)
 {
     g_autoptr(GMatchInfo) match = NULL;
     gint end = 0;
 
-    if (!g_regex_match(regex, line->code, 0, &match))
+    if (!okse_regex_first(regex, line->code, &match, gave_up))
         return false;
     line->key = g_strstrip(g_match_info_fetch(match, 1));
     g_match_info_fetch_pos(match, 0, NULL, &end);
@@ -151,13 +152,13 @@ static bool take_key(OkseGuessLine *line, const GRegex *regex)
     return true;
 }
 
-static void find_key(const OkseGuess *guess, OkseGuessLine *line)
+static void find_key(const OkseGuess *guess, OkseGuessLine *line, bool *gave_up)
 {
-    if (take_key(line, guess->tag))
+    if (take_key(line, guess->tag, gave_up))
         return;
-    line->assigned = take_key(line, guess->assignment);
+    line->assigned = take_key(line, guess->assignment, gave_up);
     if (!line->assigned)
-        take_key(line, guess->directive);
+        take_key(line, guess->directive, gave_up);
 }
 
 /* "[name]" alone in its line. */
@@ -190,6 +191,7 @@ static void add_line(const OkseGuess *guess, OkseGuessLines *lines, Style *style
     const OkseGuessLine *before = lines->lines->len > 0 ? g_ptr_array_index(lines->lines, lines->lines->len - 1) : NULL;
     g_autofree char *whole = g_strndup(raw, MIN(size, OKSE_GUESS_LINE));
     char *section;
+    bool gave_up = false;
 
     line->text = g_utf8_make_valid(whole, -1);
     line->code = g_strdup(line->text);
@@ -208,7 +210,8 @@ static void add_line(const OkseGuess *guess, OkseGuessLines *lines, Style *style
         before == NULL ? 0 : before->block + (section != NULL || turns(line->code) || turns(before->code) ? 1 : 0);
     line->parent = -1;
     if (section == NULL && *line->code != '\0')
-        find_key(guess, line);
+        find_key(guess, line, &gave_up);
+    lines->whole = lines->whole && !gave_up;
     g_ptr_array_add(lines->lines, line);
 }
 

@@ -3,7 +3,20 @@
 #include <string.h>
 
 #ifdef OKSE_HYPERSCAN
+#include "core/library.h"
+
 #include <hs.h>
+
+/* Hyperscan, which brings a C++ library with it */
+typedef struct {
+    typeof(hs_valid_platform) *valid_platform;
+    typeof(hs_compile_lit_multi) *compile;
+    typeof(hs_free_compile_error) *free_error;
+    typeof(hs_alloc_scratch) *alloc_scratch;
+    typeof(hs_scan) *scan;
+    typeof(hs_free_scratch) *free_scratch;
+    typeof(hs_free_database) *free_database;
+} Hyperscan;
 #endif
 
 #define PAIRS 65536u
@@ -16,7 +29,8 @@ struct OkseLiterals {
     uint8_t pairs[PAIRS / 8]; /* folded first pairs that some literal begins with */
     GHashTable *starts;       /* folded pair → GArray of indexes */
 #ifdef OKSE_HYPERSCAN
-    bool tried;              /* to compile, or it is not wanted */
+    Hyperscan hs;
+    bool tried;              /* to compile, or it is not wanted or not there */
     hs_database_t *database; /* NULL: plain */
     hs_scratch_t *scratch;
 #endif
@@ -54,6 +68,22 @@ static void index_pairs(OkseLiterals *all)
 }
 
 #ifdef OKSE_HYPERSCAN
+static bool load(Hyperscan *hs)
+{
+    static const OkseLibrary library = {"libhs.so.5", "libhyperscan5", "finding many texts at once"};
+    const OkseLibraryFunction functions[] = {
+        {"hs_valid_platform", &hs->valid_platform},
+        {"hs_compile_lit_multi", &hs->compile},
+        {"hs_free_compile_error", &hs->free_error},
+        {"hs_alloc_scratch", &hs->alloc_scratch},
+        {"hs_scan", &hs->scan},
+        {"hs_free_scratch", &hs->free_scratch},
+        {"hs_free_database", &hs->free_database},
+    };
+
+    return okse_library_load(&library, functions, G_N_ELEMENTS(functions), NULL);
+}
+
 /* Without a database, or on a processor that cannot, the plain way is left. */
 static void compile(OkseLiterals *all)
 {
@@ -68,14 +98,14 @@ static void compile(OkseLiterals *all)
         flags[i] = all->literals[i].caseless ? HS_FLAG_CASELESS : 0;
         ids[i] = i;
     }
-    if (hs_valid_platform() != HS_SUCCESS)
+    if (all->hs.valid_platform() != HS_SUCCESS)
         return;
-    if (hs_compile_lit_multi(texts, flags, ids, lengths, all->count, HS_MODE_BLOCK, NULL, &all->database, &error) !=
+    if (all->hs.compile(texts, flags, ids, lengths, all->count, HS_MODE_BLOCK, NULL, &all->database, &error) !=
         HS_SUCCESS) {
-        hs_free_compile_error(error);
+        all->hs.free_error(error);
         all->database = NULL;
-    } else if (hs_alloc_scratch(all->database, &all->scratch) != HS_SUCCESS) {
-        hs_free_database(all->database);
+    } else if (all->hs.alloc_scratch(all->database, &all->scratch) != HS_SUCCESS) {
+        all->hs.free_database(all->database);
         all->database = NULL;
     }
 }
@@ -104,7 +134,7 @@ OkseLiterals *okse_literals_new(const OkseLiteral *literals, unsigned count, boo
     all->count = count;
     index_pairs(all);
 #ifdef OKSE_HYPERSCAN
-    all->tried = plain || count == 0;
+    all->tried = plain || count == 0 || !load(&all->hs); /* now: a sandbox may come before the first text */
 #else
     (void)plain;
 #endif
@@ -116,8 +146,10 @@ void okse_literals_free(OkseLiterals *all)
     if (all == NULL)
         return;
 #ifdef OKSE_HYPERSCAN
-    hs_free_scratch(all->scratch);
-    hs_free_database(all->database);
+    if (all->database != NULL) {
+        all->hs.free_scratch(all->scratch);
+        all->hs.free_database(all->database);
+    }
 #endif
     g_hash_table_unref(all->starts);
     g_free(all);
@@ -190,8 +222,8 @@ void okse_literals_find(OkseLiterals *all, const uint8_t *data, size_t length, O
     g_assert(length <= BLOCK);
     if (length > SHORT)
         okse_literals_compile(all);
-    if (all->database != NULL &&
-        hs_scan(all->database, (const char *)data, (unsigned)length, 0, all->scratch, relay, &to_caller) == HS_SUCCESS)
+    if (all->database != NULL && all->hs.scan(all->database, (const char *)data, (unsigned)length, 0, all->scratch,
+                                              relay, &to_caller) == HS_SUCCESS)
         return; /* otherwise once more, the plain way: what was found twice does no harm */
 #endif
     find_plain(all, data, length, hit, context);

@@ -6,6 +6,7 @@
 #include "audit/scan_filter.h"
 #include "audit/scan_keys.h"
 #include "audit/scan_rules.h"
+#include "core/regex.h"
 #include "core/text.h"
 
 #include <stdint.h>
@@ -47,23 +48,15 @@ typedef struct {
     gint start, end, host_start;
 } Match;
 
-/* First match; an engine that gave up (its limits) makes the line cut, for no match is not proven. */
+/* An engine that gave up makes the line cut. */
 static bool first_match(Scan *scan, GRegex *regex, const char *text, GMatchInfo **match)
 {
-    g_autoptr(GError) error = NULL;
-    bool found = g_regex_match_full(regex, text, -1, 0, 0, match, &error);
-
-    scan->cut = scan->cut || error != NULL;
-    return found;
+    return okse_regex_first(regex, text, match, &scan->cut);
 }
 
 static bool next_match(Scan *scan, GMatchInfo *match)
 {
-    g_autoptr(GError) error = NULL;
-    bool found = g_match_info_next(match, &error);
-
-    scan->cut = scan->cut || error != NULL;
-    return found;
+    return okse_regex_next(match, &scan->cut);
 }
 
 static bool claim(Scan *scan, gint start, gint end)
@@ -525,6 +518,8 @@ bool okse_scan_text(const OkseScanner *scanner, const char *file, const char *te
         scan.maybe = 0;
         for (; place <= scan.start + size && place < length; place = next_place(&scan, place + 1, &maybe))
             scan.maybe |= maybe;
+        if (scan.maybe == OKSE_MAYBE_VALUE && scan.named == NULL)
+            continue; /* a value of nothing: one of the lines that are passed next */
         follow_comment(&scan, begin, begin + MIN(size, OKSE_SCAN_LINE));
         look_at(&scan, begin, size);
         whole = whole && !scan.cut;

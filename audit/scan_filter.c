@@ -170,15 +170,26 @@ static unsigned variable(const Text *text, size_t at)
     return before == '\n' || strchr("\"'=-", before) != NULL || is(text, start - 1, BLANK) ? OKSE_MAYBE_VARIABLE : 0;
 }
 
-/* "- name: NAME", and "value: …" below it. */
+/* "- name: NAME" and nothing behind it. A line may end at a NUL, and is cut at OKSE_SCAN_LINE, which says so itself. */
 static unsigned named(const Text *text, size_t at)
 {
-    size_t key = key_before(text, at);
+    size_t start, end;
 
-    if (ends_with(text, key, (Word)W("value")) ||
-        (ends_with(text, key, (Word)W("name")) && is(text, value_after(text, at + 1), UPPER)))
-        return OKSE_MAYBE_NAMED;
-    return 0;
+    if (!ends_with(text, key_before(text, at), (Word)W("name")))
+        return 0;
+    start = value_after(text, at + 1);
+    end = forth(text, start, UPPER);
+    if (end - start < 2 || !g_ascii_isupper(text->bytes[start]))
+        return 0;
+    end += is_quote(text, end);
+    end = forth(text, end + is_byte(text, end, ','), BLANK);
+    return end >= text->length || is_byte(text, end, '\n') || is_byte(text, end, '\0') ? OKSE_MAYBE_NAMED : 0;
+}
+
+/* "value: …" below it. */
+static unsigned value_of_named(const Text *text, size_t at)
+{
+    return ends_with(text, key_before(text, at), (Word)W("value")) ? OKSE_MAYBE_VALUE : 0;
 }
 
 /* "h:h:" at the first colon. */
@@ -214,7 +225,7 @@ static bool ends_image(const Text *text, size_t at)
 
 static unsigned at_colon(const Text *text, size_t at)
 {
-    unsigned maybe = named(text, at);
+    unsigned maybe = named(text, at) | value_of_named(text, at);
     char next = at + 1 < text->length ? text->bytes[at + 1] : '\n';
 
     if (is(text, at + 1, BLANK) || is_quote(text, at + 1))
@@ -235,7 +246,7 @@ static unsigned at_colon(const Text *text, size_t at)
 
 static unsigned at_equals(const Text *text, size_t at)
 {
-    unsigned maybe = host_key(text, at) | variable(text, at) | named(text, at);
+    unsigned maybe = host_key(text, at) | variable(text, at) | value_of_named(text, at);
     size_t key = back(text, at, BLANK);
 
     if (ends_with(text, key, (Word)W("arget")) && is_byte(text, forth(text, at + 1, BLANK), '"'))

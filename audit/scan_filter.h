@@ -10,7 +10,8 @@
 /* Bits beside those of the shapes of audit/scan_rules.h (1u << OkseShape). */
 #define OKSE_MAYBE_VARIABLE (1u << 16)
 #define OKSE_MAYBE_LIST (1u << 17)
-#define OKSE_MAYBE_NAMED (1u << 18) /* the name of a variable, or the value that follows it */
+#define OKSE_MAYBE_NAMED (1u << 18) /* the name of a variable whose value may follow */
+#define OKSE_MAYBE_VALUE (1u << 19) /* such a value, if a name came before */
 #define OKSE_MAYBE_ANY (~0u)
 
 /* The offset, from `from` on, of the first byte by which something is named, and what in *maybe; `length` when there is

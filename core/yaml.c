@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 
+#include <math.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -163,6 +164,11 @@ static bool resolve_plain(Loader *loader, OkseNode *node, const yaml_mark_t *at)
     } else if (looks_real(text)) {
         node->kind = OKSE_NODE_REAL;
         node->real = g_ascii_strtod(text, NULL);
+        if (!isfinite(node->real)) { /* JSON has no such number */
+            if (!loader->yaml->foreign)
+                return refuse(loader, at, "number does not fit 64 bits") != NULL;
+            node->kind = OKSE_NODE_TEXT;
+        }
     }
     return true;
 }

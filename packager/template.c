@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "core/fd.h"
 #include "core/json.h"
+#include "core/library.h"
 #include "core/limits.h"
 #include "core/sandbox.h"
 #include "core/text.h"
@@ -108,14 +109,44 @@ static char *resolve(const char *base, const char *path)
     return g_strjoinv("/", (char **)stack->pdata);
 }
 
+/* libjsonnet, which brings a C++ library with it */
+typedef struct {
+    typeof(jsonnet_make) *make;
+    typeof(jsonnet_realloc) *realloc;
+    typeof(jsonnet_import_callback) *import_callback;
+    typeof(jsonnet_native_callback) *native_callback;
+    typeof(jsonnet_tla_code) *tla_code;
+    typeof(jsonnet_evaluate_snippet) *evaluate_snippet;
+    typeof(jsonnet_json_extract_string) *extract_string;
+    typeof(jsonnet_json_make_string) *make_string;
+} Jsonnet;
+
+static bool load(Jsonnet *jsonnet, GError **error)
+{
+    static const OkseLibrary library = {"libjsonnet.so.0", "libjsonnet0", "rendering templates"};
+    const OkseLibraryFunction functions[] = {
+        {"jsonnet_make", &jsonnet->make},
+        {"jsonnet_realloc", &jsonnet->realloc},
+        {"jsonnet_import_callback", &jsonnet->import_callback},
+        {"jsonnet_native_callback", &jsonnet->native_callback},
+        {"jsonnet_tla_code", &jsonnet->tla_code},
+        {"jsonnet_evaluate_snippet", &jsonnet->evaluate_snippet},
+        {"jsonnet_json_extract_string", &jsonnet->extract_string},
+        {"jsonnet_json_make_string", &jsonnet->make_string},
+    };
+
+    return okse_library_load(&library, functions, G_N_ELEMENTS(functions), error);
+}
+
 typedef struct {
     const OkseTemplates *templates;
+    const Jsonnet *jsonnet;
     struct JsonnetVm *vm;
 } Import;
 
 static char *handed_over(const Import *import, const char *text, size_t length)
 {
-    char *copy = jsonnet_realloc(import->vm, NULL, length + 1);
+    char *copy = import->jsonnet->realloc(import->vm, NULL, length + 1);
 
     memcpy(copy, text, length);
     copy[length] = '\0';
@@ -144,14 +175,14 @@ static char *import_file(void *context, const char *base, const char *path, char
 static struct JsonnetJsonValue *write_yaml(void *context, const struct JsonnetJsonValue *const *arguments, int *success)
 {
     const Import *import = context;
-    const char *text = jsonnet_json_extract_string(import->vm, arguments[0]);
+    const char *text = import->jsonnet->extract_string(import->vm, arguments[0]);
     g_autoptr(GBytes) bytes = g_bytes_new_static(text != NULL ? text : "", text != NULL ? strlen(text) : 0);
     g_autoptr(GError) cause = NULL;
     g_autoptr(json_t) value = okse_json_read(bytes, RESULT_LIMIT, "okse.yaml", &cause);
     g_autofree char *written = value == NULL ? NULL : okse_yaml_write(value);
 
     *success = written != NULL;
-    return jsonnet_json_make_string(import->vm, written != NULL ? written : cause->message);
+    return import->jsonnet->make_string(import->vm, written != NULL ? written : cause->message);
 }
 
 static bool limit(__rlimit_resource_t resource, uint64_t value)
@@ -172,9 +203,10 @@ static bool confine(GError **error)
 /* Ends of the process that evaluates; what it has to say lies in the pipe. */
 enum { EVALUATED = 0, OBJECTED = 80, UNCONFINED = 81 };
 
-static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry, const json_t *arguments, int fd)
+static _Noreturn void evaluate(const Jsonnet *jsonnet, const OkseTemplates *templates, const char *entry,
+                               const json_t *arguments, int fd)
 {
-    Import import = {templates, jsonnet_make()};
+    Import import = {templates, jsonnet, jsonnet->make()};
     GBytes *program = g_tree_lookup(templates->files, entry);
     g_autofree char *source = g_strndup(g_bytes_get_data(program, NULL), g_bytes_get_size(program));
     g_autoptr(GError) cause = NULL;
@@ -190,16 +222,16 @@ static _Noreturn void evaluate(const OkseTemplates *templates, const char *entry
         okse_write_all(fd, cause->message, strlen(cause->message), "pipe", NULL);
         _exit(UNCONFINED);
     }
-    jsonnet_import_callback(import.vm, import_file, &import);
-    jsonnet_native_callback(import.vm, "okse.yaml", write_yaml, &import, yaml_parameters);
+    jsonnet->import_callback(import.vm, import_file, &import);
+    jsonnet->native_callback(import.vm, "okse.yaml", write_yaml, &import, yaml_parameters);
     json_object_foreach((json_t *)(uintptr_t)arguments, name, value)
     {
         g_autoptr(GBytes) code = okse_json_write(value);
         g_autofree char *written = g_strndup(g_bytes_get_data(code, NULL), g_bytes_get_size(code));
 
-        jsonnet_tla_code(import.vm, name, written);
+        jsonnet->tla_code(import.vm, name, written);
     }
-    text = jsonnet_evaluate_snippet(import.vm, entry, source, &failed);
+    text = jsonnet->evaluate_snippet(import.vm, entry, source, &failed);
     if (!okse_write_all(fd, text, strlen(text), "pipe", NULL))
         _exit(UNCONFINED);
     _exit(failed ? OBJECTED : EVALUATED); /* nothing is freed: the process is the arena */
@@ -244,14 +276,17 @@ static bool run(const OkseTemplates *templates, const char *entry, const json_t 
     okse_autofd reading = -1;
     GError *cause = NULL;
     int ends[2], status;
+    Jsonnet jsonnet;
     pid_t child;
 
+    if (!load(&jsonnet, error))
+        return false;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return okse_fail_errno(error, "make a pipe for templates");
     reading = ends[0];
     child = fork();
     if (child == 0)
-        evaluate(templates, entry, arguments, ends[1]);
+        evaluate(&jsonnet, templates, entry, arguments, ends[1]);
     close(ends[1]);
     if (child < 0)
         return okse_fail_errno(error, "make a process for templates");

@@ -67,15 +67,16 @@ HOSTILE = ("test_attacks", "test_reader", "test_weights", "test_hostile_policy",
 
 
 def pytest_addoption(parser):
-    parser.addoption("--sample", type=int, default=0, help="of each test that attacks nothing, only so many parameter sets")
+    parser.addoption("--sample", type=int, default=0, help="of each file whose tests attack nothing, so many tests, one parameter set of each")
 
 
 def pytest_collection_modifyitems(config, items):
     most, seen, kept, left = config.getoption("--sample"), {}, [], []
     for item in items:
+        names = seen.setdefault(item.path, [])
         name = item.nodeid.split("[")[0]
-        seen[name] = seen.get(name, 0) + 1
-        whole = not most or item.path.stem in HOSTILE
-        (kept if whole or seen[name] <= most else left).append(item)
+        wanted = not most or item.path.stem in HOSTILE or (name not in names and len(names) < most)
+        names.append(name)
+        (kept if wanted else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept

@@ -33,6 +33,7 @@ static void refusals(void)
     refuses("a: &a [*a]\n", "alias");
     refuses("[a]: 1\n", "key must be a text");
     refuses("a: 99999999999999999999\n", "64 bits");
+    refuses("a: 9e999\n", "64 bits");
     for (int i = 1; i < 9; i++)
         g_string_append_printf(laughs, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1,
                                i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
