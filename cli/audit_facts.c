@@ -39,7 +39,7 @@ static json_t *collect(const OkseAuditSource *source, const OkseResources *resou
 static json_t *collect_bundle(const OkseAuditSource *source, const OkseResources *resources, json_t **geo,
                               GError **error)
 {
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(source->bundle, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(source->bundle, NULL, error);
     g_autoptr(OkseContents) contents = bundle == NULL ? NULL : okse_contents_of_bundle(bundle, error);
     OkseCollectRequest request = {
         .contents = contents, .site = source->site, .geo = source->geo, .now = source->now, .trust = source->trust};
@@ -80,7 +80,7 @@ static bool read_beside(const char *path, GBytes **bytes, GBytes **signature, GE
 /* The bundle keeps what it lends. */
 static bool read_sealed(const char *path, GBytes **bytes, GBytes **signature, GError **error)
 {
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, NULL, error);
     GBytes *found;
 
     if (bundle == NULL)

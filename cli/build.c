@@ -2,6 +2,7 @@
 #include "packager/build.h"
 #include "audit/profile.h"
 #include "audit/report.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
 #include "cli/edge.h"
@@ -19,11 +20,11 @@ typedef struct {
     char *threads;
     char *copy;
     char *gate, *site, *geo, *at, *trust, *waivers;
-    char **profiles, **reports;
+    char **profiles, **reports, **thin_against;
     char *key, *certificate, *role, *passphrase_fd, *tsa, *model_key, *model_certificate;
     gboolean no_model;
     gboolean is_unsigned;
-    gboolean dry_run;
+    gboolean dry_run, whole_files;
 } BuildOptions;
 
 static const OkseOption options[] = {
@@ -51,6 +52,11 @@ static const OkseOption options[] = {
     {OKSE_OPTION_TEXT, "threads", 0, "N", "worker threads (default: all processors)", offsetof(BuildOptions, threads)},
     {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
      offsetof(BuildOptions, copy)},
+    {OKSE_OPTION_LIST, "thin-against", 0, "BUNDLE",
+     "leave out the payload that this bundle has (docs/thin.md); may be repeated",
+     offsetof(BuildOptions, thin_against)},
+    {OKSE_OPTION_FLAG, "whole-files", 0, NULL, "with --thin-against: leave out whole files only, not tensors",
+     offsetof(BuildOptions, whole_files)},
     {OKSE_OPTION_PATH, "key", 'k', "URI", "sign with this key: a PEM or PKCS#12 file, or a pkcs11: URI",
      offsetof(BuildOptions, key)},
     {OKSE_OPTION_PATH, "cert", 0, "PEM", "certificate chain of the key, its own first",
@@ -135,6 +141,8 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
             json_object_set_new(document, "identity", json_string(text));
             json_object_set_new(document, "copied", okse_copied_json(&result->copied));
         }
+        if (given->thin_against != NULL)
+            json_object_set_new(document, "thin", okse_thinned_json(&result->thinned));
         json_object_set_new(document, "preflight", okse_preflight_json(preflight));
         json_object_set(document, "weights", preflight->weights);
         return okse_print_json(document, error);
@@ -149,6 +157,8 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
                ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n  space     %s needed, %s were free\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
                result->blobs, copied, needed, free_space);
+    if (given->thin_against != NULL)
+        okse_print_thinned("  thin      ", &result->thinned);
     print_preflight(preflight);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");
@@ -219,6 +229,11 @@ static bool check_options(const BuildOptions *given, OkseBuildRequest *request, 
         return okse_fail(error, OKSE_ERROR_INVALID, "--key and --unsigned contradict each other");
     if (given->tsa != NULL && given->key == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--tsa timestamps a signature: give --key, too");
+    if (given->thin_against != NULL && given->dry_run)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--dry-run hashes nothing, so it cannot tell what --thin-against leaves out");
+    if (given->whole_files && given->thin_against == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--whole-files goes with --thin-against");
     return okse_copy_option(given->copy, &request->way, error) && read_epoch(&request->epoch, error) &&
            read_threads(given->threads, &request->threads, error);
 }
@@ -245,6 +260,7 @@ static int run(const OkseInvocation *invocation, GError **error)
                                 .examine_context = &preflight};
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseTrust) trust = NULL;
+    g_autoptr(GPtrArray) against = NULL;
     g_auto(OkseBuildResult) result = {0};
     g_auto(OkseSigningKey) signer = {NULL, NULL};
 
@@ -254,6 +270,11 @@ static int run(const OkseInvocation *invocation, GError **error)
     if (given->key != NULL &&
         !okse_signing_key_open(given->key, given->certificate, given->passphrase_fd, &signer, error))
         return 3;
+    if (given->thin_against != NULL &&
+        (against = okse_bundles_open(given->thin_against, "--thin-against", error)) == NULL)
+        return 3;
+    request.thin_against = against;
+    request.whole_files = given->whole_files;
     if (given->trust != NULL && (trust = okse_trust_open(given->trust, error)) == NULL)
         return 3;
     resources = okse_resources_open(invocation->manifests, error);

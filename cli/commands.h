@@ -20,6 +20,8 @@ extern const OkseCommand okse_command_serve;
 /* shipping */
 extern const OkseCommand okse_command_push;
 extern const OkseCommand okse_command_pull;
+/* transport */
+extern const OkseCommand okse_command_thin;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

@@ -1,11 +1,24 @@
 /* okse diff: what changed from one bundle to another. */
 #include "cli/bundle_input.h"
 #include "cli/commands.h"
+#include "cli/diff_tensors.h"
 #include "cli/entry.h"
 #include "core/text.h"
 #include "packager/bundle_tree.h"
 
 #include <string.h>
+
+typedef struct {
+    gboolean payload, tensors;
+} DiffOptions;
+
+static const OkseOption options[] = {
+    {OKSE_OPTION_FLAG, "payload", 0, NULL, "read the tensors from the weights' bytes, not from the signed lists",
+     offsetof(DiffOptions, payload)},
+    {OKSE_OPTION_FLAG, "tensors", 0, NULL, "show every tensor that differs, those that only moved too",
+     offsetof(DiffOptions, tensors)},
+    {0},
+};
 
 /* Components are the same part of the stack when name and platform are. */
 static const json_t *platform_of(const OkseBundle *bundle, unsigned index)
@@ -139,18 +152,19 @@ static void add_statements(const OkseBundle *bundle, const OkseBundle *other, co
     }
 }
 
-static json_t *side(const OkseBundle *bundle)
+static json_t *side(const OkseBundle *bundle, const OkseThinReport *thin)
 {
     char text[OKSE_SHA256_TEXT];
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:O,s:i}", "identity", okse_sha256_text(okse_bundle_identity(bundle), text),
-                     "name", okse_bundle_name(bundle), "version", okse_bundle_version(bundle), "sequence",
-                     (json_int_t)okse_bundle_sequence(bundle), "country", okse_bundle_country(bundle), "vendor",
-                     json_object_get(okse_bundle_stack(bundle), "vendor"), "statements",
-                     (int)okse_bundle_statements(bundle));
+    return json_pack("{s:s,s:s,s:s,s:I,s:s,s:O,s:i,s:o*}", "identity",
+                     okse_sha256_text(okse_bundle_identity(bundle), text), "name", okse_bundle_name(bundle), "version",
+                     okse_bundle_version(bundle), "sequence", (json_int_t)okse_bundle_sequence(bundle), "country",
+                     okse_bundle_country(bundle), "vendor", json_object_get(okse_bundle_stack(bundle), "vendor"),
+                     "statements", (int)okse_bundle_statements(bundle), "thin",
+                     thin == NULL ? NULL : okse_thin_json(thin));
 }
 
-static void print_side(const char *sign, const OkseBundle *bundle)
+static void print_side(const char *sign, const OkseBundle *bundle, const OkseThinReport *thin)
 {
     const json_t *vendor = json_object_get(okse_bundle_stack(bundle), "vendor");
     g_autofree char *shown = okse_text_show(okse_json_peek_text(vendor, "name"), -1, false);
@@ -159,6 +173,8 @@ static void print_side(const char *sign, const OkseBundle *bundle)
     okse_print("%s %s %s, sequence %" G_GUINT64_FORMAT ", for %s, by %s (%s), %s\n", sign, okse_bundle_name(bundle),
                okse_bundle_version(bundle), okse_bundle_sequence(bundle), okse_bundle_country(bundle), shown,
                okse_json_peek_text(vendor, "country"), okse_sha256_text(okse_bundle_identity(bundle), text));
+    if (thin != NULL)
+        okse_print_thin("  thin: ", thin);
 }
 
 static char *size_words(const json_t *value)
@@ -195,10 +211,28 @@ static void print_statements(const json_t *rows)
     }
 }
 
+static int tell(const OkseInvocation *invocation, const OkseBundle *old, const OkseBundle *new, const json_t *document)
+{
+    const DiffOptions *given = invocation->options;
+    const OkseTensorQuestion question = {old, new, given->payload, given->tensors};
+    const json_t *tensors = json_object_get(document, "tensors");
+    bool same = json_is_true(json_object_get(document, "same"));
+
+    print_rows(json_object_get(document, "changes"));
+    if (tensors != NULL)
+        okse_print_tensors(&question, tensors);
+    print_statements(json_object_get(document, "statements"));
+    if (same)
+        okse_print("the same identity\n");
+    return same ? 0 : 1;
+}
+
 static int run(const OkseInvocation *invocation, GError **error)
 {
-    g_autoptr(OkseBundle) old = okse_bundle_input_read(invocation->arguments[0], error);
-    g_autoptr(OkseBundle) new = old == NULL ? NULL : okse_bundle_input_read(invocation->arguments[1], error);
+    const DiffOptions *given = invocation->options;
+    const OkseThinReport *old_thin = NULL, *new_thin = NULL;
+    g_autoptr(OkseBundle) old = okse_bundle_input_read(invocation->arguments[0], &old_thin, error);
+    g_autoptr(OkseBundle) new = old == NULL ? NULL : okse_bundle_input_read(invocation->arguments[1], &new_thin, error);
     g_autoptr(json_t) rows = new == NULL ? NULL : compare(old, new, error);
     g_autoptr(json_t) statements = json_array(), document = NULL;
     bool same;
@@ -208,18 +242,21 @@ static int run(const OkseInvocation *invocation, GError **error)
     add_statements(old, new, "removed", statements);
     add_statements(new, old, "added", statements);
     same = okse_sha256_equal(okse_bundle_identity(old), okse_bundle_identity(new));
-    if (invocation->json) {
-        document = json_pack("{s:s,s:b,s:o,s:o,s:O,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old", side(old),
-                             "new", side(new), "changes", rows, "statements", statements);
-        return !okse_print_json(document, error) ? 3 : same ? 0 : 1;
+    document = json_pack("{s:s,s:b,s:o,s:o,s:O,s:O}", "schema", "okse.diff.v1", "same", (int)same, "old",
+                         side(old, old_thin), "new", side(new, new_thin), "changes", rows, "statements", statements);
+    if (!same || given->payload) {
+        const OkseTensorQuestion question = {old, new, given->payload, given->tensors};
+        json_t *tensors = okse_diff_tensors(&question, invocation, error);
+
+        if (tensors == NULL)
+            return 3;
+        json_object_set_new(document, "tensors", tensors);
     }
-    print_side("-", old);
-    print_side("+", new);
-    print_rows(rows);
-    print_statements(statements);
-    if (same)
-        okse_print("the same identity\n");
-    return same ? 0 : 1;
+    if (invocation->json)
+        return !okse_print_json(document, error) ? 3 : same ? 0 : 1;
+    print_side("-", old, old_thin);
+    print_side("+", new, new_thin);
+    return tell(invocation, old, new, document);
 }
 
 const OkseCommand okse_command_diff = {
@@ -228,6 +265,10 @@ const OkseCommand okse_command_diff = {
     .minimum = 2,
     .maximum = 2,
     .summary = "Show what changed between two bundles.",
-    .details = "Exit status 0 when both have the same identity, 1 when they differ.",
+    .details =
+        "Exit status 0 when both have the same identity, 1 when they differ. Tensors of safetensors and GGUF files\n"
+        "are compared by the lists that the bundles' builders signed.",
+    .options = options,
+    .options_size = sizeof(DiffOptions),
     .run = run,
 };

@@ -18,6 +18,7 @@
 
 typedef struct {
     char *root, *trust, *site, *expect, *copy;
+    char **bases;
     gboolean dry_run;
 } InstallOptions;
 
@@ -29,6 +30,8 @@ static const OkseOption install_options[] = {
     {OKSE_OPTION_PATH, "site", 0, "FILE", "check this site.yaml, and that the bundle is for its country",
      offsetof(InstallOptions, site)},
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "install only this identity", offsetof(InstallOptions, expect)},
+    {OKSE_OPTION_LIST, "base", 0, "BUNDLE|ROOT", "where the payload is that a thin bundle leaves out (repeatable)",
+     offsetof(InstallOptions, bases)},
     {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
      offsetof(InstallOptions, copy)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, write nothing", offsetof(InstallOptions, dry_run)},
@@ -38,6 +41,7 @@ static const OkseOption install_options[] = {
 typedef struct {
     const char *path, *root;
     OkseBytes *bytes;
+    const OkseThinReport *thin; /* borrowed from the bytes */
     OkseTrust *trust;
     OkseTrustState *memory; /* seen.json of the root */
     OkseSite *site;
@@ -96,7 +100,9 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         !okse_edge_verification_time(NULL, &terms->now, &session->clock, error))
         return false;
     session->trust = okse_trust_open(options->trust, error);
-    session->bytes = session->trust == NULL ? NULL : okse_bundle_input_open(session->path, error);
+    if (session->trust != NULL)
+        session->bytes = okse_bundle_input_open(session->path, &(OkseBundleBases){options->bases, session->root},
+                                                &session->thin, error);
     if (session->bytes == NULL || !memory_open(session, error))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;
@@ -228,14 +234,18 @@ static int install_verified(const OkseInvocation *invocation, Session *session, 
     return 0;
 }
 
-/* From here on nothing is opened but beneath the root; a root that is still to be made, beneath its parent. */
-static bool sandbox_enter(const Session *session, bool dry_run, GError **error)
+/* From here on nothing is opened but beneath the root and in bases; a root that is still to be made, beneath its
+ * parent. */
+static bool sandbox_enter(const Session *session, const InstallOptions *options, GError **error)
 {
     g_autofree char *parent = g_path_get_dirname(session->root);
     bool there = g_file_test(session->root, G_FILE_TEST_IS_DIR);
     const char *beneath[] = {there ? session->root : parent, NULL};
+    g_autoptr(GPtrArray) readable = okse_bundle_bases_roots(options->bases);
 
-    return okse_sandbox_enter(dry_run ? beneath : NULL, dry_run ? NULL : beneath, NULL, error);
+    if (options->dry_run)
+        g_ptr_array_insert(readable, 0, (gpointer)(uintptr_t)beneath[0]);
+    return okse_sandbox_enter((const char *const *)readable->pdata, options->dry_run ? NULL : beneath, NULL, error);
 }
 
 static int install_run(const OkseInvocation *invocation, GError **error)
@@ -244,9 +254,9 @@ static int install_run(const OkseInvocation *invocation, GError **error)
     g_auto(Session) session = {0};
     OkseVerifyInput input;
 
-    if (!session_open(&session, invocation, error) || !sandbox_enter(&session, options->dry_run, error))
+    if (!session_open(&session, invocation, error) || !sandbox_enter(&session, options, error))
         return 3;
-    input = (OkseVerifyInput){.bytes = session.bytes, .pipe = -1, .origin = session.path};
+    input = (OkseVerifyInput){.bytes = session.bytes, .pipe = -1, .origin = session.path, .thin = session.thin};
     if (!okse_verify_bundle(&input, &session.verifying, &session.verified, error))
         return 3;
     if (!session.verified.verification->verified)

@@ -28,6 +28,8 @@ const OkseCommand *const okse_commands[] = {
     /* shipping */
     &okse_command_push,
     &okse_command_pull,
+    /* transport */
+    &okse_command_thin,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,

@@ -99,7 +99,7 @@ static json_t *facts_of(const OkseBundle *bundle, const OkseResources *resources
 static json_t *passport_of(const char *path, const PassportOptions *options, const OkseResources *resources,
                            GError **error)
 {
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, NULL, error);
     g_autoptr(json_t) facts = bundle == NULL ? NULL : facts_of(bundle, resources, error);
     g_autoptr(json_t) models = NULL, sealed = NULL, verified = NULL;
     OksePassportRequest request = {.facts = facts};

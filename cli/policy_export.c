@@ -66,7 +66,7 @@ static bool options_check(const ExportOptions *options, Format *format, GError *
 /* The findings that the package was sealed with. Nobody's word is taken for them: okse verify says whose they are. */
 static bool read_claim(const char *path, json_t **claim, char identity[OKSE_SHA256_TEXT], GError **error)
 {
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, NULL, error);
     GBytes *findings = bundle == NULL ? NULL : okse_bundle_document(bundle, "findings.json");
 
     if (bundle == NULL)

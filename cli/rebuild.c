@@ -82,7 +82,7 @@ static bool read_expectation(Session *session, GError **error)
 
     if (expect == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "--expect is missing: give an identity (sha256:…) or a bundle");
-    bytes = okse_bundle_input_open(expect, &cause);
+    bytes = okse_bundle_input_open(expect, NULL, NULL, &cause);
     if (bytes == NULL && okse_sha256_parse(expect, &session->expected, NULL))
         return true;
     if (bytes == NULL) {
@@ -174,15 +174,12 @@ static bool check_output(const Session *session, GError **error)
 {
     const char *output = session->given->output;
     const OkseBytes *bytes = session->bundle == NULL ? NULL : okse_bundle_bytes(session->bundle);
-    struct stat there, expected;
+    struct stat there;
 
     if (output == NULL || bytes == NULL || stat(output, &there) < 0)
         return true;
-    for (unsigned i = 0; i < okse_bytes_files(bytes); i++)
-        if (fstat(okse_bytes_file(bytes, i, NULL), &expected) == 0 && there.st_ino == expected.st_ino &&
-            there.st_dev == expected.st_dev)
-            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
-    return true;
+    return !okse_bytes_lie_in(bytes, &there) ||
+           okse_fail(error, OKSE_ERROR_INVALID, "%s: is the bundle to compare with; write elsewhere", output);
 }
 
 static bool check_options(Session *session, OkseBuildRequest *request, OksePreflight *preflight, GError **error)

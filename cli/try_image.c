@@ -119,7 +119,7 @@ static bool unpack(const OkseBundle *bundle, unsigned index, OkseTryImage *image
 
 bool okse_try_image_open(const char *path, const char *component, OkseTryImage *image, GError **error)
 {
-    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, error);
+    g_autoptr(OkseBundle) bundle = okse_bundle_input_read(path, NULL, error);
     char digest[OKSE_SHA256_TEXT], identity[OKSE_SHA256_TEXT];
     const OkseBundleComponent *found;
     unsigned index = 0;

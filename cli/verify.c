@@ -16,6 +16,7 @@
 
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
+    char **bases;
     gboolean all, fast_fail, both;
     ShardOptions shards;
     OmsOptions oms;
@@ -29,6 +30,8 @@ static const OkseOption verify_options[] = {
      offsetof(VerifyOptions, state)},
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "accept only this identity", offsetof(VerifyOptions, expect)},
     {OKSE_OPTION_TEXT, "country", 0, "ISO2", "accept only bundles for this country", offsetof(VerifyOptions, country)},
+    {OKSE_OPTION_LIST, "base", 0, "BUNDLE|ROOT", "where the payload is that a thin bundle leaves out (repeatable)",
+     offsetof(VerifyOptions, bases)},
     {OKSE_OPTION_PATH, "record", 0, "FILE", "write what was checked, as a verification summary",
      offsetof(VerifyOptions, record)},
     {OKSE_OPTION_FLAG, "fast-fail", 0, NULL, "stop at the first damaged blob (the default)",
@@ -95,14 +98,14 @@ static bool pipe_open(Session *session, const char *path, GError **error)
     return session->input.pipe >= 0;
 }
 
-static bool input_open(Session *session, const char *path, GError **error)
+static bool input_open(Session *session, const char *path, char *const *bases, GError **error)
 {
     struct stat status;
 
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes = okse_bundle_input_open(path, error);
+    session->bytes = okse_bundle_input_open(path, &(OkseBundleBases){bases, NULL}, &session->input.thin, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
@@ -217,7 +220,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return false;
     session->trust = okse_trust_open(options->trust, error);
     if (session->trust == NULL || !state_open(session, options->state, error) ||
-        !input_open(session, invocation->arguments[0], error) ||
+        !input_open(session, invocation->arguments[0], options->bases, error) ||
         (options->record != NULL && !okse_output_open(&session->record, options->record, error)))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;
@@ -236,6 +239,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
 static bool sandbox_enter(const VerifyOptions *options, GError **error)
 {
     g_autofree char *record = options->record != NULL ? g_path_get_dirname(options->record) : NULL;
+    g_autoptr(GPtrArray) readable = okse_bundle_bases_roots(options->bases);
     const char *writable[3] = {NULL, NULL, NULL};
     unsigned count = 0;
 
@@ -243,7 +247,7 @@ static bool sandbox_enter(const VerifyOptions *options, GError **error)
         writable[count++] = record;
     if (options->state != NULL)
         writable[count++] = options->state;
-    return okse_sandbox_enter(NULL, writable, NULL, error);
+    return okse_sandbox_enter((const char *const *)readable->pdata, writable, NULL, error);
 }
 
 static bool remember(Session *session, const OkseVerified *verified, GError **error)

@@ -61,7 +61,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
     g_autoptr(OkseWeightsRules) rules = resources == NULL ? NULL : okse_weights_rules_read(resources, error);
     g_autoptr(OkseSource) source = rules == NULL ? NULL : okse_source_open_directory(AT_FDCWD, path, path, error);
-    g_autoptr(json_t) report = source == NULL ? NULL : okse_weights_examine(rules, source, error);
+    g_autoptr(json_t) report = source == NULL ? NULL : okse_weights_examine(rules, source, NULL, error);
 
     if (report == NULL)
         return 3;

@@ -7,6 +7,7 @@
 #ifdef OKSE_MULTIBUFFER
 #include <intel-ipsec-mb.h>
 #define WORTH_IT 256u /* blocks hashed before the manager is made: it costs as much as hashing these */
+#define TOGETHER 8u   /* fewer leave so many lanes empty that one after another is quicker */
 #endif
 
 struct OkseBlockHash {
@@ -97,7 +98,7 @@ void okse_block_hash_run(OkseBlockHash *hash, const void *blocks, size_t count, 
     hash->received += count;
     if (!reached && hash->received >= WORTH_IT)
         manager_make(hash);
-    if (hash->manager != NULL) {
+    if (hash->manager != NULL && count >= TOGETHER) {
         run_together(hash, blocks, count, digests);
         return;
     }

@@ -6,7 +6,8 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#define NAMED 4u /* files in one message */
 
 typedef struct {
     uint64_t at, length;
@@ -347,6 +348,39 @@ int okse_bytes_file(const OkseBytes *bytes, unsigned index, const char **name)
     if (name != NULL)
         *name = file->name;
     return file->fd;
+}
+
+bool okse_bytes_lie_in(const OkseBytes *bytes, const struct stat *file)
+{
+    struct stat info;
+
+    for (guint i = 0; i < bytes->files->len; i++)
+        if (fstat(g_array_index(bytes->files, File, i).fd, &info) == 0 && info.st_ino == file->st_ino &&
+            info.st_dev == file->st_dev)
+            return true;
+    return false;
+}
+
+char *okse_bytes_from(const OkseBytes *bytes, uint64_t at, uint64_t length)
+{
+    g_autoptr(GHashTable) named = g_hash_table_new(NULL, NULL);
+    GString *text = g_string_new(NULL);
+    uint64_t end = at + MIN(length, bytes->length - at);
+
+    for (guint i = length > 0 && bytes->files->len > 1 ? extent_find(bytes, at) : bytes->extents->len;
+         i < bytes->extents->len && g_array_index(bytes->extents, Extent, i).at < end; i++) {
+        const Extent *extent = &g_array_index(bytes->extents, Extent, i);
+        const char *name = extent->fd < 0 ? NULL : g_array_index(bytes->files, File, extent->file).name;
+
+        if (name == NULL || !g_hash_table_add(named, GUINT_TO_POINTER(extent->file)))
+            continue;
+        if (g_hash_table_size(named) > NAMED) {
+            g_string_append(text, ", …");
+            break;
+        }
+        g_string_append_printf(text, "%s%s", text->len == 0 ? " from " : ", ", name);
+    }
+    return g_string_free(text, FALSE);
 }
 
 bool okse_bytes_unchanged(const OkseBytes *bytes, GError **error)

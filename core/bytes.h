@@ -3,6 +3,7 @@
 #include "core/error.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* A run of bytes that can be read at any place, made of pieces that lie in one or several files or that somebody works
  * out when they are asked for (unpacked, repaired, written by rule). Made once, by one thread; from then on immutable
@@ -72,6 +73,11 @@ void okse_bytes_advise(const OkseBytes *bytes, uint64_t at, uint64_t length, int
 /* The files that these bytes lie in or come from, in order of first use. Names are NULL for okse_bytes_of_fd(). */
 unsigned okse_bytes_files(const OkseBytes *bytes);
 int okse_bytes_file(const OkseBytes *bytes, unsigned index, const char **name);
+/* One of them is this file. */
+bool okse_bytes_lie_in(const OkseBytes *bytes, const struct stat *file);
+/* " from FILE, FILE": which of several files hold this run, the first few, for a message about it; "" where there is
+ * only one file. New. */
+char *okse_bytes_from(const OkseBytes *bytes, uint64_t at, uint64_t length) G_GNUC_WARN_UNUSED_RESULT;
 /* Size and times of every file are those of when it was appended. Errors: REFUSED with the name of the first that
  * was changed; SYSTEM. Nothing is known of okse_bytes_of_fd(). */
 bool okse_bytes_unchanged(const OkseBytes *bytes, GError **error);

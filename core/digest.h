@@ -16,7 +16,6 @@ typedef struct {
 bool okse_sha256_equal(const OkseSha256 *a, const OkseSha256 *b);
 /* Order by bytes, for sorting. */
 int okse_sha256_compare(const OkseSha256 *a, const OkseSha256 *b);
-
 /* For a GHashTable whose keys are OkseSha256. */
 guint okse_sha256_hash(gconstpointer digest);
 gboolean okse_sha256_same(gconstpointer a, gconstpointer b);

@@ -172,10 +172,11 @@ static GBytes *render(const OksePlan *plan, bool with_files)
     return okse_json_write(document);
 }
 
-GBytes *okse_bom_spdx(const OksePlan *plan, GError **error)
+GBytes *okse_bom_spdx(const OksePlan *plan, gconstpointer context, GError **error)
 {
     g_autoptr(GBytes) bytes = render(plan, true);
 
+    (void)context;
     if (g_bytes_get_size(bytes) > OKSE_LIMIT_METADATA) {
         g_clear_pointer(&bytes, g_bytes_unref);
         bytes = render(plan, false);

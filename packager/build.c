@@ -9,6 +9,7 @@
 #include "packager/build_nowhere.h"
 #include "packager/build_resume.h"
 #include "packager/build_space.h"
+#include "packager/build_thin.h"
 #include "packager/bundle_writer.h"
 #include "packager/documents.h"
 #include "packager/equal.h"
@@ -104,6 +105,10 @@ static bool check_replaces_no_input(const OkseBuildRequest *request, const OkseP
         if (okse_source_is_file(g_ptr_array_index(plan->sources, i), info.st_dev, info.st_ino))
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: is the source of a component; write the bundle elsewhere",
                              output->path);
+    for (guint i = 0; request->thin_against != NULL && i < request->thin_against->len; i++)
+        if (okse_base_lies_in(g_ptr_array_index(request->thin_against, i), &info))
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: is what the bundle is thin against; write it elsewhere",
+                             output->path);
     return true;
 }
 
@@ -149,6 +154,21 @@ static bool write_bundle(const OkseBuildRequest *request, OksePlan *plan, const 
         !take_space(request, layout, &output, held, result, error))
         return false;
     return request->dry_run || fill_bundle(request, plan, layout, &output, resume, result, error);
+}
+
+static bool write_thin(const OkseBuildRequest *request, OksePlan *plan, const OkseLayout *layout, const char *path,
+                       OkseBuildResult *result, GError **error)
+{
+    g_auto(OkseOutput) output = OKSE_OUTPUT_INIT;
+
+    if (!okse_output_open(&output, path, error) || !check_outside(plan, output.dir_fd, path, error) ||
+        !check_replaces_no_input(request, plan, &output, error) ||
+        !okse_build_thin(request, plan, layout, &(OkseThinTarget){output.fd, output.dir_fd, path}, &result->thinned,
+                         error) ||
+        !okse_output_finish(&output, error))
+        return false;
+    result->copied = result->thinned.copied;
+    return true;
 }
 
 static unsigned count_files(const OksePlan *plan)
@@ -277,8 +297,9 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.path = request->output != NULL
                      ? g_strdup(request->output)
                      : g_strdup_printf("%s-%s-%s.okse", stack->name, stack->version, request->country);
-    if (request->discard ? !okse_build_nowhere(request, plan, &layout, error)
-                         : !write_bundle(request, plan, &layout, built.path, &built, error))
+    if (request->discard                ? !okse_build_nowhere(request, plan, &layout, error)
+        : request->thin_against != NULL ? !write_thin(request, plan, &layout, built.path, &built, error)
+                                        : !write_bundle(request, plan, &layout, built.path, &built, error))
         return false;
     if (!request->dry_run && request->watch != NULL && !request->watch(request->watch_context, plan, error))
         return false;
@@ -287,7 +308,7 @@ bool okse_build(const OkseBuildRequest *request, const OkseResources *resources,
     built.name = g_strdup(stack->name);
     built.version = g_strdup(stack->version);
     built.sequence = stack->sequence;
-    built.size = layout.size;
+    built.size = request->thin_against != NULL ? built.thinned.size : layout.size;
     built.payload = layout.payload;
     built.blobs = layout.order->len;
     built.files = count_files(plan);

@@ -5,6 +5,7 @@
 #include "core/share.h"
 #include "packager/contents.h"
 #include "packager/plan.h"
+#include "packager/thin_write.h"
 
 /* Called when the sources are known and before anything is written: look into what the bundle will hold, and add
  * documents (okse_document_new()) that it shall carry in its stack manifest, in this order. false ends the build.
@@ -30,7 +31,10 @@ typedef struct {
     bool show_progress;
     OkseBuildExamine examine; /* or NULL */
     void *examine_context;
-    bool discard;         /* compute the identity and write nothing; `output` is not looked at */
+    bool discard; /* compute the identity and write nothing; `output` is not looked at */
+    const GPtrArray
+        *thin_against;    /* OkseBase over bundles: leave out what they have; NULL: nothing. Not with dry_run */
+    bool whole_files;     /* with it: nothing below the file */
     OkseBuildWatch watch; /* or NULL */
     void *watch_context;
 } OkseBuildRequest;
@@ -40,11 +44,12 @@ typedef struct {
     char *path;          /* of the bundle */
     char *name, *version;
     uint64_t sequence;
-    uint64_t size;      /* bytes of the bundle */
-    uint64_t payload;   /* bytes of payload in it, equal files once */
-    uint64_t needed;    /* bytes that the file system of the output needs: less than size where blocks are shared */
-    uint64_t available; /* bytes it had */
-    OkseCopied copied;  /* how the payload got there; zero after a dry run */
+    uint64_t size;       /* bytes of the bundle */
+    uint64_t payload;    /* bytes of payload in it, equal files once */
+    uint64_t needed;     /* bytes that the file system of the output needs: less than size where blocks are shared */
+    uint64_t available;  /* bytes it had */
+    OkseCopied copied;   /* how the payload got there; zero after a dry run */
+    OkseThinned thinned; /* with thin_against */
     unsigned blobs, files;
     json_t *left_out; /* [{"component", "path"}]: what .okseignore kept out */
 } OkseBuildResult;

@@ -18,7 +18,8 @@ static const char layout_file[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 typedef struct {
     OkseBundle *bundle;
     uint64_t at;
-    int fd; /* of a stream; otherwise -1 */
+    int fd;        /* of a stream; otherwise -1 */
+    bool may_thin; /* payload may be missing */
     /* of a stream, otherwise NULL */
     const OkseChecking *checking;
     OkseChecked *checked;
@@ -271,36 +272,108 @@ static bool take_content(Walk *walk, Stored *stored, GError **error)
     return take_padding(walk, stored->blob.size, error);
 }
 
-static bool take_blob(Walk *walk, bool *end, GError **error)
+/* thin.json: what follows is payload, as far as it is there, and pieces of payload. */
+static bool take_thin(Walk *walk, uint64_t prefix_at, uint64_t size, const GByteArray *prefix, GError **error)
 {
     OkseBundle *bundle = walk->bundle;
-    g_autoptr(GByteArray) prefix = g_byte_array_new();
-    uint64_t prefix_at = walk->at;
-    OkseTarMember member;
-    Stored *stored;
-    OkseSha256 digest;
+    g_autofree char *origin = g_strconcat(bundle->origin, ": " OKSE_THIN_NAME, NULL);
+    g_autoptr(GBytes) bytes = NULL;
+    uint8_t expected[OKSE_TAR_BLOCK];
 
-    if (!take_prefix(walk, &member, prefix, end, error))
+    if (!walk->may_thin)
+        return okse_fail(error, OKSE_ERROR_REFUSED,
+                         "%s: a thin bundle: what its base has is not in it (name a file that holds the base with "
+                         "--base)",
+                         bundle->origin);
+    okse_tar_header(expected, OKSE_THIN_NAME, size);
+    if (bundle->thin != NULL || prefix->len != sizeof expected || memcmp(prefix->data, expected, sizeof expected) != 0)
+        return refuse(walk, error, OKSE_THIN_NAME " is there twice or its header is not in canonical form");
+    if (size > OKSE_LIMIT_DOCUMENT)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: larger than the limit of 16 MiB", origin);
+    bytes = take_bytes(walk, size, error);
+    if (bytes == NULL || !take_padding(walk, size, error))
         return false;
-    if (*end)
-        return true;
-    if (!g_str_has_prefix(member.name, BLOB_PREFIX) ||
-        !okse_sha256_parse(member.name + strlen(BLOB_PREFIX), &digest, NULL)) {
-        g_autofree char *shown = okse_text_show(member.name, -1, false);
+    bundle->thin = g_new0(ThinParts, 1);
+    *bundle->thin = (ThinParts){okse_thin_list_read(bytes, origin, error), prefix_at, walk->at,
+                                g_array_new(FALSE, FALSE, sizeof(OkseBlob))};
+    return bundle->thin->list != NULL;
+}
+
+void bundle_thin_free(ThinParts *thin)
+{
+    if (thin == NULL)
+        return;
+    okse_thin_list_free(thin->list);
+    g_array_unref(thin->pieces);
+    g_free(thin);
+}
+
+/* The next blob of pieces, if it is this one. */
+static bool is_piece(const OkseBundle *bundle, const OkseSha256 *digest, uint64_t size)
+{
+    const ThinParts *thin = bundle->thin;
+    const OkseThinBlob *next = thin != NULL && thin->pieces->len < thin->list->stored->len
+                                   ? &g_array_index(thin->list->stored, OkseThinBlob, thin->pieces->len)
+                                   : NULL;
+
+    return next != NULL && next->size == size && okse_sha256_equal(&next->digest, digest);
+}
+
+static bool take_piece(Walk *walk, const OkseBlob *blob, GError **error)
+{
+    g_array_append_val(walk->bundle->thin->pieces, *blob);
+    walk->at += blob->size;
+    return take_padding(walk, blob->size, error);
+}
+
+static bool take_named(Walk *walk, uint64_t prefix_at, const OkseTarMember *member, GByteArray *prefix, GError **error)
+{
+    OkseBundle *bundle = walk->bundle;
+    OkseBlob blob = {.size = member->size, .offset = walk->at, .payload = true};
+    unsigned flags = classify_prefix(walk, prefix_at, member, prefix);
+    Stored *stored;
+    bool taken;
+
+    if (!g_str_has_prefix(member->name, BLOB_PREFIX) ||
+        !okse_sha256_parse(member->name + strlen(BLOB_PREFIX), &blob.digest, NULL)) {
+        g_autofree char *shown = okse_text_show(member->name, -1, false);
 
         return okse_fail(error, OKSE_ERROR_REFUSED, "%s: member '%s' does not belong in a bundle", bundle->origin,
                          shown);
     }
     if (bundle->stored->len >= OKSE_LIMIT_BLOBS)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: more than %u blobs", bundle->origin, OKSE_LIMIT_BLOBS);
-    stored = g_new0(Stored, 1);
-    stored->blob = (OkseBlob){.digest = digest, .size = member.size, .offset = walk->at};
-    stored->prefix_at = prefix_at;
-    stored->prefix = classify_prefix(walk, prefix_at, &member, prefix);
-    g_ptr_array_add(bundle->stored, stored);
-    if (stored->prefix == 0)
+    if (flags == 0)
         return refuse(walk, error, "a tar header is not in canonical form");
-    if (!take_content(walk, stored, error))
+    if (is_piece(bundle, &blob.digest, blob.size) && (flags & PREFIX_ALIGNED) != 0) {
+        taken = take_piece(walk, &blob, error);
+    } else {
+        stored = g_new0(Stored, 1);
+        blob.payload = false;
+        *stored = (Stored){.blob = blob, .prefix_at = prefix_at, .prefix = flags};
+        g_ptr_array_add(bundle->stored, stored);
+        taken = take_content(walk, stored, error);
+        blob.payload = stored->blob.payload;
+    }
+    if (taken && bundle->thin != NULL && blob.payload)
+        bundle->thin->tail_at = walk->at;
+    return taken;
+}
+
+static bool take_blob(Walk *walk, bool *end, GError **error)
+{
+    OkseBundle *bundle = walk->bundle;
+    g_autoptr(GByteArray) prefix = g_byte_array_new();
+    uint64_t prefix_at = walk->at;
+    OkseTarMember member;
+
+    if (!take_prefix(walk, &member, prefix, end, error))
+        return false;
+    if (*end)
+        return true;
+    if (strcmp(member.name, OKSE_THIN_NAME) == 0)
+        return take_thin(walk, prefix_at, member.size, prefix, error);
+    if (!take_named(walk, prefix_at, &member, prefix, error))
         return false;
     if (bundle->stored->len == 1)
         bundle->slots.area_offset = walk->at;
@@ -340,7 +413,7 @@ static bool take_end(Walk *walk, GError **error)
     return end ? true : refuse(walk, error, "bytes behind the end of the archive");
 }
 
-static bool walk_members(Walk *walk, GError **error)
+static bool walk_archive(Walk *walk, GError **error)
 {
     bool end = false;
 
@@ -349,7 +422,12 @@ static bool walk_members(Walk *walk, GError **error)
     while (!end)
         if (!take_blob(walk, &end, error))
             return false;
-    if (!take_end(walk, error) || !bundle_understand_end(walk->bundle, error) ||
+    return take_end(walk, error);
+}
+
+static bool walk_members(Walk *walk, GError **error)
+{
+    if (!walk_archive(walk, error) || !bundle_understand_end(walk->bundle, error) ||
         !bundle_check_order(walk->bundle, error) || !bundle_check_kept(walk->bundle, error))
         return false;
     if (!walk->bundle->chosen)
@@ -374,6 +452,15 @@ OkseBundle *okse_bundle_of(const OkseBytes *bytes, const char *origin, GError **
 
     bundle->bytes = okse_bytes_ref(bytes);
     return walk_members(&walk, error) ? g_steal_pointer(&bundle) : NULL;
+}
+
+OkseBundle *bundle_walk_thin(const OkseBytes *bytes, const char *origin, GError **error)
+{
+    g_autoptr(OkseBundle) bundle = bundle_new(origin);
+    Walk walk = {.bundle = bundle, .fd = -1, .may_thin = true};
+
+    bundle->bytes = okse_bytes_ref(bytes);
+    return walk_archive(&walk, error) ? g_steal_pointer(&bundle) : NULL;
 }
 
 OkseBundle *okse_bundle_open(int fd, const char *origin, GError **error)

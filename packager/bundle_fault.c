@@ -40,6 +40,8 @@ static void places_find(const OkseBundle *bundle, const OkseSha256 *digest, Plac
 char *bundle_fault(const OkseBundle *bundle, const Stored *stored, bool by_verity)
 {
     g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *from =
+        bundle->bytes != NULL ? okse_bytes_from(bundle->bytes, stored->blob.offset, stored->blob.size) : g_strdup("");
     Places places = {text, 0};
     char hex[OKSE_SHA256_HEX];
 
@@ -47,7 +49,7 @@ char *bundle_fault(const OkseBundle *bundle, const Stored *stored, bool by_verit
     places_find(bundle, &stored->blob.digest, &places);
     if (places.count > PLACES)
         g_string_append_printf(text, "%u more, ", places.count - PLACES);
-    g_string_append_printf(text, "byte %" G_GUINT64_FORMAT ") has other content than its %s says", stored->blob.offset,
-                           by_verity ? "fs-verity digest" : "name");
+    g_string_append_printf(text, "byte %" G_GUINT64_FORMAT "%s) has other content than its %s says",
+                           stored->blob.offset, from, by_verity ? "fs-verity digest" : "name");
     return g_string_free(g_steal_pointer(&text), FALSE);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "packager/bundle_reader.h"
+#include "packager/thin_list.h"
 
 /* What the parts of the reader share: bundle_archive.c walks the tar, bundle_index.c understands the metadata,
  * bundle_order.c compares with the one right order, bundle_check.c hashes payload, bundle_fault.c names what is wrong.
@@ -31,8 +32,17 @@ typedef struct {
     OkseSha256 verity;
 } Expected;
 
+/* What only a thin bundle has. */
+typedef struct {
+    OkseThinList *list;
+    uint64_t front_end; /* where thin.json begins: as far as here it is the whole bundle, byte for byte */
+    uint64_t tail_at;   /* and from here again: behind the last payload */
+    GArray *pieces;     /* OkseBlob: the list's stored blobs, in its order */
+} ThinParts;
+
 struct OkseBundle {
     OkseBytes *bytes; /* NULL for a stream */
+    ThinParts *thin;  /* only of bundle_walk_thin() */
     char *origin;
     bool chosen;  /* bundle_choose_digests() was called */
     bool checked; /* payload was hashed while reading */
@@ -57,6 +67,12 @@ bool bundle_expect(OkseBundle *bundle, const OkseSha256 *digest, uint64_t size, 
 /* The fs-verity digest of an announced file. Errors: REFUSED when another one was announced. */
 bool bundle_expect_verity(OkseBundle *bundle, const OkseSha256 *digest, const OkseSha256 *verity, GError **error);
 Expected *bundle_expected(const OkseBundle *bundle, const OkseSha256 *digest);
+
+/* bundle_archive.c: read a bundle whose payload need not be all there. Structure and metadata that arrive are checked;
+ * whether they are complete and in order is only known of the whole, see thin.h. thin is NULL in what comes back when
+ * it is no thin bundle. Errors: as okse_bundle_of(). */
+OkseBundle *bundle_walk_thin(const OkseBytes *bytes, const char *origin, GError **error);
+void bundle_thin_free(ThinParts *thin);
 
 /* bundle_index.c: index.json before any blob; then each metadata blob as it arrives, which announces others. */
 bool bundle_understand_layout(OkseBundle *bundle, GBytes *slot, GError **error);

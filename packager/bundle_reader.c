@@ -48,6 +48,7 @@ void okse_bundle_free(OkseBundle *bundle)
     g_free(bundle->country);
     g_free(bundle->origin);
     okse_bytes_unref(bundle->bytes);
+    bundle_thin_free(bundle->thin);
     g_free(bundle);
 }
 

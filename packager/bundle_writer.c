@@ -7,6 +7,8 @@
 #include "packager/layout_index.h"
 #include "packager/manifest.h"
 #include "packager/tar_header.h"
+#include "packager/tensor_hash.h"
+#include "packager/tensor_plan.h"
 
 #include <string.h>
 
@@ -32,6 +34,7 @@ typedef struct {
     uint64_t done;
     OkseSha256Stream *sha256;
     OkseVerityStream *verity;
+    OkseTensorHash *tensors; /* of the blob, when they are listed; owned */
 } Copy;
 
 static void job_free(gpointer data)
@@ -58,6 +61,9 @@ static bool finish_blob(Copy *copy, GError **error)
 {
     OkseSha256 digest = okse_sha256_stream_end(copy->sha256);
 
+    if (copy->tensors != NULL)
+        okse_tensor_hash_end(copy->tensors);
+    g_clear_pointer(&copy->tensors, okse_tensor_hash_free);
     if (copy->blob->wants_verity)
         copy->blob->verity = okse_verity_stream_end(copy->verity);
     return set_digest(copy->blob, &digest, error);
@@ -72,10 +78,14 @@ static bool sink(void *context, unsigned entry, const void *data, size_t length,
     if (copy->by_entry != NULL && copy->blob != copy->by_entry[entry]) {
         copy->blob = copy->by_entry[entry];
         copy->done = 0;
+        g_clear_pointer(&copy->tensors, okse_tensor_hash_free);
+        copy->tensors = copy->blob->tensors != NULL ? okse_tensor_hash_new(copy->blob->tensors) : NULL;
     }
     okse_sha256_stream_update(copy->sha256, data, length);
     if (copy->blob->wants_verity)
         okse_verity_stream_update(copy->verity, data, length);
+    if (copy->tensors != NULL)
+        okse_tensor_hash_update(copy->tensors, data, length);
     if (!okse_pwrite_all(copy->work->target->fd, data, length, copy->blob->data_at + copy->done, "the bundle", error))
         return false;
     copy->done += length;
@@ -131,6 +141,12 @@ static bool keep_file(const OkseBundleTarget *target, OkseBlobPlan *blob, const 
     return set_digest(blob, &noted, error);
 }
 
+/* Where payload goes that its source can deliver again, in any order. */
+static int kept_in(const OkseBundleTarget *target)
+{
+    return target->nowhere > 0 ? target->nowhere : target->fd;
+}
+
 /* A directory's file, whose blocks the bundle may share. */
 static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, OkseCopied *copied, GError **error)
 {
@@ -139,11 +155,12 @@ static bool copy_file(const Work *work, OkseJobs *jobs, OkseBlobPlan *blob, Okse
     g_autoptr(OkseBytes) bytes = okse_bytes_of_fd(fd, blob->size);
     g_autofree char *name = okse_source_name(blob->source, blob->entry);
     const OkseFileCopy copy = {.from = bytes,
-                               .to = target->fd,
+                               .to = kept_in(target),
                                .to_at = blob->data_at,
                                .size = blob->size,
                                .way = target->way,
                                .wants_verity = blob->wants_verity,
+                               .tensors = blob->tensors,
                                .from_name = name,
                                .to_name = "the bundle",
                                .jobs = jobs,
@@ -172,9 +189,12 @@ static bool copy_sequential(const Work *work, OkseJobs *jobs, Job *job, GError *
     g_autoptr(OkseSha256Stream) sha256 = okse_sha256_stream_new();
     g_autoptr(OkseVerityStream) verity = okse_verity_stream_new();
     Copy copy = {.work = work, .jobs = jobs, .sha256 = sha256, .verity = verity};
+    bool good;
 
     job->copied.written = job->size;
-    return copy_from_source(&copy, job, error);
+    good = copy_from_source(&copy, job, error);
+    okse_tensor_hash_free(copy.tensors);
+    return good;
 }
 
 static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **error)
@@ -184,7 +204,9 @@ static bool run_job(OkseJobs *jobs, unsigned index, void *context, GError **erro
     OkseBlobPlan *first = g_ptr_array_index(job->blobs, 0);
 
     if (first->tar != NULL) {
-        const OkseTarTarget target = {work->target->fd, first->data_at, jobs, work->target->progress};
+        bool again = !okse_source_is_sequential(okse_tar_layer_source(first->tar));
+        const OkseTarTarget target = {again ? kept_in(work->target) : work->target->fd, first->data_at, jobs,
+                                      work->target->progress};
 
         job->copied.written = job->size;
         first->has_digest = okse_tar_layer_write(first->tar, &target, &first->digest, error);
@@ -270,6 +292,7 @@ static void copy_digests(const OksePlan *plan)
             blob->verity = blob->same_as->verity;
         }
     }
+    okse_tensor_plan_copy(plan);
 }
 
 bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, const OkseBundleTarget *target,

@@ -10,6 +10,7 @@
 
 typedef struct {
     int fd;           /* open for reading and writing; borrowed */
+    int nowhere;      /* 0, or where payload goes that need not be kept: it can be read again from its source */
     unsigned threads; /* 0: all */
     OkseCopyWay way;
     OkseProgress *progress;

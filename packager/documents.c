@@ -3,6 +3,7 @@
 #include "core/limits.h"
 #include "core/text.h"
 #include "packager/media_types.h"
+#include "packager/tensor_plan.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@ void okse_documents_add(OksePlan *plan)
     add(plan, "sbom.cdx.json", OKSE_TYPE_CYCLONEDX, okse_bom_cyclonedx);
     add(plan, "sbom.spdx.json", OKSE_TYPE_SPDX, okse_bom_spdx);
     add(plan, "licenses.txt", OKSE_TYPE_TEXT, okse_license_report);
+    okse_tensor_plan_documents(plan);
 }
 
 static json_t *file_json(const char *path, const OkseBlobPlan *blob)
@@ -76,11 +78,12 @@ static void append_packages(GString *report, const json_t *packages)
     }
 }
 
-GBytes *okse_license_report(const OksePlan *plan, GError **error)
+GBytes *okse_license_report(const OksePlan *plan, gconstpointer context, GError **error)
 {
     GString *report = g_string_new(NULL);
     g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 
+    (void)context;
     g_string_append_printf(report, "Licenses of %s %s\n", plan->stack->name, plan->stack->version);
     for (guint i = 0; i < plan->stack->components->len; i++) {
         const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, i);

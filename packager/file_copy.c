@@ -6,6 +6,7 @@
 #include "core/fd.h"
 #include "core/lane.h"
 #include "core/verity.h"
+#include "packager/tensor_hash.h"
 
 #include <string.h>
 #include <sys/vfs.h>
@@ -25,6 +26,7 @@ typedef struct {
     unsigned turn;                    /* which of them */
     OkseLane *lane;                   /* hashes; NULL: this thread does */
     OkseSha256Stream *sha256;
+    OkseTensorHash *tensors;  /* or NULL */
     OkseVerityStream *verity; /* or NULL */
     OkseCopied copied;
 } Run;
@@ -168,9 +170,14 @@ static bool fill(Run *run, uint64_t at, size_t length, bool *there, GError **err
     return okse_bytes_read(copy->from, copy->from_at + at, buffer, length, copy->from_name, error);
 }
 
+/* What of the digests a lane takes over: together the longer half, so that both threads end about the same time. */
 static void hash_run(void *context, const void *data, size_t length)
 {
-    okse_sha256_stream_update(context, data, length);
+    const Run *run = context;
+
+    okse_sha256_stream_update(run->sha256, data, length);
+    if (run->tensors != NULL)
+        okse_tensor_hash_update(run->tensors, data, length);
 }
 
 /* A file is often all that is left to do, and its hash the longest part of that. */
@@ -181,7 +188,7 @@ static void find_help(Run *run, uint64_t left)
     for (unsigned i = 0; i < OKSE_LANE_RUNS; i++)
         if (run->buffers[i] == NULL)
             run->buffers[i] = g_malloc(CHUNK);
-    run->lane = okse_lane_new(hash_run, run->sha256);
+    run->lane = okse_lane_new(hash_run, run);
 }
 
 /* The next buffer, which nobody reads any more. */
@@ -202,7 +209,7 @@ static bool put(Run *run, uint64_t at, size_t length, bool there, GError **error
     if (run->lane != NULL)
         okse_lane_put(run->lane, buffer, length);
     else
-        hash_run(run->sha256, buffer, length);
+        hash_run(run, buffer, length);
     if (run->verity != NULL)
         okse_verity_stream_update(run->verity, buffer, length);
     okse_progress_add(copy->progress, length);
@@ -250,7 +257,9 @@ bool okse_file_copy(const OkseFileCopy *copy, OkseFileCopied *result, GError **e
 {
     g_autoptr(OkseSha256Stream) sha256 = okse_sha256_stream_new();
     g_autoptr(OkseVerityStream) verity = copy->wants_verity ? okse_verity_stream_new() : NULL;
-    Run run = {.copy = copy, .sha256 = sha256, .verity = verity, .ranging = copy->way == OKSE_COPY_RANGE};
+    g_autoptr(OkseTensorHash) tensors = copy->tensors != NULL ? okse_tensor_hash_new(copy->tensors) : NULL;
+    Run run = {
+        .copy = copy, .sha256 = sha256, .tensors = tensors, .verity = verity, .ranging = copy->way == OKSE_COPY_RANGE};
     bool good;
 
     if (!share(&run, error) || !reserve(&run, error))
@@ -264,5 +273,7 @@ bool okse_file_copy(const OkseFileCopy *copy, OkseFileCopied *result, GError **e
     *result = (OkseFileCopied){.digest = okse_sha256_stream_end(sha256), .copied = run.copied};
     if (verity != NULL)
         result->verity = okse_verity_stream_end(verity);
+    if (tensors != NULL)
+        okse_tensor_hash_end(tensors);
     return true;
 }

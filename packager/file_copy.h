@@ -5,6 +5,7 @@
 #include "core/progress.h"
 #include "core/share.h"
 #include "core/worker.h"
+#include "packager/tensors.h"
 
 /* One file's bytes into their place, in a bundle or an install, and their digests. Blocks are shared where the file
  * systems can, copied by the kernel where that saves something, read and written otherwise; the result is the same
@@ -20,6 +21,7 @@ typedef struct {
     bool there;                      /* the target has the bytes: only read them back */
     bool reserve;                    /* take the disk space of what must be written first */
     bool wants_verity;               /* the fs-verity digest too */
+    OkseTensorFile *tensors;         /* gets the digests of its tensors; NULL: none are wanted */
     const char *from_name, *to_name; /* in messages */
     OkseJobs *jobs;                  /* looked at for a stop, asked for a second thread; may be NULL */
     OkseProgress *progress;

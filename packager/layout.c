@@ -82,23 +82,10 @@ static bool is_candidate(const OkseBlobPlan *blob)
     return blob->source != NULL || blob->has_digest;
 }
 
-static guint hash_digest(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean equal_digest(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 /* Metadata is stored in front of payload, so it is the one that is kept. */
 static void join(const OksePlan *plan)
 {
-    g_autoptr(GHashTable) stored = g_hash_table_new(hash_digest, equal_digest);
+    g_autoptr(GHashTable) stored = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
 
     for (int metadata = 1; metadata >= 0; metadata--) {
         for (guint i = 0; i < plan->blobs->len; i++) {
@@ -110,10 +97,12 @@ static void join(const OksePlan *plan)
             found = g_hash_table_lookup(stored, &blob->digest);
             if (found == NULL) {
                 g_hash_table_insert(stored, &blob->digest, blob);
-            } else {
-                blob->same_as = found;
-                found->wants_verity = found->wants_verity || blob->wants_verity;
+                continue;
             }
+            blob->same_as = found;
+            found->wants_verity = found->wants_verity || blob->wants_verity;
+            if (found->tensors == NULL)
+                found->tensors = blob->tensors;
         }
     }
 }

@@ -277,7 +277,7 @@ static bool render_stack(const OksePlan *plan, GError **error)
     for (guint i = 0; i < plan->documents->len; i++) {
         const OkseDocument *document = g_ptr_array_index(plan->documents, i);
         OkseBlobPlan *blob = g_ptr_array_index(manifest->layers, i + 1);
-        GBytes *bytes = document->render == NULL ? NULL : document->render(plan, error);
+        GBytes *bytes = document->render == NULL ? NULL : document->render(plan, document->context, error);
 
         if (document->render != NULL && (bytes == NULL || !set_bytes(blob, bytes, document->title, error))) {
             json_decref(layers);

@@ -17,6 +17,7 @@
 #define OKSE_TYPE_WAIVERS "application/vnd.okse.waivers.v1+yaml"
 #define OKSE_TYPE_APPROVAL "application/vnd.dev.sigstore.bundle.v0.3+json"
 #define OKSE_TYPE_WEIGHTS "application/vnd.okse.weights.v1+json"
+#define OKSE_TYPE_TENSORS "application/vnd.okse.tensors.v1+json"
 #define OKSE_TYPE_JURISDICTION "application/vnd.okse.jurisdiction.v1+yaml"
 #define OKSE_TYPE_PROFILE "application/vnd.okse.profile.v1+yaml"
 #define OKSE_TYPE_COMPONENT "application/vnd.okse.component.v1+json"

@@ -11,6 +11,7 @@
 #include "packager/source_open.h"
 #include "packager/source_template.h"
 #include "packager/template_arguments.h"
+#include "packager/tensor_plan.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,7 @@ void okse_document_free(OkseDocument *document)
     g_free(document->title);
     g_free(document->media_type);
     g_clear_pointer(&document->bytes, g_bytes_unref);
+    g_free(document->context);
     g_free(document);
 }
 
@@ -86,6 +88,7 @@ void okse_plan_free(OksePlan *plan)
     g_ptr_array_unref(plan->sources);
     g_ptr_array_unref(plan->documents);
     g_ptr_array_unref(plan->inventories);
+    g_ptr_array_unref(plan->tensors);
     json_decref(plan->evaluations);
     json_decref(plan->license_names);
     json_decref(plan->filetypes);
@@ -348,6 +351,7 @@ static bool plan_component(OksePlan *plan, unsigned index, const OksePlanInputs 
 {
     const OkseStackComponent *component = g_ptr_array_index(plan->stack->components, index);
     OkseSource *source = open_source(plan, component, inputs, error);
+    guint listed = plan->tensors->len;
     OkseManifestPlan *manifest;
 
     if (source == NULL)
@@ -364,7 +368,7 @@ static bool plan_component(OksePlan *plan, unsigned index, const OksePlanInputs 
     manifest->source = source;
     manifest->inventory = g_ptr_array_index(plan->inventories, index);
     if (is_weights(component)) {
-        manifest->weights = okse_weights_examine(plan->weights_rules, source, error);
+        manifest->weights = okse_weights_examine(plan->weights_rules, source, plan->tensors, error);
         if (manifest->weights == NULL)
             return false;
     }
@@ -372,6 +376,7 @@ static bool plan_component(OksePlan *plan, unsigned index, const OksePlanInputs 
         plan_tar(plan, manifest, source);
     else
         plan_raw(plan, manifest, source);
+    okse_tensor_plan_component(plan, manifest, listed);
     return check_paths(source, manifest->form, error);
 }
 
@@ -424,6 +429,7 @@ OksePlan *okse_plan_empty(void)
     plan->blobs = g_ptr_array_new_with_free_func(blob_free);
     plan->manifests = g_ptr_array_new_with_free_func(manifest_free);
     plan->documents = g_ptr_array_new_with_free_func(document_free);
+    plan->tensors = okse_tensor_files_new();
     plan->inventories = g_ptr_array_new_with_free_func(inventory_free);
     plan->index = okse_plan_blob(plan, 0);
     plan->index->metadata = true;

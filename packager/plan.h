@@ -15,6 +15,8 @@ typedef struct OkseBlobPlan {
     bool has_digest;
     bool wants_verity; /* a raw file: fs-verity digest too */
     OkseSha256 verity;
+    OkseTensorFile
+        *tensors; /* of a weights file whose tensors are listed; borrowed from the plan; digests as `digest` */
     bool metadata;
     const OkseSource *source; /* bytes come from this entry … */
     unsigned entry;
@@ -43,11 +45,12 @@ typedef struct {
 
 /* A generated document that goes into the stack manifest. */
 typedef struct OksePlan OksePlan;
-typedef GBytes *(*OkseDocumentRender)(const OksePlan *plan, GError **error);
+typedef GBytes *(*OkseDocumentRender)(const OksePlan *plan, gconstpointer context, GError **error);
 typedef struct {
     char *title, *media_type;
     GBytes *bytes;             /* or NULL … */
     OkseDocumentRender render; /* … when they follow from the plan's digests: called when those change */
+    gpointer context;          /* of render; owned, g_free() */
 } OkseDocument;
 
 /* title, media_type: copied; bytes: stolen, or NULL with a render of the caller's. */
@@ -63,6 +66,7 @@ struct OksePlan {
     GPtrArray *blobs;                   /* OkseBlobPlan, owned */
     GPtrArray *manifests;               /* OkseManifestPlan, owned; the stack manifest first */
     GPtrArray *documents;               /* OkseDocument, owned */
+    GPtrArray *tensors;                 /* OkseTensorFile, owned */
     GPtrArray *inventories;             /* OkseInventory, owned, for each source; NULL for images */
     json_t *evaluations;                /* okse_evaluations_of(); NULL until somebody asked */
     json_t *license_names;              /* manifests/license-files.yaml */

@@ -10,6 +10,7 @@
 #include "packager/sign_journal.h"
 #include "packager/sign_layout.h"
 #include "packager/sigstore_bundle.h"
+#include "packager/thin.h"
 #include "packager/timestamp.h"
 #include "packager/timestamp_fetch.h"
 #include "packager/verify.h"
@@ -22,12 +23,14 @@ typedef struct {
     const char *path;
     char *journal;
     int fd;
+    OkseThin *thin; /* NULL: a whole bundle */
     OkseBundle *bundle;
 } Target;
 
 static void target_clear(Target *target)
 {
     g_clear_pointer(&target->bundle, okse_bundle_free);
+    g_clear_pointer(&target->thin, okse_thin_free);
     g_clear_pointer(&target->journal, g_free);
     okse_fd_clear(&target->fd);
 }
@@ -49,6 +52,33 @@ static bool undo_interrupted(Target *target, bool *restored, GError **error)
            okse_journal_remove(target->journal, error);
 }
 
+/* The bundle as it is now. A thin one is read as the whole that it is of: what it leaves out is not needed to sign. */
+static bool target_read(Target *target, GError **error)
+{
+    g_autoptr(OkseBytes) bytes = okse_bytes_of_file(target->fd, target->path, error);
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
+    g_autoptr(OkseBytes) whole = NULL;
+
+    g_clear_pointer(&target->bundle, okse_bundle_free);
+    g_clear_pointer(&target->thin, okse_thin_free);
+    if (bytes == NULL)
+        return false;
+    if (okse_thin_is(bytes)) {
+        target->thin = okse_thin_open(bytes, target->path, error);
+        whole = target->thin == NULL ? NULL : okse_thin_complete(target->thin, none, error);
+        if (whole == NULL)
+            return false;
+    }
+    target->bundle = okse_bundle_of(whole != NULL ? whole : bytes, target->path, error);
+    return target->bundle != NULL;
+}
+
+/* Where a place of the bundle lies in the file. */
+static uint64_t place_in_file(const Target *target, uint64_t at)
+{
+    return target->thin == NULL ? at : okse_thin_place(target->thin, at);
+}
+
 static bool target_open(Target *target, const char *path, bool *restored, GError **error)
 {
     target->path = path;
@@ -58,10 +88,7 @@ static bool target_open(Target *target, const char *path, bool *restored, GError
         return false;
     if (flock(target->fd, LOCK_EX | LOCK_NB) < 0)
         return okse_fail_errno(error, "%s: another okse sign is at work on it", path);
-    if (!undo_interrupted(target, restored, error))
-        return false;
-    target->bundle = okse_bundle_open(target->fd, path, error);
-    return target->bundle != NULL;
+    return undo_interrupted(target, restored, error) && target_read(target, error);
 }
 
 static bool writes_apply(const Target *target, const GPtrArray *writes, GError **error)
@@ -83,12 +110,14 @@ static bool writes_apply(const Target *target, const GPtrArray *writes, GError *
 /* The new file must read cleanly and still be the same bundle, before the way back is thrown away. */
 static bool result_check(const Target *target, GError **error)
 {
-    g_autoptr(OkseBundle) again = okse_bundle_open(target->fd, target->path, error);
+    Target again = {.path = target->path, .fd = target->fd};
+    bool read = target_read(&again, error);
 
-    if (again == NULL)
-        return false;
-    g_assert(okse_sha256_equal(okse_bundle_identity(again), okse_bundle_identity(target->bundle)));
-    return true;
+    if (read)
+        g_assert(okse_sha256_equal(okse_bundle_identity(again.bundle), okse_bundle_identity(target->bundle)));
+    g_clear_pointer(&again.bundle, okse_bundle_free);
+    g_clear_pointer(&again.thin, okse_thin_free);
+    return read;
 }
 
 static bool statement_put(const Target *target, const OkseNewStatement *added, OkseSigned *made, GError **error)
@@ -103,7 +132,12 @@ static bool statement_put(const Target *target, const OkseNewStatement *added, O
     made->statement = okse_sha256_of_bytes(added->sigstore);
     if (made->present)
         return true;
-    journal = okse_journal_new(target->fd, slots.file_size, writes, error);
+    for (guint i = 0; i < writes->len; i++) {
+        OkseWrite *write = g_ptr_array_index(writes, i);
+
+        write->offset = place_in_file(target, write->offset);
+    }
+    journal = okse_journal_new(target->fd, place_in_file(target, slots.file_size), writes, error);
     if (journal == NULL || !okse_journal_save(journal, target->journal, error))
         return false;
     if (!writes_apply(target, writes, error) || !result_check(target, error)) {
@@ -209,14 +243,6 @@ static bool model_signed(const OkseBundle *bundle, const OkseBundleComponent *co
     return false;
 }
 
-/* The bundle as it is now, with the statement that was just put into it. */
-static bool target_again(Target *target, GError **error)
-{
-    okse_bundle_free(target->bundle);
-    target->bundle = okse_bundle_open(target->fd, target->path, error);
-    return target->bundle != NULL;
-}
-
 static bool model_sign(Target *target, const OkseSigning *signing, unsigned index, OkseSigned *made, GError **error)
 {
     const OkseBundleComponent *component = okse_bundle_component(target->bundle, index);
@@ -245,7 +271,7 @@ static bool model_sign(Target *target, const OkseSigning *signing, unsigned inde
     g_ptr_array_add(made->models, g_strdup(component->name));
     return model_signed(target->bundle, component, sigstore, signing->model_key) ||
            (statement_put(target, &(OkseNewStatement){sigstore, OKSE_OMS_PREDICATE, component}, &put, error) &&
-            target_again(target, error));
+            target_read(target, error));
 }
 
 static bool models_sign(Target *target, const OkseSigning *signing, OkseSigned *made, GError **error)
@@ -321,7 +347,7 @@ static bool statements_put(Target *target, const OkseSigning *signing, GBytes *p
     return models_sign(target, signing, made, error) &&
            (provenance == NULL ||
             (statement_put(target, &(OkseNewStatement){provenance, OKSE_PREDICATE_PROVENANCE, NULL}, &put, error) &&
-             target_again(target, error))) &&
+             target_read(target, error))) &&
            statement_put(target, &(OkseNewStatement){release, predicate_of(signing), NULL}, made, error);
 }
 

@@ -135,6 +135,7 @@ static bool is_layout_text(const OksePart *part, const OkseTreeEntry *entry)
 
 static bool stage_blob(const Work *work, Job *job, OkseJobs *jobs, int fd, GError **error)
 {
+    g_autofree char *from = NULL, *name = NULL;
     const OkseFileCopy copy = {.from = job->blob.bytes,
                                .from_at = job->blob.offset,
                                .to = fd,
@@ -150,7 +151,11 @@ static bool stage_blob(const Work *work, Job *job, OkseJobs *jobs, int fd, GErro
     if (!okse_file_copy(&copy, &result, error))
         return false;
     job->staged.copied = result.copied;
-    return okse_blob_check(&job->blob, &result.digest, job->entry->path, error);
+    if (okse_sha256_equal(&result.digest, &job->blob.digest))
+        return true;
+    from = okse_bytes_from(job->blob.bytes, job->blob.offset, job->blob.size);
+    name = g_strconcat(job->entry->path, from, NULL);
+    return okse_blob_check(&job->blob, &result.digest, name, error);
 }
 
 static bool stage_file(const Work *work, Job *job, OkseJobs *jobs, int dir_fd, GError **error)

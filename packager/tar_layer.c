@@ -142,3 +142,47 @@ GBytes *okse_tar_layer_listing(const OkseTarLayer *layer)
     }
     return g_string_free_to_bytes(g_steal_pointer(&text));
 }
+
+/* One member: its headers, which are written again whenever they are read, or its bytes, wherever the source has them.
+ */
+typedef struct {
+    const OkseTarLayer *layer;
+    guint member;
+} Reading;
+
+static bool header_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
+{
+    const Reading *reading = context;
+    g_autoptr(GBytes) header =
+        tar_member_header(reading->layer, &g_array_index(reading->layer->members, TarMember, reading->member));
+
+    (void)error;
+    memcpy(buffer, (const uint8_t *)g_bytes_get_data(header, NULL) + offset, length);
+    return true;
+}
+
+static bool content_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
+{
+    const Reading *reading = context;
+    const TarMember *member = &g_array_index(reading->layer->members, TarMember, reading->member);
+
+    return okse_source_peek(reading->layer->source, (unsigned)member->entry, offset, buffer, length, error);
+}
+
+void okse_tar_layer_append(const OkseTarLayer *layer, OkseBytes *bytes)
+{
+    Reading *readings = g_new(Reading, layer->members->len + 1);
+
+    okse_bytes_keep(bytes, readings, g_free);
+    for (guint i = 0; i < layer->members->len; i++) {
+        const TarMember *member = &g_array_index(layer->members, TarMember, i);
+        g_autoptr(GBytes) header = tar_member_header(layer, member);
+        uint64_t size = tar_member_size(layer, member);
+
+        readings[i] = (Reading){layer, i};
+        okse_bytes_append_source(bytes, &(OkseSourcePiece){header_read, &readings[i], 0, g_bytes_get_size(header)});
+        okse_bytes_append_source(bytes, &(OkseSourcePiece){content_read, &readings[i], 0, size});
+        okse_bytes_append_zeros(bytes, okse_tar_padded(size) - size);
+    }
+    okse_bytes_append_zeros(bytes, 2 * (uint64_t)OKSE_TAR_BLOCK);
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/bytes.h"
 #include "core/progress.h"
 #include "core/worker.h"
 #include "packager/source.h"
@@ -27,6 +28,10 @@ typedef struct {
 /* Write the tar and give its digest; the listing then has those of its files.
  * Errors: those of the source (INVALID when a file changed) and of writing; CANCELLED. */
 bool okse_tar_layer_write(OkseTarLayer *layer, const OkseTarTarget *target, OkseSha256 *digest, GError **error);
+
+/* The tar as bytes that can be read at any place, of a source that is not sequential; the layer and its source must
+ * outlive them. */
+void okse_tar_layer_append(const OkseTarLayer *layer, OkseBytes *bytes);
 
 /* The listing in mtree(5) form. Before okse_tar_layer_write() the digests in it are zeros; its length is final. */
 GBytes *okse_tar_layer_listing(const OkseTarLayer *layer) G_GNUC_WARN_UNUSED_RESULT;

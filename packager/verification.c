@@ -121,6 +121,10 @@ json_t *okse_verification_json(const OkseVerified *verified, const OkseVerifying
     json_object_set_new(document, "signatures", signatures);
     json_object_set_new(document, "reasons", texts_json(verification->reasons));
     json_object_set_new(document, "notes", texts_json(verification->notes));
+    if (verified->thin != NULL)
+        json_object_set_new(document, "thin", okse_thin_json(verified->thin));
+    if (verified->thin != NULL)
+        json_object_set(document, "missing", json_object_get(json_object_get(document, "thin"), "missing"));
     return document;
 }
 
@@ -219,6 +223,14 @@ static void checked_words(GString *text, const OkseVerified *verified, const Oks
                                okse_shard_merge_count(verifying->checking.merge));
 }
 
+static void thin_words(GString *text, const OkseThinReport *thin)
+{
+    g_autofree char *words = okse_thin_words(thin);
+    g_autofree char *shown = okse_text_show(words, -1, false);
+
+    g_string_append_printf(text, "  thin      %s\n", shown);
+}
+
 char *okse_verification_words(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
 {
     const OkseVerification *verification = verified->verification;
@@ -229,6 +241,8 @@ char *okse_verification_words(const OkseVerified *verified, const OkseVerifying 
         bundle_words(text, verified->bundle);
     if (verification->verified)
         checked_words(text, verified, verifying);
+    if (verified->thin != NULL)
+        thin_words(text, verified->thin);
     g_string_append_printf(text, "  clock     %s (%s)\n  policy    %s\n", time, clock, verifying->trust->origin);
     for (guint i = 0; i < verification->signatures->len; i++)
         signature_words(text, g_ptr_array_index(verification->signatures, i));

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define MISSING_LISTED 20u /* reasons; all stand in the JSON */
+
 OkseBundleFacts okse_bundle_facts(const OkseBundle *bundle)
 {
     return (OkseBundleFacts){
@@ -126,6 +128,22 @@ static void faults_refuse(const OkseVerified *verified)
         okse_verification_refuse(verified->verification, "%s", (const char *)g_ptr_array_index(faults, i));
 }
 
+/* What is missing, one reason each; of very many the first. */
+static void missing_refuse(const OkseVerified *verified)
+{
+    const OkseThinReport *thin = verified->thin;
+    g_autofree char *words = okse_thin_words(thin);
+
+    okse_verification_refuse(verified->verification, "%s", words);
+    for (guint i = 0; i < MIN(thin->missing->len, MISSING_LISTED); i++) {
+        const OkseMissing *missing = &g_array_index(thin->missing, OkseMissing, i);
+        char text[OKSE_SHA256_TEXT];
+
+        okse_verification_refuse(verified->verification, "missing: %s %s (%" G_GUINT64_FORMAT " bytes)", missing->files,
+                                 okse_sha256_text(&missing->digest, text), missing->size);
+    }
+}
+
 bool okse_verify_bundle(const OkseVerifyInput *input, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error)
 {
@@ -133,12 +151,15 @@ bool okse_verify_bundle(const OkseVerifyInput *input, const OkseVerifying *verif
     GError *cause = NULL;
 
     made.stream = input->bytes == NULL;
+    made.thin = input->thin;
     made.bundle = made.stream
                       ? okse_bundle_read_stream(input->pipe, input->origin, &verifying->checking, &made.checked, &cause)
                       : okse_bundle_of(input->bytes, input->origin, &cause);
     if (made.bundle != NULL) {
         made.verification = okse_bundle_judge(made.bundle, verifying->trust, &verifying->terms);
-        if (!made.stream && !verifying->payload_later && !payload_check(&made, verifying, error))
+        if (made.thin != NULL && made.thin->missing->len > 0)
+            missing_refuse(&made);
+        else if (!made.stream && !verifying->payload_later && !payload_check(&made, verifying, error))
             return false;
     } else {
         made.verification = okse_verification_new();

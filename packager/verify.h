@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/progress.h"
-#include "packager/bundle_reader.h"
+#include "packager/thin.h"
 #include "packager/trust_judge.h"
 
 /* Verification of a whole bundle: every blob against its digests, and the statements against the policy. */
@@ -16,6 +16,7 @@ typedef struct {
     OkseBundle *bundle;             /* NULL when it could not be read */
     OkseVerification *verification; /* never NULL */
     bool stream;                    /* it came through a pipe */
+    const OkseThinReport *thin;     /* as it was given; borrowed */
     OkseChecked checked;            /* of payload; nothing when the bundle could not be read, or payload_later */
 } OkseVerified;
 
@@ -23,16 +24,17 @@ typedef struct {
 typedef struct {
     const OkseBytes *bytes; /* NULL: it is a pipe */
     int pipe;
-    const char *origin; /* its name in messages */
+    const char *origin;         /* its name in messages */
+    const OkseThinReport *thin; /* of a thin bundle; NULL: a whole one */
 } OkseVerifyInput;
 
-/* Verify what is there. A bundle that cannot be read, or is damaged, is a verdict with its reason and not a failure.
- * Errors: SYSTEM, CANCELLED. */
+/* Verify what is there. A bundle that cannot be read, is damaged or is not complete is a verdict with its reason and
+ * not a failure. Of one that is not complete the payload is not looked at. Errors: SYSTEM, CANCELLED. */
 bool okse_verify_bundle(const OkseVerifyInput *input, const OkseVerifying *verifying, OkseVerified *verified,
                         GError **error);
 #define OKSE_VERIFIED_INIT                                                                                             \
     {                                                                                                                  \
-        NULL, NULL, false, OKSE_CHECKED_INIT                                                                           \
+        NULL, NULL, false, NULL, OKSE_CHECKED_INIT                                                                     \
     }
 void okse_verified_clear(OkseVerified *verified);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseVerified, okse_verified_clear)

@@ -94,6 +94,12 @@ void weights_count(WeightsScan *scan, json_t *row, const char *dtype, uint64_t p
         scan->parameters = G_MAXUINT64;
 }
 
+void weights_list(WeightsScan *scan, const OkseTensor *tensor)
+{
+    if (scan->listing != NULL && !okse_tensor_file_add(scan->listing, tensor))
+        scan->unlistable = true;
+}
+
 bool weights_is_embedding(const WeightsScan *scan, const char *tensor)
 {
     return ends_with_any(tensor, words(scan, "embeddings"));
@@ -256,6 +262,37 @@ static const char *read_format(WeightsScan *scan, const WeightsFile *file, json_
     return format;
 }
 
+static unsigned count_listed(const GPtrArray *files)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; i < files->len; i++)
+        count += ((const OkseTensorFile *)g_ptr_array_index(files, i))->tensors->len;
+    return count;
+}
+
+/* The format of a file, and the list of its tensors where it is wanted and holds. */
+static const char *read_listed(WeightsScan *scan, const WeightsFile *file, json_t *row, unsigned depth)
+{
+    OkseTensorFile *around = scan->listing;
+    g_autoptr(OkseTensorFile) listing = NULL;
+    uint64_t critical = scan->critical;
+    const char *format;
+
+    if (depth == 0 && scan->listed != NULL && file->size >= OKSE_TENSORS_FROM)
+        listing = okse_tensor_file_new(NULL, file->path, file->size);
+    scan->listing = listing;
+    scan->unlistable = false;
+    format = read_format(scan, file, row, depth);
+    scan->listing = around;
+    if (listing == NULL || scan->unlistable || scan->error != NULL || scan->critical > critical || format == NULL ||
+        !okse_tensor_file_finish(listing) || listing->tensors->len > OKSE_LIMIT_TENSORS - count_listed(scan->listed))
+        return format;
+    listing->format = format;
+    g_ptr_array_add(scan->listed, g_steal_pointer(&listing));
+    return format;
+}
+
 void weights_file(WeightsScan *scan, const WeightsFile *file, unsigned depth)
 {
     json_t *row = json_object();
@@ -267,7 +304,7 @@ void weights_file(WeightsScan *scan, const WeightsFile *file, unsigned depth)
         json_decref(row);
         return;
     }
-    format = read_format(scan, file, row, depth);
+    format = read_listed(scan, file, row, depth);
     check_all_contents(scan, file);
     weights_keras(scan, file);
     if (format == NULL) {
@@ -367,12 +404,14 @@ static bool look(void *context, const OkseReadable *file, GError **error)
     return true;
 }
 
-json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *source, GError **error)
+json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *source, GPtrArray *tensors,
+                             GError **error)
 {
     g_autoptr(GHashTable) sizes = okse_source_sizes(source);
     g_autoptr(OkseExamination) examination = okse_examination_new(rules, sizes, false);
     GError *failed = NULL;
 
+    examination->scan.listed = tensors;
     if (!okse_source_look(source, look, examination, &failed))
         weights_failed(&examination->scan, failed);
     return okse_examination_finish(examination, error);
@@ -385,6 +424,22 @@ json_t *okse_weights_examine_bytes(const OkseWeightsRules *rules, const char *na
 
     okse_examination_look(examination, &file);
     return okse_examination_finish(examination, error);
+}
+
+OkseTensorFile *okse_weights_tensors(const OkseWeightsRules *rules, const OkseReadable *file, GError **error)
+{
+    g_autoptr(OkseExamination) examination = okse_examination_new(rules, NULL, false);
+    g_autoptr(GPtrArray) files = okse_tensor_files_new();
+    GError *failed;
+
+    examination->scan.listed = files;
+    okse_examination_look(examination, file);
+    failed = g_steal_pointer(&examination->scan.error);
+    if (failed != NULL) {
+        g_propagate_error(error, failed);
+        return NULL;
+    }
+    return files->len == 0 ? NULL : g_ptr_array_steal_index(files, 0);
 }
 
 unsigned okse_weights_critical(const json_t *report_)

@@ -4,6 +4,7 @@
 #include "core/resource.h"
 #include "packager/readable.h"
 #include "packager/source.h"
+#include "packager/tensors.h"
 
 /* What model files say of themselves, and what they would do to whoever loads them. Files are read, never loaded:
  * headers and tensor tables of safetensors, GGUF and ONNX within bounds; pickles opcode by opcode, also inside zip,
@@ -18,9 +19,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseWeightsRules, okse_weights_rules_free)
 
 /* Examine every file of a source. Returns the report "okse.weights.v1", which depends on the source's bytes and the
  * rules only. A broken or dangerous file is a finding in it, no error. Large members of archives are spooled into
- * unnamed temporary files. Errors: INVALID when a file changed meanwhile; CANCELLED; SYSTEM. */
-json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *source,
+ * unnamed temporary files. tensors: NULL, or gets an OkseTensorFile, without digests, for every file of at least
+ * OKSE_TENSORS_FROM bytes that is a safetensors or GGUF file without critical findings and fits a list of tensors, up
+ * to OKSE_LIMIT_TENSORS together. Errors: INVALID when a file changed meanwhile; CANCELLED; SYSTEM. */
+json_t *okse_weights_examine(const OkseWeightsRules *rules, const OkseSource *source, GPtrArray *tensors,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The tensors of one file, as above; NULL without an error when it has no list. Errors: those of reading. */
+OkseTensorFile *okse_weights_tensors(const OkseWeightsRules *rules, const OkseReadable *file,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same for bytes under a file name. */
 json_t *okse_weights_examine_bytes(const OkseWeightsRules *rules, const char *name, GBytes *bytes,

@@ -44,7 +44,11 @@ typedef struct {
 
 typedef struct {
     char *name;
+    size_t name_length;
     uint64_t at, size;
+    const GgmlType *type;
+    uint64_t shape[DIMENSIONS]; /* the first is the innermost */
+    unsigned dimensions;
 } Tensor;
 
 static void tensor_clear(gpointer data)
@@ -198,9 +202,10 @@ static const char *measure(const uint64_t *dimensions, uint64_t count, const Ggm
 
 static bool read_tensor(Gguf *gguf, GArray *tensors)
 {
+    uint64_t start = gguf->cursor.at;
     g_autofree char *name = take_string(gguf, NAME_LIMIT);
     uint64_t count, dimensions[DIMENSIONS] = {1, 1, 1, 1}, number, elements = 0;
-    Tensor tensor = {0};
+    Tensor tensor = {.name_length = (size_t)(gguf->cursor.at - start - 8)};
     const GgmlType *type;
     const char *why;
 
@@ -224,8 +229,25 @@ static bool read_tensor(Gguf *gguf, GArray *tensors)
         gguf->embedded = dimensions[1];
     weights_count(gguf->scan, gguf->row, type->name, elements);
     tensor.name = g_steal_pointer(&name);
+    tensor.type = type;
+    tensor.dimensions = (unsigned)count;
+    memcpy(tensor.shape, dimensions, sizeof tensor.shape);
     g_array_append_val(tensors, tensor);
     return true;
+}
+
+static void list_tensor(Gguf *gguf, const Tensor *tensor, uint64_t start)
+{
+    OkseTensor listed = {.name = tensor->name,
+                         .dtype = tensor->type->name,
+                         .dimensions = tensor->dimensions,
+                         .offset = start + tensor->at,
+                         .length = tensor->size};
+
+    if (strlen(tensor->name) != tensor->name_length)
+        listed.name = ""; /* a NUL in it: it cannot be listed */
+    memcpy(listed.shape, tensor->shape, sizeof tensor->shape);
+    weights_list(gguf->scan, &listed);
 }
 
 static void check_places(Gguf *gguf, GArray *tensors)
@@ -250,8 +272,10 @@ static void check_places(Gguf *gguf, GArray *tensors)
         if (why != NULL)
             weights_finding(gguf->scan, gguf->file, WEIGHTS_CRITICAL, "gguf.tensor", WEIGHTS_NO_OFFSET,
                             "tensor '%s': %s", tensor->name, why);
-        if (tensor->at <= data && tensor->size <= data - tensor->at)
+        if (tensor->at <= data && tensor->size <= data - tensor->at) {
             at = MAX(at, tensor->at + tensor->size);
+            list_tensor(gguf, tensor, start);
+        }
     }
     if (data > at && data - at >= gguf->alignment)
         weights_finding(gguf->scan, gguf->file, WEIGHTS_CRITICAL, "gguf.size", start + at,

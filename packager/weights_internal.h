@@ -50,8 +50,11 @@ typedef struct {
     GHashTable *sizes; /* path → uint64_t *, of the component's files; borrowed; NULL: not known */
     bool programs;     /* only what would run is looked for */
     json_t *files, *findings;
-    GHashTable *tensors; /* path → json object of its tensors' names (safetensors) */
-    GHashTable *indexes; /* path → json of a shard index */
+    GHashTable *tensors;     /* path → json object of its tensors' names (safetensors) */
+    GHashTable *indexes;     /* path → json of a shard index */
+    GPtrArray *listed;       /* OkseTensorFile; borrowed; NULL: nobody asked */
+    OkseTensorFile *listing; /* of the file that is being read, when it is to be listed */
+    bool unlistable;         /* a tensor of it does not fit a list */
     uint64_t dropped, parameters, critical;
     json_t *dtypes;                            /* name → parameters, of all files */
     char *architecture, *quantization, *dtype; /* dtype: what the config says */
@@ -74,6 +77,8 @@ void weights_failed(WeightsScan *scan, GError *error);
 
 /* Add to the row's and the source's count of parameters. */
 void weights_count(WeightsScan *scan, json_t *row, const char *dtype, uint64_t parameters);
+/* A tensor of the file that is being read. */
+void weights_list(WeightsScan *scan, const OkseTensor *tensor);
 /* Whether a tensor of that name is the table of embeddings: one row a token. */
 bool weights_is_embedding(const WeightsScan *scan, const char *tensor);
 /* A text of the file's own, made safe and valid, into the row. */

@@ -91,6 +91,19 @@ static const char *read_tensor(const json_t *tensor, uint64_t data, Span *span, 
     return NULL;
 }
 
+static void list_tensor(WeightsScan *scan, const Span *span, const char *dtype, const json_t *shape, uint64_t data_at)
+{
+    OkseTensor tensor = {.name = span->name,
+                         .dtype = dtype,
+                         .dimensions = (unsigned)MIN(json_array_size(shape), OKSE_TENSOR_DIMENSIONS + 1),
+                         .offset = data_at + span->begin,
+                         .length = span->end - span->begin};
+
+    for (unsigned i = 0; i < MIN(tensor.dimensions, OKSE_TENSOR_DIMENSIONS); i++)
+        tensor.shape[i] = (uint64_t)json_integer_value(json_array_get(shape, i));
+    weights_list(scan, &tensor);
+}
+
 static void check_spans(WeightsScan *scan, const WeightsFile *file, GArray *spans, uint64_t data)
 {
     uint64_t at = 0;
@@ -186,6 +199,7 @@ void weights_safetensors(WeightsScan *scan, const WeightsFile *file, json_t *row
         }
         weights_count(scan, row, dtype, count);
         note_embedding(scan, file, name, json_object_get(tensor, "shape"));
+        list_tensor(scan, &span, dtype, json_object_get(tensor, "shape"), file->size - data);
         g_array_append_val(spans, span);
     }
     json_object_set_new(row, "tensors", json_integer((json_int_t)json_object_size(names)));

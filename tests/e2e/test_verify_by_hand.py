@@ -1,10 +1,15 @@
 """The commands of docs/verify-by-hand.md, taken from the page and run as they stand there."""
+import json
 import pathlib
 import re
+import shutil
 import subprocess
 import pytest
+import bundle_maker
 import small_bundle
+import stacks
 from signing import Key
+from weights_files import safetensors
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "verify-by-hand.md"
 
@@ -53,3 +58,24 @@ def test_damaged_bundles(okse, tmp_path, by_hand):
     for name in ("blobs/sha256/" + small_bundle.sha(extra), "README", "blobs/sha256/" + small_bundle.sha(b"{}")):
         path.write_bytes(good[:-1024] + small_bundle.header(name, len(extra)) + small_bundle.padded(extra) + bytes(1024))
         assert by_hand(path, vendor).returncode != 0, name
+
+
+def test_one_tensor(okse, tmp_path, by_hand):
+    if shutil.which("fsverity") is None:
+        pytest.skip("needs fsverity")
+    vendor = Key(tmp_path, "vendor")
+    tensors = {name: ("U8", [600_001], stacks.noise(name, 600_001)) for name in ("first.weight", "second.weight")}
+    stacks.write(tmp_path / "data/model.safetensors", safetensors(tensors))
+    bundle = stacks.build(okse, stacks.simple(tmp_path, kind="weights"))
+    okse("sign", bundle.path, "--key", vendor.path, "--no-oms", status=0)
+    done = by_hand(bundle.path, vendor)
+    assert done.returncode == 0 and "tensor first.weight, 600001 bytes, has its digest" in done.stdout, done
+    (document,) = [layer for layer in bundle.titles("stack").values() if "tensors" in layer["mediaType"]]
+    told = json.loads(bundle.blob(document["digest"]))
+    told["files"][0]["tensors"][0]["fsverity"] = told["files"][0]["tensors"][1]["fsverity"]
+    made = bundle_maker.Stack("civic", "1.4.0", 14, "VN", {"name": "Example AI Lab", "country": "KR"})
+    made.add("data", "weights", "path:data", "raw", tmp_path / "data")
+    made.write(tmp_path / "lying.okse", [("tensors/data.json", document["mediaType"], small_bundle.canonical(told))])
+    okse("sign", tmp_path / "lying.okse", "--key", vendor.path, "--no-oms", status=0)
+    done = by_hand(tmp_path / "lying.okse", vendor)  # well signed, and yet not true
+    assert done.returncode != 0 and "verified by hand" in done.stdout and "has its digest" not in done.stdout
