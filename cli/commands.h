@@ -15,6 +15,9 @@ extern const OkseCommand okse_command_weights;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 extern const OkseCommand okse_command_passport;
+/* parts for media */
+extern const OkseCommand okse_command_split;
+extern const OkseCommand okse_command_join;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

@@ -14,7 +14,7 @@
 static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
                                            "verify", "install",  "rollback", "status",    "collect", "audit",
                                            "report", "policy",   "trust",    "key",       "weights", "try",
-                                           "fetch",  "evidence", "--help",   "--version", NULL};
+                                           "fetch",  "evidence", "split", "join", "--help",   "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -28,6 +28,9 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_inspect,
     &okse_command_diff,
     &okse_command_passport,
+    /* parts for media */
+    &okse_command_split,
+    &okse_command_join,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,
