@@ -1,10 +1,11 @@
 #include "cli/bundle_input.h"
 
+#include "cli/parts_input.h"
 #include "core/fd.h"
 
 #include <sys/stat.h>
 
-OkseBytes *okse_bundle_input_open(const char *path, GError **error)
+static OkseBytes *file_open(const char *path, GError **error)
 {
     okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBytes) bytes = NULL;
@@ -23,6 +24,16 @@ OkseBytes *okse_bundle_input_open(const char *path, GError **error)
         return NULL;
     okse_bytes_keep_fd(bytes, &fd);
     return g_steal_pointer(&bytes);
+}
+
+OkseBytes *okse_bundle_input_open(const char *path, GError **error)
+{
+    return okse_bundle_input_open_with(path, NULL, error);
+}
+
+OkseBytes *okse_bundle_input_open_with(const char *path, char *const *parts, GError **error)
+{
+    return okse_parts_input_is(path) ? okse_parts_input_open(path, parts, error) : file_open(path, error);
 }
 
 OkseBundle *okse_bundle_input_read(const char *path, GError **error)

@@ -18,6 +18,7 @@
 
 typedef struct {
     char *root, *trust, *site, *expect, *copy;
+    char **parts;
     gboolean dry_run;
 } InstallOptions;
 
@@ -31,6 +32,8 @@ static const OkseOption install_options[] = {
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "install only this identity", offsetof(InstallOptions, expect)},
     {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
      offsetof(InstallOptions, copy)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(InstallOptions, parts)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, write nothing", offsetof(InstallOptions, dry_run)},
     {0},
 };
@@ -96,7 +99,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         !okse_edge_verification_time(NULL, &terms->now, &session->clock, error))
         return false;
     session->trust = okse_trust_open(options->trust, error);
-    session->bytes = session->trust == NULL ? NULL : okse_bundle_input_open(session->path, error);
+    session->bytes = session->trust == NULL ? NULL : okse_bundle_input_open_with(session->path, options->parts, error);
     if (session->bytes == NULL || !memory_open(session, error))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;

@@ -2,6 +2,7 @@
 #include "packager/join.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
+#include "cli/parts_input.h"
 
 typedef struct {
     gboolean check;
@@ -17,14 +18,6 @@ static const OkseOption options[] = {
      offsetof(JoinOptions, set)},
     {0},
 };
-
-static void print_faults(OkseVolumes *volumes)
-{
-    g_autoptr(GPtrArray) faults = okse_volumes_faults(volumes);
-
-    for (guint i = 0; i < faults->len; i++)
-        okse_note("%s", (const char *)g_ptr_array_index(faults, i));
-}
 
 static json_t *document_new(OkseVolumes *volumes, const char *schema, bool all)
 {
@@ -47,7 +40,7 @@ static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError *
     bool good = okse_join(&asked, &joined, error);
     g_autofree char *copied = okse_copied_words(&joined.copied);
 
-    print_faults(volumes);
+    okse_parts_tell(volumes, NULL);
     if (invocation->json) {
         g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", false);
 
@@ -91,7 +84,7 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
         json_object_set_new(document, "whole", json_boolean(whole));
         return okse_print_json(document, error) ? (whole ? 0 : 1) : 3;
     }
-    print_faults(volumes);
+    okse_parts_tell(volumes, NULL);
     return whole ? 0 : 1;
 }
 

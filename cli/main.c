@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect",   "diff",    "sign",
-                                           "verify", "install",  "rollback", "status",    "collect", "audit",
-                                           "report", "policy",   "trust",    "key",       "weights", "try",
-                                           "fetch",  "evidence", "split", "join", "--help",   "--version", NULL};
+static const char *const known_topics[] = {"init",    "build",    "rebuild",   "inspect", "diff",  "sign",     "verify",
+                                           "install", "rollback", "status",    "collect", "audit", "report",   "policy",
+                                           "trust",   "key",      "weights",   "try",     "fetch", "evidence", "split",
+                                           "join",    "--help",   "--version", NULL};
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */

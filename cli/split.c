@@ -1,11 +1,9 @@
 /* okse split: a finished bundle in parts for media. */
 #include "packager/split.h"
+#include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
-#include "core/fd.h"
 #include "core/text.h"
-
-#include <sys/stat.h>
 
 typedef struct {
     char *size, *parity, *output;
@@ -68,8 +66,6 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseSplit split = {.origin = path, .directory = given->output != NULL ? given->output : "."};
     g_auto(OkseSplitResult) result = {0};
     g_autoptr(OkseBundle) bundle = NULL;
-    okse_autofd fd = -1;
-    struct stat info;
 
     if (given->size == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "--size SIZE is missing: how much a medium holds, such as 25G or 4.7G");
@@ -83,17 +79,11 @@ static int run(const OkseInvocation *invocation, GError **error)
         g_prefix_error(error, "--parity: ");
         return 2;
     }
-    fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-    bundle = fd < 0 ? NULL : okse_bundle_open(fd, path, error);
+    bundle = okse_bundle_input_read(path, error);
     if (bundle == NULL)
         return 3;
-    if (fstat(fd, &info) < 0) {
-        okse_fail_errno(error, "%s", path);
-        return 3;
-    }
     split.bundle = bundle;
-    split.bundle_fd = fd;
-    split.bundle_size = (uint64_t)info.st_size;
+    split.bytes = okse_bundle_bytes(bundle);
     if (!okse_split(&split, &result, error))
         return 3;
     return (invocation->json ? print_json(&result, error) : print_words(&result, split.directory)) ? 0 : 3;

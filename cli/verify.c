@@ -14,6 +14,7 @@
 
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
+    char **parts;
     gboolean all, fast_fail, both;
     OmsOptions oms;
 } VerifyOptions;
@@ -33,6 +34,8 @@ static const OkseOption verify_options[] = {
     {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
     {OKSE_OPTION_FLAG, "both", 0, NULL, "check files by their SHA-256 too, not only by their fs-verity tree",
      offsetof(VerifyOptions, both)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(VerifyOptions, parts)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
      offsetof(VerifyOptions, oms.model)},
     {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
@@ -84,14 +87,14 @@ static bool pipe_open(Session *session, const char *path, GError **error)
     return session->input.pipe >= 0;
 }
 
-static bool input_open(Session *session, const char *path, GError **error)
+static bool input_open(Session *session, const char *path, char *const *parts, GError **error)
 {
     struct stat status;
 
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes = okse_bundle_input_open(path, error);
+    session->bytes = okse_bundle_input_open_with(path, parts, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
@@ -163,7 +166,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return false;
     session->trust = okse_trust_open(options->trust, error);
     if (session->trust == NULL || !state_open(session, options->state, error) ||
-        !input_open(session, invocation->arguments[0], error) ||
+        !input_open(session, invocation->arguments[0], options->parts, error) ||
         (options->record != NULL && !okse_output_open(&session->record, options->record, error)))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;

@@ -97,7 +97,7 @@ static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool
 
     if (okse_interrupted())
         return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
-    if (!okse_pread_exact(split->asked->bundle_fd, block, length, volume->offset + at, split->asked->origin, error))
+    if (!okse_bytes_read(split->asked->bytes, volume->offset + at, block, length, split->asked->origin, error))
         return false;
     for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
         okse_lane_put(split->lanes[i], block, length);
@@ -108,13 +108,22 @@ static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool
     return okse_pwrite_all(fd, block, length, volume->at + at, split->output.directory, error);
 }
 
+/* The front of a part shares the bundle's blocks where these lie in one file. */
+static bool share_front(const Split *split, const OkseVolume *volume, int fd, uint64_t *shared, GError **error)
+{
+    OkseBytesPlace place = okse_bytes_place(split->asked->bytes, volume->offset);
+    const OkseSpan span = {place.fd, fd, place.offset, volume->at, MIN(place.length, volume->size)};
+
+    *shared = 0;
+    return place.fd < 0 || okse_share_blocks(&span, shared, NULL, error);
+}
+
 static bool copy_part(Split *split, OkseVolume *volume, GError **error)
 {
     okse_autofd fd = split_part_open(&split->output, volume, O_CREAT | O_TRUNC, error);
-    const OkseSpan span = {split->asked->bundle_fd, fd, volume->offset, volume->at, volume->size};
     uint64_t table_at = okse_volume_table_at(split->output.set, volume), shared;
 
-    if (fd < 0 || !okse_share_blocks(&span, &shared, NULL, error))
+    if (fd < 0 || !share_front(split, volume, fd, &shared, error))
         return false;
     split->copied.reflink += shared;
     for (uint64_t at = 0, block = 0; at < volume->size; at += OKSE_VOLUME_BLOCK, block++) {
@@ -191,10 +200,7 @@ static bool write_all_parts(Split *split, GError **error)
     SplitOutput *output = &split->output;
     OkseVolumeSet *set = output->set;
     G_GNUC_UNUSED gsize planned = g_bytes_get_size(set->json);
-    struct stat before, after;
 
-    if (fstat(split->asked->bundle_fd, &before) < 0)
-        return okse_fail_errno(error, "%s", split->asked->origin);
     if (!copy_parts(split, error) || (set->parity > 0 && !split_parity(output, error)))
         return false;
     okse_volume_set_seal(set);
@@ -202,11 +208,8 @@ static bool write_all_parts(Split *split, GError **error)
     for (unsigned i = 0; i < set->data + set->parity; i++)
         if (!finish_part(output, &set->volumes[i], error))
             return false;
-    if (fstat(split->asked->bundle_fd, &after) < 0)
-        return okse_fail_errno(error, "%s", split->asked->origin);
-    if (after.st_size != before.st_size || after.st_mtim.tv_sec != before.st_mtim.tv_sec ||
-        after.st_mtim.tv_nsec != before.st_mtim.tv_nsec)
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s changed while it was read", split->asked->origin);
+    if (!okse_bytes_unchanged(split->asked->bytes, error))
+        return false;
     for (unsigned i = 0; i < set->data + set->parity; i++)
         if (!rename_part(output, &set->volumes[i], error))
             return false;
@@ -239,10 +242,11 @@ static bool can_share(const Split *split)
 {
     const OkseVolume *volume = &split->output.set->volumes[0];
     okse_autofd fd = split_part_open(&split->output, volume, O_CREAT | O_TRUNC, NULL);
-    const OkseSpan span = {split->asked->bundle_fd, fd, 0, 0, MIN(volume->size, OKSE_SHARE_BLOCK)};
+    OkseBytesPlace place = okse_bytes_place(split->asked->bytes, 0);
+    const OkseSpan span = {place.fd, fd, place.offset, 0, MIN(place.length, OKSE_SHARE_BLOCK)};
     uint64_t shared = 0;
 
-    return fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
+    return fd >= 0 && place.fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
 }
 
 static bool check_space(const Split *split, GError **error)
@@ -288,7 +292,7 @@ static bool write_labels(const SplitOutput *output, OkseSplitResult *result, GEr
 static OkseVolumeBundle describe(const OkseSplit *split)
 {
     return (OkseVolumeBundle){.identity = *okse_bundle_identity(split->bundle),
-                              .size = split->bundle_size,
+                              .size = okse_bytes_length(split->bytes),
                               .sequence = okse_bundle_sequence(split->bundle),
                               .name = (char *)(uintptr_t)okse_bundle_name(split->bundle),
                               .version = (char *)(uintptr_t)okse_bundle_version(split->bundle),
@@ -298,7 +302,7 @@ static OkseVolumeBundle describe(const OkseSplit *split)
 static bool split_run(Split *split, OkseSplitResult *result, GError **error)
 {
     SplitOutput *output = &split->output;
-    uint64_t total = split->asked->bundle_size * (output->set->parity > 0 ? 2 : 1);
+    uint64_t total = okse_bytes_length(split->asked->bytes) * (output->set->parity > 0 ? 2 : 1);
     bool good;
 
     if (!open_directory(output, error) || !check_directory(output, error))

@@ -21,9 +21,8 @@ OkseVolumeSet *okse_split_plan(const OkseVolumeBundle *bundle, uint64_t file_siz
 
 typedef struct {
     const OkseBundle *bundle;
-    int bundle_fd; /* what it was opened from; borrowed */
-    uint64_t bundle_size;
-    const char *origin;    /* its name in messages */
+    const OkseBytes *bytes; /* what it was opened from */
+    const char *origin;     /* its name in messages */
     uint64_t file_size;    /* of a part's file at most */
     OkseParityWish parity; /* how many besides */
     const char *directory; /* where they go; made when missing (not its parents) */

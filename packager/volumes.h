@@ -17,7 +17,7 @@ OkseVolumes *okse_volumes_open(const char *const *paths, const char *wanted, GEr
 void okse_volumes_free(OkseVolumes *volumes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseVolumes, okse_volumes_free)
 
-/* Does this path look like parts: a directory that is no OCI layout, or a file that is named or begins as a part? */
+/* Does this path look like parts: a directory that holds some, or a file that is named or begins as a part? */
 bool okse_volumes_is_input(const char *path);
 
 const OkseVolumeSet *okse_volumes_set(const OkseVolumes *volumes);

@@ -396,18 +396,29 @@ OkseVolumes *okse_volumes_open(const char *const *paths, const char *wanted, GEr
     return volumes;
 }
 
+static bool holds_parts(const char *path)
+{
+    okse_autofd directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(GPtrArray) names = NULL;
+    bool whole, found = false;
+
+    names = directory < 0 ? NULL : okse_directory_names(directory, &whole);
+    for (guint i = 0; names != NULL && !found && i < names->len; i++)
+        found = has_suffix(g_ptr_array_index(names, i));
+    return found;
+}
+
 bool okse_volumes_is_input(const char *path)
 {
-    g_autofree char *layout = g_build_filename(path, "oci-layout", NULL);
     okse_autofd fd = -1;
     uint8_t block[OKSE_TAR_BLOCK];
     OkseTarMember member;
 
     if (g_file_test(path, G_FILE_TEST_IS_DIR))
-        return !g_file_test(layout, G_FILE_TEST_EXISTS);
-    if (has_suffix(path))
-        return true;
+        return holds_parts(path);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    return fd >= 0 && is_regular(fd) && okse_pread_exact(fd, block, sizeof block, 0, path, NULL) &&
-           okse_tar_parse(block, &member, NULL) && strcmp(member.name, OKSE_VOLUME_README) == 0;
+    if (fd < 0 || !is_regular(fd))
+        return false;
+    return has_suffix(path) || (okse_pread_exact(fd, block, sizeof block, 0, path, NULL) &&
+                                okse_tar_parse(block, &member, NULL) && strcmp(member.name, OKSE_VOLUME_README) == 0);
 }
