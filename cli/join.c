@@ -19,11 +19,11 @@ static const OkseOption options[] = {
     {0},
 };
 
-static json_t *document_new(OkseVolumes *volumes, const char *schema, bool all)
+static json_t *document_new(OkseVolumes *volumes, const char *schema, OkseVolumesView view)
 {
     const OkseVolumeSet *set = okse_volumes_set(volumes);
     char id[OKSE_SHA256_TEXT], identity[OKSE_SHA256_TEXT];
-    json_t *document = okse_volumes_json(volumes, all);
+    json_t *document = okse_volumes_json(volumes, view);
 
     json_object_set_new(document, "schema", json_string(schema));
     json_object_set_new(document, "set", json_string(okse_sha256_text(&set->id, id)));
@@ -42,7 +42,7 @@ static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError *
 
     okse_parts_tell(volumes, NULL);
     if (invocation->json) {
-        g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", false);
+        g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", OKSE_VOLUMES_AS_SET);
 
         json_object_set_new(document, "joined", json_boolean(good));
         json_object_set_new(document, "path", good ? json_string(asked.output) : json_null());
@@ -60,41 +60,59 @@ static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError *
     return 0;
 }
 
-/* Those that are here; which are not is told too, but that is not asked. */
+static bool is_whole(const json_t *row)
+{
+    return g_strcmp0(okse_json_peek_text(row, "state"), "whole") == 0;
+}
+
+/* Each for itself: whether others are missing is not asked. */
 static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError **error)
 {
     const OkseVolumeSet *set = okse_volumes_set(volumes);
-    bool whole = true;
+    g_autoptr(json_t) document = NULL;
+    g_autoptr(GPtrArray) faults = NULL;
+    const json_t *row;
+    size_t i;
 
-    for (unsigned i = 0; i < set->data + set->parity; i++) {
-        g_autofree char *words = okse_volume_words(set, &set->volumes[i]);
-        const char *path;
-
-        if (okse_volumes_fd(volumes, i, &path) < 0)
-            continue;
-        if (!okse_volumes_check(volumes, i, NULL, error))
+    for (unsigned index = 0; index < set->data + set->parity; index++)
+        if (!okse_volumes_check(volumes, index, NULL, error))
             return 3;
-        whole = whole && okse_volumes_is_whole(volumes, i);
-        if (okse_volumes_is_whole(volumes, i) && !invocation->json)
-            okse_print("%s: whole (%s)\n", path, words);
-    }
-    if (invocation->json) {
-        g_autoptr(json_t) document = document_new(volumes, "okse.parts.v1", true);
+    document = document_new(volumes, "okse.parts.v1", OKSE_VOLUMES_EACH);
+    faults = okse_volumes_faults(volumes, OKSE_VOLUMES_EACH);
+    for (guint line = 0; line < faults->len; line++)
+        okse_note("%s", (const char *)g_ptr_array_index(faults, line));
+    json_object_set_new(document, "whole", json_boolean(faults->len == 0));
+    if (invocation->json)
+        return okse_print_json(document, error) ? (faults->len == 0 ? 0 : 1) : 3;
+    json_array_foreach(json_object_get(document, "parts"), i, row) if (is_whole(row))
+        okse_print("%s: whole (%s)\n", okse_json_peek_text(row, "path"), okse_json_peek_text(row, "part"));
+    return faults->len == 0 ? 0 : 1;
+}
 
-        json_object_set_new(document, "whole", json_boolean(whole));
-        return okse_print_json(document, error) ? (whole ? 0 : 1) : 3;
-    }
-    okse_parts_tell(volumes, NULL);
-    return whole ? 0 : 1;
+/* A part that cannot even say which set it is of is damaged, and that was the question. */
+static OkseVolumes *open_parts(const OkseInvocation *invocation, GError **error)
+{
+    const JoinOptions *given = invocation->options;
+    const OkseVolumesPlaces places = {
+        .paths = (const char *const *)invocation->arguments, .beside = invocation->count == 1, .wanted = given->set};
+    g_autoptr(GError) cause = NULL;
+    OkseVolumes *volumes = okse_volumes_open(&places, &cause);
+
+    if (volumes == NULL && given->check && given->set == NULL &&
+        g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) && okse_volumes_is_input(places.paths[0]))
+        okse_fail(error, OKSE_ERROR_REFUSED,
+                  "%s: what it says of itself is damaged (with another part of the set beside it more can be told)",
+                  places.paths[0]);
+    else if (volumes == NULL)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return volumes;
 }
 
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const JoinOptions *given = invocation->options;
-    const char *const *paths = (const char *const *)invocation->arguments;
-    g_autoptr(OkseVolumes) volumes = NULL;
+    g_autoptr(OkseVolumes) volumes = open_parts(invocation, error);
 
-    volumes = okse_volumes_open(paths, given->set, error);
     if (volumes == NULL)
         return 3;
     return given->check ? check(invocation, volumes, error) : join(invocation, volumes, error);

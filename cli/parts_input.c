@@ -14,7 +14,7 @@ bool okse_parts_input_is(const char *path)
 
 void okse_parts_tell(OkseVolumes *volumes, GHashTable *told)
 {
-    g_autoptr(GPtrArray) faults = okse_volumes_faults(volumes);
+    g_autoptr(GPtrArray) faults = okse_volumes_faults(volumes, OKSE_VOLUMES_AS_SET);
 
     for (guint i = 0; i < faults->len; i++) {
         const char *line = g_ptr_array_index(faults, i);
@@ -40,6 +40,7 @@ static void input_free(gpointer data)
 OkseBytes *okse_parts_input_open(const char *path, char *const *more, GError **error)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    OkseVolumesPlaces places = {.beside = true};
     g_autoptr(OkseVolumes) volumes = NULL;
     OkseBytes *bytes;
     Input *input;
@@ -48,7 +49,8 @@ OkseBytes *okse_parts_input_open(const char *path, char *const *more, GError **e
     for (char *const *place = more; place != NULL && *place != NULL; place++)
         g_ptr_array_add(paths, *place);
     g_ptr_array_add(paths, NULL);
-    volumes = okse_volumes_open((const char *const *)paths->pdata, NULL, error);
+    places.paths = (const char *const *)paths->pdata;
+    volumes = okse_volumes_open(&places, error);
     if (volumes == NULL)
         return NULL;
     input = g_new0(Input, 1);

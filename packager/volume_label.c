@@ -84,11 +84,10 @@ static void append_hints(GString *text, const OkseVolumeSet *set)
                                "  what is missing or damaged is named and repaired.\n",
                                set->groups > 1 ? " of their group" : "");
     if (set->encoding == NULL)
-        g_string_append_printf(
-            text,
-            "  Without okse             for part in NAME.????.part; do tar -xOf \"$part\" data; done\n"
-            "                           > NAME.okse   (NAME: %s)\n",
-            name);
+        g_string_append_printf(text,
+                               "  Without okse, NAME being %s:\n"
+                               "    for part in NAME.????.part; do tar -xOf \"$part\" data; done > NAME.okse\n",
+                               name);
     g_string_append(text, "  This label says nothing about who made the bundle: okse verify does.\n");
 }
 

@@ -6,6 +6,7 @@
 #include "packager/volumes_internal.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 void okse_volumes_free(OkseVolumes *volumes)
 {
@@ -190,19 +191,62 @@ bool okse_volumes_block(OkseVolumes *volumes, unsigned index, uint64_t block, ui
            okse_volumes_repair(volumes, &stripe, &buffer, error);
 }
 
+/* Blocks of which the file has nothing are told at once: a set may speak of more than anybody has. */
+static uint64_t blocks_in_file(const OkseVolume *volume, VolumeFile *file)
+{
+    uint64_t all = okse_volume_blocks(volume), there;
+    struct stat info;
+
+    if (fstat(file->fd, &info) < 0 || (uint64_t)info.st_size >= volume->at + volume->size)
+        return all;
+    there = (uint64_t)info.st_size <= volume->at
+                ? 0
+                : ((uint64_t)info.st_size - volume->at + OKSE_VOLUME_BLOCK - 1) / OKSE_VOLUME_BLOCK;
+    if (there < all) {
+        const BlockRun rest = {there, all - there};
+
+        g_array_append_val(file->damaged, rest);
+    }
+    return MIN(there, all);
+}
+
+static bool check_file(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, OkseProgress *progress,
+                       GError **error)
+{
+    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
+    uint64_t blocks = blocks_in_file(volume, file);
+
+    for (uint64_t block = 0; block < blocks; block++) {
+        if (okse_interrupted())
+            return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
+        read_from(volumes, volume, file, block, buffer);
+        okse_progress_add(progress, okse_volume_block_size(volume, block));
+    }
+    return true;
+}
+
 bool okse_volumes_check(OkseVolumes *volumes, unsigned index, OkseProgress *progress, GError **error)
 {
-    const OkseVolume *volume = &volumes->set->volumes[index];
-    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
+    const GPtrArray *files = volumes->files[index];
 
-    for (guint i = 0; i < volumes->files[index]->len; i++)
-        for (uint64_t block = 0; block < okse_volume_blocks(volume); block++) {
-            if (okse_interrupted())
-                return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
-            read_from(volumes, volume, g_ptr_array_index(volumes->files[index], i), block, buffer);
-            okse_progress_add(progress, okse_volume_block_size(volume, block));
-        }
+    for (guint i = 0; i < files->len; i++) {
+        VolumeFile *file = g_ptr_array_index(files, i);
+
+        if (file->named && !check_file(volumes, &volumes->set->volumes[index], file, progress, error))
+            return false;
+    }
     return true;
+}
+
+/* The medium works on what comes next while this is hashed. */
+static void fetch_next(const OkseVolumes *volumes, unsigned index, uint64_t block)
+{
+    const OkseVolume *volume = &volumes->set->volumes[index];
+    int fd = okse_volumes_fd(volumes, index, NULL);
+
+    if (fd >= 0)
+        posix_fadvise(fd, (off_t)(volume->at + (block + 1) * OKSE_VOLUME_BLOCK), 4 * OKSE_VOLUME_BLOCK,
+                      POSIX_FADV_WILLNEED);
 }
 
 static bool cache_take(OkseVolumes *volumes, unsigned index, uint64_t block, size_t from, void *buffer, size_t length)
@@ -248,6 +292,7 @@ bool okse_volumes_data(OkseVolumes *volumes, unsigned index, uint64_t offset, vo
         if (!cache_take(volumes, index, block, from, to, now)) {
             g_autofree uint8_t *bytes = g_malloc(OKSE_VOLUME_BLOCK);
 
+            fetch_next(volumes, index, block);
             if (!okse_volumes_block(volumes, index, block, bytes, error))
                 return false;
             memcpy(to, bytes + from, now);

@@ -9,11 +9,16 @@
  * allows. Shared by threads. docs/formats/parts.md. */
 typedef struct OkseVolumes OkseVolumes;
 
-/* paths: parts, and directories that hold some (files whose name ends in ".part"); NULL-terminated, not empty. One part
- * alone brings those beside it. wanted: the set to take ("sha256:…"), or NULL: that of the first part named, else the
- * one with most parts here. What is of another set is kept as a stranger, with its reason. Errors: INVALID (no part
- * with a whole set.json, two sets and neither is larger), NOT_FOUND, SYSTEM. */
-OkseVolumes *okse_volumes_open(const char *const *paths, const char *wanted, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef struct {
+    const char *const *paths; /* parts, and directories that hold some (*.part); NULL-terminated, not empty */
+    bool beside;              /* a part that is named brings those in its directory */
+    const char *wanted;       /* the set to take ("sha256:…"), or NULL: that of the first path when it is a part, else
+                               * the one with most parts here */
+} OkseVolumesPlaces;
+
+/* What is of another set is kept as a stranger, with its reason. Errors: INVALID (no part with a whole set.json, two
+ * sets and neither is larger), NOT_FOUND, SYSTEM. */
+OkseVolumes *okse_volumes_open(const OkseVolumesPlaces *places, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_volumes_free(OkseVolumes *volumes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseVolumes, okse_volumes_free)
 
@@ -61,18 +66,19 @@ bool okse_volumes_data(OkseVolumes *volumes, unsigned index, uint64_t offset, vo
  * bit i of `there` is block i of the bundle. */
 void okse_volumes_use_joined(OkseVolumes *volumes, int fd, const uint8_t *there);
 
-/* Read all blocks of a volume's files, so that everything wrong with them is known. False only with *error. Errors:
- * CANCELLED. */
+/* Read all blocks of a volume's files that were named, so that everything wrong with them is known. False only with
+ * *error. Errors: CANCELLED. */
 bool okse_volumes_check(OkseVolumes *volumes, unsigned index, OkseProgress *progress, GError **error);
 
-/* What is wrong, in words, one line for each file and reason, in the set's order: damaged files with their blocks,
- * missing parts, strangers. Empty: nothing. repaired: blocks that were worked out. New. */
-GPtrArray *okse_volumes_faults(OkseVolumes *volumes) G_GNUC_WARN_UNUSED_RESULT;
+/* What is asked of a set: which parts it lacks and which are damaged; or of single media: each for itself. */
+typedef enum { OKSE_VOLUMES_AS_SET, OKSE_VOLUMES_EACH } OkseVolumesView;
+
+/* What is wrong, in words, one line for each file, in the set's order: damaged files with their blocks, missing parts,
+ * strangers. EACH: of the files that were named only, and nothing is missing. Empty: nothing. New. */
+GPtrArray *okse_volumes_faults(OkseVolumes *volumes, OkseVolumesView view) G_GNUC_WARN_UNUSED_RESULT;
 /* The same as data: {"parts":[{"part","path"?,"state":"whole"|"damaged"|"missing"|"unreadable","faults":[…],
- * "blocks":[[first,count],…]}],"strangers":[{"path","reason"}]}. Only what is not whole, unless `all`. */
-json_t *okse_volumes_json(OkseVolumes *volumes, bool all) G_GNUC_WARN_UNUSED_RESULT;
-/* Is everything that was looked at as it should be? */
-bool okse_volumes_is_whole(OkseVolumes *volumes, unsigned index);
+ * "damaged":[[first,count],…],"unreadable":[…]}],"strangers":[{"path","reason"}]}. EACH: the whole ones, too. */
+json_t *okse_volumes_json(OkseVolumes *volumes, OkseVolumesView view) G_GNUC_WARN_UNUSED_RESULT;
 uint64_t okse_volumes_repaired(OkseVolumes *volumes);
 
 /* For callers that take bytes from files themselves (sharing blocks): a file of the volume, -1 when there is none. */

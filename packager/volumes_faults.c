@@ -35,30 +35,30 @@ static char *file_words(const VolumeFile *file)
     return g_string_free(text, FALSE);
 }
 
-static void add_volume(OkseVolumes *volumes, unsigned index, GPtrArray *lines)
+static void add_volume(OkseVolumes *volumes, unsigned index, OkseVolumesView view, GPtrArray *lines)
 {
     const GPtrArray *files = volumes->files[index];
     g_autofree char *words = okse_volume_words(volumes->set, &volumes->set->volumes[index]);
     g_autofree char *name = okse_volume_name(volumes->set, &volumes->set->volumes[index]);
 
-    if (files->len == 0)
+    if (files->len == 0 && view == OKSE_VOLUMES_AS_SET)
         g_ptr_array_add(lines, g_strdup_printf("%s (%s) is missing", words, name));
     for (guint i = 0; i < files->len; i++) {
         const VolumeFile *file = g_ptr_array_index(files, i);
         g_autofree char *what = is_file_whole(file) ? NULL : file_words(file);
 
-        if (what != NULL)
+        if (what != NULL && (file->named || view == OKSE_VOLUMES_AS_SET))
             g_ptr_array_add(lines, g_strdup_printf("%s, %s: %s", words, file->path, what));
     }
 }
 
-GPtrArray *okse_volumes_faults(OkseVolumes *volumes)
+GPtrArray *okse_volumes_faults(OkseVolumes *volumes, OkseVolumesView view)
 {
     GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
 
     g_mutex_lock(&volumes->lock);
     for (unsigned i = 0; i < volumes->set->data + volumes->set->parity; i++)
-        add_volume(volumes, i, lines);
+        add_volume(volumes, i, view, lines);
     for (guint i = 0; i < volumes->strangers->len; i++)
         g_ptr_array_add(lines, g_strdup_printf("%s %s", (const char *)g_ptr_array_index(volumes->stranger_paths, i),
                                                (const char *)g_ptr_array_index(volumes->strangers, i)));
@@ -98,37 +98,34 @@ static json_t *file_json(const char *words, const VolumeFile *file)
                      "faults", faults, "damaged", runs_json(file->damaged), "unreadable", runs_json(file->unreadable));
 }
 
-json_t *okse_volumes_json(OkseVolumes *volumes, bool all)
+static void add_volume_json(OkseVolumes *volumes, unsigned index, OkseVolumesView view, json_t *parts)
+{
+    g_autofree char *words = okse_volume_words(volumes->set, &volumes->set->volumes[index]);
+    const GPtrArray *files = volumes->files[index];
+
+    if (files->len == 0 && view == OKSE_VOLUMES_AS_SET)
+        json_array_append_new(parts, json_pack("{s:s,s:s}", "part", words, "state", "missing"));
+    for (guint i = 0; i < files->len; i++) {
+        const VolumeFile *file = g_ptr_array_index(files, i);
+
+        if (view == OKSE_VOLUMES_AS_SET ? !is_file_whole(file) : file->named)
+            json_array_append_new(parts, file_json(words, file));
+    }
+}
+
+json_t *okse_volumes_json(OkseVolumes *volumes, OkseVolumesView view)
 {
     json_t *parts = json_array(), *strangers = json_array();
 
     g_mutex_lock(&volumes->lock);
-    for (unsigned i = 0; i < volumes->set->data + volumes->set->parity; i++) {
-        g_autofree char *words = okse_volume_words(volumes->set, &volumes->set->volumes[i]);
-        const GPtrArray *files = volumes->files[i];
-
-        if (files->len == 0)
-            json_array_append_new(parts, json_pack("{s:s,s:s}", "part", words, "state", "missing"));
-        for (guint j = 0; j < files->len; j++)
-            if (all || !is_file_whole(g_ptr_array_index(files, j)))
-                json_array_append_new(parts, file_json(words, g_ptr_array_index(files, j)));
-    }
+    for (unsigned i = 0; i < volumes->set->data + volumes->set->parity; i++)
+        add_volume_json(volumes, i, view, parts);
     for (guint i = 0; i < volumes->strangers->len; i++)
         json_array_append_new(strangers,
                               json_pack("{s:o,s:o}", "path", text_json(g_ptr_array_index(volumes->stranger_paths, i)),
                                         "reason", text_json(g_ptr_array_index(volumes->strangers, i))));
     g_mutex_unlock(&volumes->lock);
     return json_pack("{s:o,s:o}", "parts", parts, "strangers", strangers);
-}
-
-bool okse_volumes_is_whole(OkseVolumes *volumes, unsigned index)
-{
-    const GPtrArray *files = volumes->files[index];
-    bool whole = files->len > 0;
-
-    for (guint i = 0; i < files->len; i++)
-        whole = whole && is_file_whole(g_ptr_array_index(files, i));
-    return whole;
 }
 
 uint64_t okse_volumes_repaired(OkseVolumes *volumes)

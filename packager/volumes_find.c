@@ -12,6 +12,7 @@
 /* A file before it is known what it is. */
 typedef struct {
     char *path;
+    bool named; /* not only found beside */
     int fd;
     OkseVolumeSet *set; /* borrowed; NULL: its set.json cannot be read */
     bool has_part;      /* part.json was read */
@@ -23,6 +24,7 @@ typedef struct {
 typedef struct {
     GPtrArray *candidates; /* Candidate */
     GHashTable *sets;      /* OkseSha256 → OkseVolumeSet */
+    bool beside;           /* what is found now is only that */
 } Search;
 
 static void candidate_free(gpointer data)
@@ -118,6 +120,7 @@ static void add_file(Search *search, const char *path, int *fd)
     Candidate *candidate = g_new0(Candidate, 1);
 
     candidate->path = g_strdup(path);
+    candidate->named = !search->beside;
     candidate->fd = okse_fd_steal(fd);
     g_ptr_array_add(search->candidates, candidate);
     candidate_read(search, candidate);
@@ -159,7 +162,7 @@ static bool add_directory(Search *search, const char *path, GError **error)
     return true;
 }
 
-static bool add_path(Search *search, const char *path, bool alone, GError **error)
+static bool add_path(Search *search, const char *path, GError **error)
 {
     struct stat info;
     okse_autofd fd = -1;
@@ -174,10 +177,15 @@ static bool add_path(Search *search, const char *path, bool alone, GError **erro
     if (!is_regular(fd))
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is neither a part nor a directory of parts", path);
     add_file(search, path, &fd);
-    if (!alone)
-        return true;
+    return true;
+}
+
+static bool add_beside(Search *search, const char *path, GError **error)
+{
     g_autofree char *directory = g_path_get_dirname(path);
-    return add_directory(search, directory, error);
+
+    search->beside = true;
+    return g_file_test(path, G_FILE_TEST_IS_DIR) || add_directory(search, directory, error);
 }
 
 /* The file that was named and the same one found beside it are one. */
@@ -348,6 +356,7 @@ static void place(OkseVolumes *volumes, Candidate *candidate)
         return;
     }
     file = volume_file_new(candidate->path, okse_fd_steal(&candidate->fd));
+    file->named = candidate->named;
     volumes_check_file(volumes, volume, file, certain);
     g_ptr_array_add(volumes->files[volume - set->volumes], file);
 }
@@ -373,20 +382,22 @@ static void free_set(gpointer set)
     okse_volume_set_free(set);
 }
 
-OkseVolumes *okse_volumes_open(const char *const *paths, const char *wanted, GError **error)
+OkseVolumes *okse_volumes_open(const OkseVolumesPlaces *places, GError **error)
 {
     g_autoptr(GPtrArray) candidates = g_ptr_array_new_with_free_func(candidate_free);
     g_autoptr(GHashTable) sets = g_hash_table_new_full(digest_hash, digest_equal, NULL, free_set);
-    Search search = {candidates, sets};
-    bool alone = paths[1] == NULL;
+    Search search = {candidates, sets, false};
     OkseVolumeSet *set;
     OkseVolumes *volumes;
 
-    for (const char *const *path = paths; *path != NULL; path++)
-        if (!add_path(&search, *path, alone, error))
+    for (const char *const *path = places->paths; *path != NULL; path++)
+        if (!add_path(&search, *path, error))
+            return NULL;
+    for (const char *const *path = places->paths; places->beside && *path != NULL; path++)
+        if (!add_beside(&search, *path, error))
             return NULL;
     drop_repeated(&search);
-    set = choose(&search, wanted, !g_file_test(paths[0], G_FILE_TEST_IS_DIR), error);
+    set = choose(&search, places->wanted, !g_file_test(places->paths[0], G_FILE_TEST_IS_DIR), error);
     if (set == NULL)
         return NULL;
     g_hash_table_steal(sets, &set->id);

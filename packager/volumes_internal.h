@@ -17,6 +17,7 @@ typedef struct {
 /* One file that claims to be a part. */
 typedef struct {
     char *path;
+    bool named; /* by the user, or in a directory that was */
     int fd;
     bool has_table;     /* its digests of blocks can be used … */
     bool has_own_table; /* … those in the file itself; otherwise `table`, worked out from the data */

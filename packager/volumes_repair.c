@@ -73,9 +73,9 @@ static bool fail_stripe(const Repair *repair, GError **error)
                                                                             : "damaged");
     }
     return okse_fail(error, unreadable ? OKSE_ERROR_SYSTEM : OKSE_ERROR_REFUSED,
-                     "block %" G_GUINT64_FORMAT " cannot be repaired, for which %u parity part%s: %s",
-                     repair->stripe->stripe, repair->parity, repair->parity == 1 ? " is there" : "s are there",
-                     list->str);
+                     "block %" G_GUINT64_FORMAT
+                     " cannot be repaired: more is lost than %u parity part%s can replace: %s",
+                     repair->stripe->stripe, repair->parity, repair->parity == 1 ? "" : "s", list->str);
 }
 
 /* The first `data` places that are not known to be bad. */
