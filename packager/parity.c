@@ -123,7 +123,7 @@ bool okse_parity_is_built(void)
 static bool missing(GError **error)
 {
     return okse_fail(error, OKSE_ERROR_SYSTEM,
-                     "this okse was built without ISA-L, and parity needs it (docs/repair.py repairs without)");
+                     "this okse was built without ISA-L, and parity needs it (docs/parts-repair.py repairs without)");
 }
 
 OkseParity *okse_parity_new(unsigned data, unsigned parity, GError **error)

@@ -136,6 +136,20 @@ def test_by_hand_with_tar_and_cat(made, tmp_path):
     assert "sha256:" + outputs[1].split()[0] == row["blocks"] and "sha256:" + outputs[2].split()[0] == row["sha256"] and outputs[3] == ""
 
 
+def test_one_medium_by_hand(made, parts):
+    """The page's own commands."""
+    script = (ROOT / "docs/verify-by-hand.md").read_text().split("```bash\n")[1].split("```")[0]
+    for path in (part(parts, 1), part(parts, 5), part(parts, 2, ".parity")):
+        def run():
+            return subprocess.run(["bash", "-c", script], env={**os.environ, "part": str(path)}, capture_output=True, text=True)
+        assert run().returncode == 0 and "whole: " in run().stdout
+        for name, at in places_of(path):
+            if name.startswith(("set.json", "blocks", "damaged")):
+                flip(path, at)
+                assert run().returncode != 0, (name, at)
+                flip(path, at)
+
+
 @pytest.mark.parametrize("text, parts", [("3M", 5), ("3MB", 5), ("3.2M", 3), ("3MiB", 5), ("3.1MiB", 3), ("3.3e6", None), ("0.1G", 1), ("1M", None), ("x", None), ("", None), ("99999999999999999999G", None)])
 def test_sizes(okse, made, tmp_path, text, parts):
     """G is 10^9, as media are sold; GiB is 2^30; the file is never larger."""
@@ -456,11 +470,11 @@ def test_verify_refuses_what_parity_does_not_cover(okse, made, parts, tmp_path):
 def test_the_script_in_the_docs_repairs(made, parts, tmp_path):
     part(parts, 4).unlink()
     flip(part(parts, 2), 900_000)
-    done = subprocess.run([sys.executable, ROOT / "docs/repair.py", *sorted(parts.glob("*.part")), "-o", tmp_path / "r.okse"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "docs/parts-repair.py", *sorted(parts.glob("*.part")), "-o", tmp_path / "r.okse"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "r.okse").read_bytes() == made.bundle.read_bytes() and "block 0 is damaged" in done.stderr
     part(parts, 1).unlink()
-    done = subprocess.run([sys.executable, ROOT / "docs/repair.py", *sorted(parts.glob("*.part")), "-o", tmp_path / "s.okse"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, ROOT / "docs/parts-repair.py", *sorted(parts.glob("*.part")), "-o", tmp_path / "s.okse"], capture_output=True, text=True)
     assert done.returncode == 1 and "more parts are damaged" in done.stderr
 
 

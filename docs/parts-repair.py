@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The bundle out of its parts without okse: docs/formats/parts.md in code, nothing but Python's standard library.
 
-    python3 repair.py PARTS… -o BUNDLE      parts of one set, in any order; damaged or missing ones as far as parity goes
+    python3 parts-repair.py PARTS… -o BUNDLE      parts of one set, in any order; damaged or missing ones as far as parity goes
 
 Reads every part, checks each block by its digest, and works out what is damaged or missing, stripe by stripe.
 """
