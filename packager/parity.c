@@ -2,10 +2,10 @@
 
 #ifdef OKSE_ISAL
 
-#include <dlfcn.h>
+#include "core/library.h"
+
 #include <isa-l/erasure_code.h>
 
-#define SONAME "libisal.so.2"
 #define TABLE 32u /* bytes that ec_init_tables() makes of a coefficient */
 
 struct OkseParity {
@@ -23,32 +23,15 @@ typedef struct {
 
 static bool load(Library *library, GError **error)
 {
-    const struct {
-        const char *name;
-        void *at;
-    } wanted[] = {
+    static const OkseLibrary isal = {"libisal.so.2", "libisal2", "parity"};
+    const OkseLibraryFunction functions[] = {
         {"ec_init_tables", &library->init_tables},
         {"ec_encode_data_update", &library->encode_update},
         {"gf_gen_cauchy1_matrix", &library->cauchy},
         {"gf_invert_matrix", &library->invert},
     };
-    void *handle = dlopen(SONAME, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
 
-    if (handle == NULL)
-        return okse_fail(error, OKSE_ERROR_SYSTEM, "libisal cannot be loaded, and parity needs it (Debian: libisal2)");
-    for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++) {
-        void *symbol = dlsym(handle, wanted[i].name);
-
-        if (symbol == NULL)
-            return okse_fail(error, OKSE_ERROR_SYSTEM, "libisal has no %s; it is too old", wanted[i].name);
-        *(void **)wanted[i].at = symbol; /* as dlsym(3) prescribes */
-    }
-    return true;
-}
-
-bool okse_parity_is_built(void)
-{
-    return true;
+    return okse_library_load(&isal, functions, G_N_ELEMENTS(functions), error);
 }
 
 /* coefficients: one row of `sources` for each result. */
@@ -114,11 +97,6 @@ void okse_parity_add(const OkseParity *parity, unsigned source, const uint8_t *r
 }
 
 #else
-
-bool okse_parity_is_built(void)
-{
-    return false;
-}
 
 static bool missing(GError **error)
 {

@@ -11,9 +11,6 @@
 /* Lengths of what is encoded must be a multiple of this. */
 #define OKSE_PARITY_ALIGN 64u
 
-/* Whether this build can; otherwise okse_parity_new() says what is missing. */
-bool okse_parity_is_built(void);
-
 /* Some linear combinations of `sources` runs of bytes: parity of data, or what is lost of what is there. */
 typedef struct OkseParity OkseParity;
 

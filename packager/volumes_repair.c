@@ -16,8 +16,9 @@ typedef struct VolumesRepairer {
 struct VolumesRepairer *volumes_repairer_new(bool load)
 {
     VolumesRepairer *repairer = g_new0(VolumesRepairer, 1);
-    g_autoptr(OkseParity) code = load ? okse_parity_new(1, 1, NULL) : NULL; /* it stays loaded */
 
+    if (load)
+        okse_parity_free(okse_parity_new(1, 1, NULL)); /* it stays loaded; a failure is told when it is needed */
     g_mutex_init(&repairer->lock);
     return repairer;
 }
