@@ -22,6 +22,9 @@ extern const OkseCommand okse_command_push;
 extern const OkseCommand okse_command_pull;
 /* transport */
 extern const OkseCommand okse_command_thin;
+/* parts for media */
+extern const OkseCommand okse_command_split;
+extern const OkseCommand okse_command_join;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;

@@ -30,6 +30,9 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_pull,
     /* transport */
     &okse_command_thin,
+    /* parts for media */
+    &okse_command_split,
+    &okse_command_join,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,

@@ -181,6 +181,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     const PushOptions *given = invocation->options;
     const char *path = invocation->arguments[0];
     g_auto(OkseImageName) name = {0};
+    g_autoptr(OkseBytes) bytes = NULL;
     g_autoptr(OkseBundle) bundle = NULL;
     OksePushRequest request = {.origin = path,
                                .name = &name,
@@ -192,7 +193,8 @@ static int run(const OkseInvocation *invocation, GError **error)
 
     if (!read_name(invocation, &name, error))
         return 2;
-    bundle = okse_bundle_input_read(path, error);
+    bytes = okse_bundle_input_open_whole(path, error);
+    bundle = bytes == NULL ? NULL : okse_bundle_of(bytes, path, error);
     if (bundle == NULL)
         return 3;
     if (given->dry_run)

@@ -136,7 +136,7 @@ static bool session_open(Session *session, const ServeOptions *options, GError *
     terms->shown = session->path;
     session->verifying.trust = session->trust;
     session->verifying.payload_later = !options->check;
-    session->bytes = okse_bundle_input_open(session->path, error);
+    session->bytes = okse_bundle_input_open_whole(session->path, error);
     return session->bytes != NULL && pem_read(options->certificate, &session->certificate, error) &&
            pem_read(options->key, &session->key, error) && okse_httpd_load(&session->httpd, error) &&
            okse_listener_open(options->listen != NULL ? options->listen : DEFAULT_LISTEN, &session->listener, error);

@@ -17,6 +17,7 @@
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
     char **bases;
+    char **parts;
     gboolean all, fast_fail, both;
     ShardOptions shards;
     OmsOptions oms;
@@ -45,6 +46,8 @@ static const OkseOption verify_options[] = {
      offsetof(VerifyOptions, shards.merge)},
     {OKSE_OPTION_TEXT, "since", 0, "TIME", "with --merge: refuse records that are older (default: one day)",
      offsetof(VerifyOptions, shards.since)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(VerifyOptions, parts)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
      offsetof(VerifyOptions, oms.model)},
     {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
@@ -98,14 +101,15 @@ static bool pipe_open(Session *session, const char *path, GError **error)
     return session->input.pipe >= 0;
 }
 
-static bool input_open(Session *session, const char *path, char *const *bases, GError **error)
+static bool input_open(Session *session, const char *path, const VerifyOptions *options, GError **error)
 {
     struct stat status;
 
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes = okse_bundle_input_open(path, &(OkseBundleBases){bases, NULL}, &session->input.thin, error);
+    session->bytes =
+        okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL}, &session->input.thin, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
@@ -220,7 +224,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return false;
     session->trust = okse_trust_open(options->trust, error);
     if (session->trust == NULL || !state_open(session, options->state, error) ||
-        !input_open(session, invocation->arguments[0], options->bases, error) ||
+        !input_open(session, invocation->arguments[0], options, error) ||
         (options->record != NULL && !okse_output_open(&session->record, options->record, error)))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;
