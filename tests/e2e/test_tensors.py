@@ -249,6 +249,25 @@ def test_inspect_shows_the_lists_and_holds_them_against_the_bytes(site, okse):
     assert okse("diff", lying, bundle.path, "--json", "--payload", status=1).json["tensors"]["files"] == []
 
 
+def test_of_a_changed_tensor_only_the_changed_rows_travel(site, okse):
+    rows = {name: bytearray(values(name, 262_144)) for name in ("embedding", "rows", "all")}  # 1 MiB each, rows of 1 KiB
+    old = site.pack("1.0.0", {"model.safetensors": safetensors({n: ("F32", [1024, 256], bytes(d)) for n, d in rows.items()} | {"norm": tensor("norm")})})
+    rows["embedding"] += values("new rows", 2560)
+    rows["rows"][300 * 1024:310 * 1024] = values("trained", 2560)
+    rows["all"] = values("trained, all", 262_144)
+    new = site.pack("2.0.0", {"model.safetensors": safetensors(
+        {"first": ("U8", [7], b"shifted")} | {n: ("F32", [len(d) // 1024, 256], bytes(d)) for n, d in rows.items()} | {"norm": tensor("norm")})})
+    (file,) = site.diff(old, new)["files"]
+    assert (file["changed"], file["added"], file["moved"]) == (3, 1, 1)
+    carried = okse("thin", new.path, "--against", old.path, "-o", "thin.okse", "--json", status=0).json["carried"]["pieces"]
+    changed = (10 + 10 + 1024) * 1024
+    assert changed <= carried <= changed + 4 * 4096, carried  # whole blocks, and the header
+    okse("thin", "--complete", "thin.okse", "--base", old.path, "-o", "whole.okse", status=0)
+    assert (okse.directory / "whole.okse").read_bytes() == new.path.read_bytes()
+    other = site.pack("3.0.0", {"model.safetensors": safetensors({n: ("F32", [1024, 256], values(n + "!", 262_144)) for n in rows})})
+    assert okse("thin", other.path, "--against", old.path, "-o", "other.okse", "--json", status=0).json["leftOut"]["recipes"] == 0
+
+
 def without_lists(site, version, data, documents=(), files="model"):
     """The same model in a bundle whose stack manifest has these documents and no others."""
     place = site.directory / f"{files}-{version}-by-hand"
