@@ -119,10 +119,11 @@ def test_gguf_too(site):
 
 def test_what_is_small_no_weights_or_broken_is_not_listed(site):
     broken = safetensors(model(*NAMES), header={"layers.0.weight": {"dtype": "F32", "shape": [1, 65536], "data_offsets": [4, 262148]}})
+    unknown = safetensors(model(*NAMES), header={"layers.0.weight": {"dtype": "X9", "shape": [65536], "data_offsets": [0, 262144]}})
     long_name = safetensors(model(*NAMES, **{"n" * 256: ("U8", [1], b"x")}))
     deep = safetensors(model(*NAMES, deep=("U8", [1] * 9, b"x")))
     bundle = site.pack("1.0.0", {"small.safetensors": safetensors({"a": ("U8", [100], bytes(100))}), "noise.bin": values("noise", 400_000),
-                                 "broken.safetensors": broken, "long.safetensors": long_name, "deep.safetensors": deep})
+                                 "broken.safetensors": broken, "unknown.safetensors": unknown, "long.safetensors": long_name, "deep.safetensors": deep})
     assert not lists(bundle)
 
 
@@ -221,6 +222,9 @@ def test_a_model_in_other_shards_only_moved(site):
     (file,) = site.diff(old, new)["files"]
     assert (file["moved"], file["shipped"], len(file["tensors"])) == (12, 0, 12)
     assert {row["old"]["path"] for row in file["tensors"]} == {"model-1.safetensors", "model-2.safetensors"}
+    tuned = site.pack("3.0.0", {"model.safetensors": safetensors(model(*"stuvwx", *NAMES) | {"t": tensor("tuned")})})
+    (file,) = site.diff(old, tuned)["files"]
+    assert (file["moved"], file["changed"], file["added"], file["removed"]) == (11, 1, 0, 0)
 
 
 def test_the_same_name_in_several_files_is_several_tensors(site):
