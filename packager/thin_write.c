@@ -196,22 +196,9 @@ static bool has_blob(const GPtrArray *against, const OkseBlob *blob)
     return false;
 }
 
-static guint digest_hash(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean digest_equal(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 static GHashTable *listings_of(const OkseBundle *bundle)
 {
-    GHashTable *listings = g_hash_table_new(digest_hash, digest_equal);
+    GHashTable *listings = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
 
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(bundle, i);

@@ -422,3 +422,20 @@ def test_a_thin_bundle_that_is_cut_off_is_refused(site, tmp_path, fraction):
     (tmp_path / "cut.okse").write_bytes(raw[:int(len(raw) * fraction)])
     done = site.okse("verify", tmp_path / "cut.okse", "--trust", site.trust, "--base", site.v1)
     assert done.status in (1, 2) and "VERIFIED" not in done.out
+
+
+def test_a_dry_run_reads_the_base_and_writes_nothing(site, tmp_path):
+    root = tmp_path / "root"
+    site.okse("install", site.v1, "--root", root, "--trust", site.trust, status=0)
+    before = sorted(os.listdir(root / "generations"))
+    site.okse("install", site.thin, "--root", root, "--trust", site.trust, "--dry-run", status=0)
+    file = (root / "current").resolve() / "tree/lib/libx.so.1"  # of a tar that is laid out again from the files
+    file.chmod(0o755)
+    change(file, 50000)
+    done = site.okse("install", site.thin, "--root", root, "--trust", site.trust, "--dry-run", status=1)
+    assert "other content" in done.err and sorted(os.listdir(root / "generations")) == before
+
+
+def test_a_directory_where_nothing_is_installed_is_no_base(site, tmp_path):
+    done = site.okse("verify", site.thin, "--trust", site.trust, "--base", tmp_path, status=2)
+    assert "nothing is installed there" in done.err
