@@ -131,19 +131,6 @@ static const char *earlier_read(OkseCheckpoint *checkpoint)
     return checkpoint->earlier == NULL ? FILE_NAME " is damaged" : NULL;
 }
 
-static guint digest_hash(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean digest_equal(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 OkseCheckpoint *okse_checkpoint_open(int directory_fd, const OkseBytes *bundle, gint64 now)
 {
     OkseCheckpoint *checkpoint = g_new0(OkseCheckpoint, 1);
@@ -153,7 +140,7 @@ OkseCheckpoint *okse_checkpoint_open(int directory_fd, const OkseBytes *bundle, 
     checkpoint->bundle = bundle;
     checkpoint->places = g_ptr_array_new_with_free_func(g_free);
     checkpoint->started = okse_text_time(now);
-    checkpoint->blobs = g_hash_table_new(digest_hash, digest_equal);
+    checkpoint->blobs = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
     why = marks_take(checkpoint);
     if (why != NULL) {
         checkpoint->note = g_strdup(why);

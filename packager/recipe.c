@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define WORTH (64u << 10) /* bytes that must be saved: a recipe and a blob of pieces cost some themselves */
-#define RUNS 65536u /* of changed tensors in a bundle; those of one that has more of them than are left go whole */
 
 struct OkseRecipes {
     const OkseBundle *bundle;
@@ -14,16 +13,9 @@ struct OkseRecipes {
     GPtrArray *of_bases;    /* arrays of them, one a base */
     GPtrArray *known;       /* OkseTensorFile of all bases, borrowed */
     OkseTensorIndex *index; /* of these */
-    OkseTensorPairs *pairs; /* what the bundle's tensors were in the bases */
-    const GPtrArray *bases; /* OkseBase; borrowed */
-    unsigned runs;          /* that may still be taken */
+    OkseTensorPairs *pairs; /* what each tensor of `files` was among these */
+    const GPtrArray *bases; /* OkseBase */
 };
-
-/* A run of the new file that lies in a base. */
-typedef struct {
-    OkseSha256 from; /* the base's file */
-    uint64_t from_at, at, length;
-} Known;
 
 static void files_let_go(gpointer files)
 {
@@ -36,7 +28,6 @@ OkseRecipes *okse_recipes_new(const OkseBundle *bundle, const GPtrArray *bases, 
 
     recipes->bundle = bundle;
     recipes->bases = bases;
-    recipes->runs = RUNS;
     recipes->of_bases = g_ptr_array_new_with_free_func(files_let_go);
     recipes->known = g_ptr_array_new();
     recipes->files = okse_bundle_tensors(bundle, error);
@@ -67,13 +58,12 @@ void okse_recipes_free(OkseRecipes *recipes)
     g_free(recipes);
 }
 
-/* The number of a file's list, or -1. */
-static int file_find(const OkseRecipes *recipes, const OkseSha256 *digest)
+static bool file_find(const OkseRecipes *recipes, const OkseSha256 *digest, guint *index)
 {
-    for (guint i = 0; i < recipes->files->len; i++)
-        if (okse_sha256_equal(&((const OkseTensorFile *)g_ptr_array_index(recipes->files, i))->digest, digest))
-            return (int)i;
-    return -1;
+    for (*index = 0; *index < recipes->files->len; (*index)++)
+        if (okse_sha256_equal(&((const OkseTensorFile *)g_ptr_array_index(recipes->files, *index))->digest, digest))
+            return true;
+    return false;
 }
 
 static const OkseTensorPlace *known_find(const OkseRecipes *recipes, const OkseTensor *tensor)
@@ -81,127 +71,111 @@ static const OkseTensorPlace *known_find(const OkseRecipes *recipes, const OkseT
     return tensor->length == 0 ? NULL : okse_tensor_index_find(recipes->index, &tensor->digest, tensor->length);
 }
 
+/* One file that becomes a recipe. */
+typedef struct {
+    const OkseRecipes *recipes;
+    OkseBaseBlob blob; /* its bytes */
+    const OkseTensorFile *file;
+    guint index; /* of the file */
+    OkseRecipe *recipe;
+    OkseBytes *fresh;
+} Making;
+
 /* What no base has goes into one blob, whose name is not known yet. */
-static void fresh_add(OkseRecipe *recipe, OkseBytes *fresh, const OkseBytes *bytes, uint64_t at, uint64_t length)
+static void fresh_add(const Making *making, uint64_t at, uint64_t length)
 {
     static const OkseSha256 unnamed;
 
-    okse_recipe_add(recipe, &unnamed, okse_bytes_length(fresh), length);
-    okse_bytes_append_bytes(fresh, bytes, at, length);
+    okse_recipe_add(making->recipe, &unnamed, okse_bytes_length(making->fresh), length);
+    okse_bytes_append_bytes(making->fresh, making->blob.bytes, making->blob.offset + at, length);
 }
 
-/* A blob of a bundle as a readable file. */
-typedef struct {
-    const OkseBytes *bytes;
-    uint64_t offset;
-    const char *name;
-} Lying;
-
-static bool lying_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
+static bool blob_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
 {
-    const Lying *lying = context;
+    const OkseBaseBlob *blob = context;
 
-    return okse_bytes_read(lying->bytes, lying->offset + offset, buffer, length, lying->name, error);
+    return okse_bytes_read(blob->bytes, blob->offset + offset, buffer, length, "weights", error);
 }
 
-/* Where a base has the file of a list. */
-static bool base_find(const OkseRecipes *recipes, const OkseTensorFile *file, Lying *lying)
+static bool base_find(const OkseRecipes *recipes, const OkseSha256 *digest, OkseBaseBlob *blob)
 {
-    for (guint i = 0; i < recipes->bases->len; i++) {
-        OkseBase *base = g_ptr_array_index(recipes->bases, i);
-        OkseBaseBlob blob;
-
-        if (!okse_base_find(base, &file->digest, file->size, &blob))
-            continue;
-        *lying = (Lying){blob.bytes, blob.offset, okse_base_name(base)};
-        return true;
-    }
+    for (guint i = 0; i < recipes->bases->len; i++)
+        if (okse_base_find(g_ptr_array_index(recipes->bases, i), digest, UINT64_MAX, blob))
+            return true;
     return false;
 }
 
-static void known_add(GArray *known, const OkseTensorPlace *place, uint64_t skip, const OkseTensor *tensor,
-                      uint64_t length)
+/* A tensor that changed: the rows of it that did not. */
+static bool changed_add(const Making *making, unsigned index, GError **error)
 {
-    const Known run = {place->file->digest, okse_tensor(place->file, place->index)->offset + skip,
-                       tensor->offset + skip, length};
-
-    g_array_append_val(known, run);
-}
-
-/* What of a changed tensor stayed. A base that cannot be read is no help, and no fault of the new bundle. */
-static void known_runs(OkseRecipes *recipes, const OkseBlob *blob, const OkseTensorPlace *origin,
-                       const OkseTensor *tensor, GArray *known)
-{
-    const Lying is = {okse_bundle_bytes(recipes->bundle), blob->offset, "the bundle"};
+    const OkseTensor *tensor = okse_tensor(making->file, index), *was;
+    const OkseTensorPlace *origin = okse_tensor_pairs_origin(making->recipes->pairs, making->index, index);
     g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(OkseTensorRun));
-    Lying was;
-    const OkseReadable old = {
-        .path = origin->file->path, .size = origin->file->size, .read = lying_read, .context = &was};
-    const OkseReadable new = {.path = "", .size = blob->size, .read = lying_read, .context = &is};
-    const OkseTensorBytes before = {&old, okse_tensor(origin->file, origin->index)}, after = {&new, tensor};
+    OkseBaseBlob old;
 
-    if (tensor->length < OKSE_TENSOR_RUN || !base_find(recipes, origin->file, &was) ||
-        !okse_tensor_runs(&before, &after, runs, NULL) || runs->len > recipes->runs)
-        return;
-    recipes->runs -= runs->len;
+    if (tensor->length == 0 || origin == NULL || !base_find(making->recipes, &origin->file->digest, &old)) {
+        fresh_add(making, tensor->offset, tensor->length);
+        return true;
+    }
+    was = okse_tensor(origin->file, origin->index);
+    const OkseReadable before = {origin->file->path, old.size, blob_read, &old},
+                       after = {making->file->path, making->blob.size, blob_read, &making->blob};
+
+    if (!okse_tensor_runs(&(OkseTensorBytes){&before, was}, &(OkseTensorBytes){&after, tensor}, runs, error))
+        return false;
     for (guint i = 0; i < runs->len; i++) {
         const OkseTensorRun *run = &g_array_index(runs, OkseTensorRun, i);
 
         if (run->same)
-            known_add(known, origin, run->at, tensor, run->length);
+            okse_recipe_add(making->recipe, &origin->file->digest, was->offset + run->at, run->length);
+        else
+            fresh_add(making, tensor->offset + run->at, run->length);
     }
+    return true;
 }
 
-/* Everything of the file that a base has, in order. */
-static GArray *known_of(OkseRecipes *recipes, const OkseBlob *blob, unsigned number)
+static bool recipe_fill(const Making *making, GError **error)
 {
-    const OkseTensorFile *file = g_ptr_array_index(recipes->files, number);
-    GArray *known = g_array_new(FALSE, FALSE, sizeof(Known));
-
-    for (guint i = 0; i < file->tensors->len; i++) {
-        const OkseTensor *tensor = okse_tensor(file, i);
-        const OkseTensorPlace *place = known_find(recipes, tensor);
-        const OkseTensorPlace *origin = place == NULL ? okse_tensor_pairs_origin(recipes->pairs, number, i) : NULL;
-
-        if (place != NULL)
-            known_add(known, place, 0, tensor, tensor->length);
-        else if (origin != NULL)
-            known_runs(recipes, blob, origin, tensor, known);
-    }
-    return known;
-}
-
-static uint64_t known_bytes(const GArray *known)
-{
-    uint64_t total = 0;
-
-    for (guint i = 0; i < known->len; i++)
-        total += g_array_index(known, Known, i).length;
-    return total;
-}
-
-OkseRecipe *okse_recipe_make(OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseBytes **fresh)
-{
-    int number = file_find(recipes, &blob->digest);
-    const OkseBytes *bytes = okse_bundle_bytes(recipes->bundle);
-    g_autoptr(GArray) known = number < 0 ? NULL : known_of(recipes, blob, (unsigned)number);
-    OkseRecipe *recipe;
     uint64_t at = 0;
 
-    *fresh = NULL;
-    if (known == NULL || known_bytes(known) < WORTH)
-        return NULL;
-    recipe = okse_thin_list_add(list, &blob->digest);
-    *fresh = okse_bytes_new();
-    for (guint i = 0; i < known->len; i++) {
-        const Known *run = &g_array_index(known, Known, i);
+    for (guint i = 0; i < making->file->tensors->len; i++) {
+        const OkseTensor *tensor = okse_tensor(making->file, i);
+        const OkseTensorPlace *known = known_find(making->recipes, tensor);
 
-        fresh_add(recipe, *fresh, bytes, blob->offset + at, run->at - at);
-        okse_recipe_add(recipe, &run->from, run->from_at, run->length);
-        at = run->at + run->length;
+        fresh_add(making, at, tensor->offset - at);
+        if (known != NULL)
+            okse_recipe_add(making->recipe, &known->file->digest, okse_tensor(known->file, known->index)->offset,
+                            tensor->length);
+        else if (!changed_add(making, i, error))
+            return false;
+        at = tensor->offset + tensor->length;
     }
-    fresh_add(recipe, *fresh, bytes, blob->offset + at, blob->size - at);
-    return recipe;
+    fresh_add(making, at, making->blob.size - at);
+    return true;
+}
+
+bool okse_recipe_make(const OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
+                      GError **error)
+{
+    g_autoptr(OkseThinList) trial = okse_thin_list_new();
+    g_autoptr(OkseBytes) fresh = okse_bytes_new();
+    Making making = {
+        .recipes = recipes, .blob = {okse_bundle_bytes(recipes->bundle), blob->offset, blob->size}, .fresh = fresh};
+
+    *made = (OkseNewRecipe){NULL, NULL};
+    if (!file_find(recipes, &blob->digest, &making.index))
+        return true;
+    making.file = g_ptr_array_index(recipes->files, making.index);
+    making.recipe = okse_thin_list_add(trial, &blob->digest);
+    if (!recipe_fill(&making, error))
+        return false;
+    if (blob->size - okse_bytes_length(fresh) < WORTH)
+        return true;
+    made->recipe = g_ptr_array_steal_index(trial->recipes, 0);
+    g_ptr_array_add(list->recipes, made->recipe);
+    if (okse_bytes_length(fresh) > 0)
+        made->fresh = g_steal_pointer(&fresh);
+    return true;
 }
 
 void okse_recipe_name(OkseRecipe *recipe, const OkseSha256 *fresh)
