@@ -154,11 +154,13 @@ static bool print_result(const OkseBuildResult *result, const BuildOptions *give
         return true;
     }
     okse_print("%s\n  identity  %s\n  stack     %s %s, sequence %" G_GUINT64_FORMAT
-               ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n  space     %s needed, %s were free\n",
+               ", for %s\n  size      %s, %u files in %u blobs\n  copied    %s\n",
                result->path, text, result->name, result->version, result->sequence, given->country, size, result->files,
-               result->blobs, copied, needed, free_space);
+               result->blobs, copied);
     if (given->thin_against != NULL)
         okse_print_thinned("  thin      ", &result->thinned);
+    else
+        okse_print("  space     %s needed, %s were free\n", needed, free_space);
     print_preflight(preflight);
     if (given->key != NULL)
         okse_print("  signed    as %s\n", given->role != NULL ? given->role : "vendor");

@@ -118,15 +118,12 @@ void okse_print_thin(const char *label, const OkseThinReport *thin)
 
 GPtrArray *okse_bundles_open(char *const *paths, const char *option, GError **error)
 {
-    g_autoptr(GPtrArray) opened = okse_bundle_bases_open(&(OkseBundlePlaces){.bases = paths}, error);
-
-    for (guint i = 0; opened != NULL && i < opened->len; i++)
-        if (okse_base_bundle(g_ptr_array_index(opened, i)) == NULL) {
-            okse_fail(error, OKSE_ERROR_INVALID, "%s: %s is a directory where a bundle belongs", option,
-                      okse_base_name(g_ptr_array_index(opened, i)));
+    for (char *const *path = paths; *path != NULL; path++)
+        if (is_root(*path)) {
+            okse_fail(error, OKSE_ERROR_INVALID, "%s: %s is a directory where a bundle belongs", option, *path);
             return NULL;
         }
-    return g_steal_pointer(&opened);
+    return okse_bundle_bases_open(&(OkseBundlePlaces){.bases = paths}, error);
 }
 
 GPtrArray *okse_bundle_bases_roots(char *const *bases)

@@ -8,8 +8,6 @@
 #include "packager/records.h"
 #include "packager/tar_header.h"
 
-#include <string.h>
-
 /* One installed blob: a file, or the tar of a component. */
 typedef struct {
     OkseSha256 digest; /* the key */
@@ -26,19 +24,6 @@ struct OkseBase {
     GHashTable *blobs;  /* OkseSha256 → Installed */
     GPtrArray *records; /* OkseRecords: the parts borrow from them */
 };
-
-static guint digest_hash(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean digest_equal(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
 
 static void installed_free(gpointer data)
 {
@@ -113,7 +98,7 @@ OkseBase *okse_base_of_root(const char *path, GError **error)
     g_autoptr(OkseState) state = NULL;
 
     base->name = g_strdup(path);
-    base->blobs = g_hash_table_new_full(digest_hash, digest_equal, NULL, installed_free);
+    base->blobs = g_hash_table_new_full(okse_sha256_hash, okse_sha256_same, NULL, installed_free);
     base->records = g_ptr_array_new_with_free_func(records_let_go);
     base->root_fd = okse_root_open(path, false, error);
     state = base->root_fd < 0 ? NULL : okse_state_load(base->root_fd, error);

@@ -50,19 +50,6 @@ Expected *bundle_expected(const OkseBundle *bundle, const OkseSha256 *digest)
     return g_hash_table_lookup(bundle->expected, digest);
 }
 
-static guint hash_digest(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean equal_digest(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 bool bundle_descriptor(const OkseBundle *bundle, const json_t *descriptor, OkseSha256 *digest, uint64_t *size,
                        GError **error)
 {
@@ -148,7 +135,7 @@ bool bundle_understand_layout(OkseBundle *bundle, GBytes *slot, GError **error)
     const json_t *manifests, *first;
     uint64_t size;
 
-    bundle->expected = g_hash_table_new_full(hash_digest, equal_digest, NULL, g_free);
+    bundle->expected = g_hash_table_new_full(okse_sha256_hash, okse_sha256_same, NULL, g_free);
     bundle->components = g_ptr_array_new();
     bundle->statements = g_ptr_array_new();
     bundle->parsed = g_ptr_array_new();

@@ -1,10 +1,13 @@
 #include "packager/recipe.h"
 
 #include "packager/bundle_tensors.h"
+#include "packager/tensor_pairs.h"
 
 #include <string.h>
 
 #define WORTH (64u << 10) /* bytes that must be saved: a recipe and a blob of pieces cost some themselves */
+#define RUNS 65536u /* of changed tensors in a bundle, so that recipes stay small; a tensor that has more goes whole   \
+                     */
 
 struct OkseRecipes {
     const OkseBundle *bundle;
@@ -12,6 +15,9 @@ struct OkseRecipes {
     GPtrArray *of_bases;    /* arrays of them, one a base */
     GPtrArray *known;       /* OkseTensorFile of all bases, borrowed */
     OkseTensorIndex *index; /* of these */
+    OkseTensorPairs *pairs; /* what each tensor of `files` was among these */
+    const GPtrArray *bases; /* OkseBase */
+    unsigned runs;          /* that may still be taken */
 };
 
 static void files_let_go(gpointer files)
@@ -24,6 +30,8 @@ OkseRecipes *okse_recipes_new(const OkseBundle *bundle, const GPtrArray *bases, 
     g_autoptr(OkseRecipes) recipes = g_new0(OkseRecipes, 1);
 
     recipes->bundle = bundle;
+    recipes->bases = bases;
+    recipes->runs = RUNS;
     recipes->of_bases = g_ptr_array_new_with_free_func(files_let_go);
     recipes->known = g_ptr_array_new();
     recipes->files = okse_bundle_tensors(bundle, error);
@@ -38,6 +46,7 @@ OkseRecipes *okse_recipes_new(const OkseBundle *bundle, const GPtrArray *bases, 
         g_ptr_array_extend(recipes->known, files, NULL, NULL);
     }
     recipes->index = okse_tensor_index_new(recipes->known);
+    recipes->pairs = okse_tensor_pairs_new(recipes->known, recipes->files);
     return g_steal_pointer(&recipes);
 }
 
@@ -45,6 +54,7 @@ void okse_recipes_free(OkseRecipes *recipes)
 {
     if (recipes == NULL)
         return;
+    g_clear_pointer(&recipes->pairs, okse_tensor_pairs_free);
     g_clear_pointer(&recipes->index, okse_tensor_index_free);
     g_clear_pointer(&recipes->known, g_ptr_array_unref);
     g_clear_pointer(&recipes->of_bases, g_ptr_array_unref);
@@ -52,15 +62,12 @@ void okse_recipes_free(OkseRecipes *recipes)
     g_free(recipes);
 }
 
-static const OkseTensorFile *file_find(const OkseRecipes *recipes, const OkseSha256 *digest)
+static bool file_find(const OkseRecipes *recipes, const OkseSha256 *digest, guint *index)
 {
-    for (guint i = 0; i < recipes->files->len; i++) {
-        const OkseTensorFile *file = g_ptr_array_index(recipes->files, i);
-
-        if (okse_sha256_equal(&file->digest, digest))
-            return file;
-    }
-    return NULL;
+    for (*index = 0; *index < recipes->files->len; (*index)++)
+        if (okse_sha256_equal(&((const OkseTensorFile *)g_ptr_array_index(recipes->files, *index))->digest, digest))
+            return true;
+    return false;
 }
 
 static const OkseTensorPlace *known_find(const OkseRecipes *recipes, const OkseTensor *tensor)
@@ -68,48 +75,116 @@ static const OkseTensorPlace *known_find(const OkseRecipes *recipes, const OkseT
     return tensor->length == 0 ? NULL : okse_tensor_index_find(recipes->index, &tensor->digest, tensor->length);
 }
 
+/* One file that becomes a recipe. */
+typedef struct {
+    OkseRecipes *recipes;
+    OkseBaseBlob blob; /* its bytes */
+    const OkseTensorFile *file;
+    guint index; /* of the file */
+    OkseRecipe *recipe;
+    OkseBytes *fresh;
+} Making;
+
 /* What no base has goes into one blob, whose name is not known yet. */
-static void fresh_add(OkseRecipe *recipe, OkseBytes *fresh, const OkseBytes *bytes, uint64_t at, uint64_t length)
+static void fresh_add(const Making *making, uint64_t at, uint64_t length)
 {
     static const OkseSha256 unnamed;
 
-    okse_recipe_add(recipe, &unnamed, okse_bytes_length(fresh), length);
-    okse_bytes_append_bytes(fresh, bytes, at, length);
+    okse_recipe_add(making->recipe, &unnamed, okse_bytes_length(making->fresh), length);
+    okse_bytes_append_bytes(making->fresh, making->blob.bytes, making->blob.offset + at, length);
 }
 
-static uint64_t known_bytes(const OkseRecipes *recipes, const OkseTensorFile *file)
+static bool blob_read(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
 {
-    uint64_t total = 0;
+    const OkseBaseBlob *blob = context;
 
-    for (guint i = 0; i < file->tensors->len; i++)
-        total += known_find(recipes, okse_tensor(file, i)) != NULL ? okse_tensor(file, i)->length : 0;
-    return total;
+    return okse_bytes_read(blob->bytes, blob->offset + offset, buffer, length, "weights", error);
 }
 
-OkseRecipe *okse_recipe_make(const OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseBytes **fresh)
+static bool base_find(const OkseRecipes *recipes, const OkseSha256 *digest, OkseBaseBlob *blob)
 {
-    const OkseTensorFile *file = file_find(recipes, &blob->digest);
-    const OkseBytes *bytes = okse_bundle_bytes(recipes->bundle);
-    OkseRecipe *recipe;
+    for (guint i = 0; i < recipes->bases->len; i++)
+        if (okse_base_find(g_ptr_array_index(recipes->bases, i), digest, UINT64_MAX, blob))
+            return true;
+    return false;
+}
+
+/* A tensor that changed: the rows of it that did not. */
+static bool changed_add(const Making *making, unsigned index, GError **error)
+{
+    const OkseTensor *tensor = okse_tensor(making->file, index), *was;
+    const OkseTensorPlace *origin = okse_tensor_pairs_origin(making->recipes->pairs, making->index, index);
+    g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(OkseTensorRun));
+    OkseBaseBlob old;
+
+    if (tensor->length == 0 || origin == NULL || !base_find(making->recipes, &origin->file->digest, &old)) {
+        fresh_add(making, tensor->offset, tensor->length);
+        return true;
+    }
+    was = okse_tensor(origin->file, origin->index);
+    const OkseReadable before = {origin->file->path, old.size, blob_read, &old},
+                       after = {making->file->path, making->blob.size, blob_read, &making->blob};
+
+    if (!okse_tensor_runs(&(OkseTensorBytes){&before, was}, &(OkseTensorBytes){&after, tensor}, runs, error))
+        return false;
+    if (runs->len > making->recipes->runs) {
+        fresh_add(making, tensor->offset, tensor->length);
+        return true;
+    }
+    making->recipes->runs -= runs->len;
+    for (guint i = 0; i < runs->len; i++) {
+        const OkseTensorRun *run = &g_array_index(runs, OkseTensorRun, i);
+
+        if (run->same)
+            okse_recipe_add(making->recipe, &origin->file->digest, was->offset + run->at, run->length);
+        else
+            fresh_add(making, tensor->offset + run->at, run->length);
+    }
+    return true;
+}
+
+static bool recipe_fill(const Making *making, GError **error)
+{
     uint64_t at = 0;
 
-    *fresh = NULL;
-    if (file == NULL || known_bytes(recipes, file) < WORTH)
-        return NULL;
-    recipe = okse_thin_list_add(list, &blob->digest);
-    *fresh = okse_bytes_new();
-    for (guint i = 0; i < file->tensors->len; i++) {
-        const OkseTensor *tensor = okse_tensor(file, i);
-        const OkseTensorPlace *known = known_find(recipes, tensor);
+    for (guint i = 0; i < making->file->tensors->len; i++) {
+        const OkseTensor *tensor = okse_tensor(making->file, i);
+        const OkseTensorPlace *known = known_find(making->recipes, tensor);
 
-        if (known == NULL)
-            continue;
-        fresh_add(recipe, *fresh, bytes, blob->offset + at, tensor->offset - at);
-        okse_recipe_add(recipe, &known->file->digest, okse_tensor(known->file, known->index)->offset, tensor->length);
+        fresh_add(making, at, tensor->offset - at);
+        if (known != NULL)
+            okse_recipe_add(making->recipe, &known->file->digest, okse_tensor(known->file, known->index)->offset,
+                            tensor->length);
+        else if (!changed_add(making, i, error))
+            return false;
         at = tensor->offset + tensor->length;
     }
-    fresh_add(recipe, *fresh, bytes, blob->offset + at, blob->size - at);
-    return recipe;
+    fresh_add(making, at, making->blob.size - at);
+    return true;
+}
+
+bool okse_recipe_make(OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
+                      GError **error)
+{
+    g_autoptr(OkseThinList) trial = okse_thin_list_new();
+    g_autoptr(OkseBytes) fresh = okse_bytes_new();
+    Making making = {
+        .recipes = recipes, .blob = {okse_bundle_bytes(recipes->bundle), blob->offset, blob->size}, .fresh = fresh};
+
+    *made = (OkseNewRecipe){NULL, NULL};
+    if (!file_find(recipes, &blob->digest, &making.index))
+        return true;
+    making.file = g_ptr_array_index(recipes->files, making.index);
+    making.recipe = okse_thin_list_add(trial, &blob->digest);
+    if (!recipe_fill(&making, error))
+        return false;
+    if (blob->size - okse_bytes_length(fresh) < WORTH)
+        return true;
+    made->recipe = g_ptr_array_steal_index(trial->recipes, 0);
+    g_ptr_array_add(list->recipes, made->recipe);
+    if (okse_bytes_length(fresh) > 0)
+        made->fresh = g_steal_pointer(&fresh);
+    return true;
 }
 
 void okse_recipe_name(OkseRecipe *recipe, const OkseSha256 *fresh)

@@ -112,6 +112,7 @@ typedef struct {
     const GPtrArray *bases;
     OkseBytes *whole;
     GHashTable *placed;      /* Expected */
+    GHashTable *pieces;      /* OkseSha256 → OkseBlob of pieces */
     uint64_t *blobs, *bytes; /* by base: what it gave */
 } Completing;
 
@@ -138,11 +139,8 @@ static bool source_find(const Completing *completing, const OkseSha256 *digest, 
     const OkseBlob *own = okse_bundle_find(sparse, digest);
 
     *base = completing->bases->len;
-    for (guint i = 0; own == NULL && i < sparse->thin->pieces->len; i++) {
-        const OkseBlob *piece = &g_array_index(sparse->thin->pieces, OkseBlob, i);
-
-        own = okse_sha256_equal(&piece->digest, digest) ? piece : NULL;
-    }
+    if (own == NULL)
+        own = g_hash_table_lookup(completing->pieces, digest);
     if (own == NULL)
         return base_find(completing, digest, UINT64_MAX, blob, base);
     *blob = (OkseBaseBlob){sparse->bytes, own->offset, own->size};
@@ -277,7 +275,8 @@ OkseBytes *okse_thin_complete(OkseThin *thin, const GPtrArray *bases, GError **e
     g_autoptr(GHashTable) placed = g_hash_table_new(NULL, NULL);
     g_autofree uint64_t *blobs = g_new0(uint64_t, bases->len + 1), *bytes = g_new0(uint64_t, bases->len + 1);
     g_autoptr(OkseBytes) whole = okse_bytes_new();
-    Completing completing = {thin, bases, whole, placed, blobs, bytes};
+    g_autoptr(GHashTable) pieces = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
+    Completing completing = {thin, bases, whole, placed, pieces, blobs, bytes};
     uint64_t length = okse_bytes_length(thin->sparse->bytes);
 
     report_clear(thin);
@@ -285,6 +284,8 @@ OkseBytes *okse_thin_complete(OkseThin *thin, const GPtrArray *bases, GError **e
                                     .taken = g_array_new(FALSE, FALSE, sizeof(OkseTaken)),
                                     .against = parts->list->against};
     g_array_set_clear_func(thin->report.missing, missing_clear);
+    for (guint i = 0; i < parts->pieces->len; i++)
+        g_hash_table_add(pieces, &g_array_index(parts->pieces, OkseBlob, i));
     okse_bytes_append_bytes(whole, thin->sparse->bytes, 0, parts->front_end);
     for (guint i = 1; i < thin->sparse->components->len; i++)
         if (!component_append(&completing, g_ptr_array_index(thin->sparse->components, i), error))

@@ -196,22 +196,9 @@ static bool has_blob(const GPtrArray *against, const OkseBlob *blob)
     return false;
 }
 
-static guint digest_hash(gconstpointer key)
-{
-    guint value;
-
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
-    return value;
-}
-
-static gboolean digest_equal(gconstpointer a, gconstpointer b)
-{
-    return okse_sha256_equal(a, b);
-}
-
 static GHashTable *listings_of(const OkseBundle *bundle)
 {
-    GHashTable *listings = g_hash_table_new(digest_hash, digest_equal);
+    GHashTable *listings = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
 
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(bundle, i);
@@ -231,7 +218,7 @@ typedef struct {
     OkseThinList *list;
     GArray *payload, *pieces; /* Item */
     GPtrArray *made;          /* OkseBytes of the pieces */
-    GPtrArray *making;        /* OkseRecipe whose first source, the pieces, has no digest yet; or NULL */
+    GPtrArray *making;        /* OkseRecipe of each of them, whose name for it is still to come */
     OkseThinned sum;
 } Thinning;
 
@@ -240,49 +227,57 @@ static void bytes_let_go(gpointer bytes)
     okse_bytes_unref(bytes);
 }
 
-/* A recipe for the blob, and what it needs that no base has. False when it would not save anything. */
-static bool recipe_take(Thinning *thinning, const OkseBlob *blob)
+/* A recipe for the blob, and what it needs that no base has. *taken: there is one. */
+static bool recipe_take(Thinning *thinning, const OkseBlob *blob, bool *taken, GError **error)
 {
-    OkseBytes *fresh = NULL;
-    OkseRecipe *recipe =
-        thinning->recipes == NULL ? NULL : okse_recipe_make(thinning->recipes, blob, thinning->list, &fresh);
-    Item item = {.size = fresh == NULL ? 0 : okse_bytes_length(fresh), .bytes = fresh};
+    OkseNewRecipe made = {NULL, NULL};
+    Item item = {0};
 
-    if (recipe == NULL)
+    if (thinning->recipes != NULL && !okse_recipe_make(thinning->recipes, blob, thinning->list, &made, error))
         return false;
-    thinning->sum.recipes++;
-    thinning->sum.pieces += item.size;
-    if (item.size == 0) {
-        okse_bytes_unref(fresh);
+    *taken = made.recipe != NULL;
+    thinning->sum.recipes += *taken;
+    if (made.fresh == NULL)
         return true;
-    }
-    g_ptr_array_add(thinning->made, fresh);
-    g_ptr_array_add(thinning->making, recipe);
+    item = (Item){.size = okse_bytes_length(made.fresh), .bytes = made.fresh};
+    thinning->sum.pieces += item.size;
+    g_ptr_array_add(thinning->made, made.fresh);
+    g_ptr_array_add(thinning->making, made.recipe);
     g_array_append_val(thinning->pieces, item);
     return true;
 }
 
-static void blobs_choose(Thinning *thinning)
+static bool blob_choose(Thinning *thinning, const OkseBlob *blob, GError **error)
+{
+    Item item = {.bytes = thinning->copying->bundle->bytes,
+                 .at = blob->offset,
+                 .size = blob->size,
+                 .digest = blob->digest,
+                 .hashed = true};
+    bool listing = g_hash_table_contains(thinning->listings, &blob->digest);
+    bool left_out = !listing && has_blob(thinning->against, blob);
+
+    if (!listing && !left_out && !recipe_take(thinning, blob, &left_out, error))
+        return false;
+    if (left_out) {
+        thinning->sum.left_out++;
+        thinning->sum.left_out_bytes += blob->size;
+    } else {
+        g_array_append_val(thinning->payload, item);
+        thinning->sum.carried += blob->size;
+    }
+    return true;
+}
+
+static bool blobs_choose(Thinning *thinning, GError **error)
 {
     const OkseBundle *bundle = thinning->copying->bundle;
 
-    for (guint i = 0; i < bundle->stored->len; i++) {
-        const OkseBlob *blob = &stored_at(bundle, i)->blob;
-        Item item = {
-            .bytes = bundle->bytes, .at = blob->offset, .size = blob->size, .digest = blob->digest, .hashed = true};
-
-        if (!blob->payload)
-            continue;
-        if (!g_hash_table_contains(thinning->listings, &blob->digest) &&
-            (has_blob(thinning->against, blob) || recipe_take(thinning, blob))) {
-            thinning->sum.left_out++;
-            thinning->sum.left_out_bytes += blob->size;
-        } else {
-            g_array_append_val(thinning->payload, item);
-            thinning->sum.carried += blob->size;
-        }
-    }
+    for (guint i = 0; i < bundle->stored->len; i++)
+        if (stored_at(bundle, i)->blob.payload && !blob_choose(thinning, &stored_at(bundle, i)->blob, error))
+            return false;
     thinning->sum.carried += thinning->sum.pieces;
+    return true;
 }
 
 /* Pieces get their names; equal ones would have one name twice, so the second becomes the first. */
@@ -367,8 +362,7 @@ bool okse_thin_write(const OkseCopying *copying, const GPtrArray *against, bool 
             return false;
         thinning.recipes = recipes;
     }
-    blobs_choose(&thinning);
-    if (!pieces_name(&thinning, fd, error) || !thin_fill(&thinning, fd, error))
+    if (!blobs_choose(&thinning, error) || !pieces_name(&thinning, fd, error) || !thin_fill(&thinning, fd, error))
         return false;
     *thinned = thinning.sum;
     return true;

@@ -19,10 +19,14 @@ from small_bundle import canonical, header, padded
 from weights_files import safetensors
 
 TENSOR, TENSORS = 65536, 40  # of 2.5 MiB, 2 change: 5 %
+ROWS, ROW = 1 << 20, 8192    # of one tensor more, some rows alone
 
 
 def tensors(changed=()):
-    return safetensors({f"layer.{i:02}": ("U8", [TENSOR], stacks.noise(f"layer {i}{' new' if i in changed else ''}", TENSOR))
+    rows = bytearray(stacks.noise("rows", ROWS))
+    if changed:
+        rows[ROWS // 2:ROWS // 2 + ROW] = stacks.noise("new rows", ROW)
+    return safetensors({"rows": ("U8", [ROWS], bytes(rows))} | {f"layer.{i:02}": ("U8", [TENSOR], stacks.noise(f"layer {i}{' new' if i in changed else ''}", TENSOR))
                         for i in range(TENSORS)})
 
 
@@ -118,7 +122,7 @@ def test_it_holds_what_is_new_and_the_metadata_of_all(site):
 def test_five_percent_of_the_tensors_are_at_most_5_1_percent_of_the_bytes(site):
     (stored,) = thin_json(site.thin)["stored"]
     whole = (site.stacks[1].parent / "model/model.safetensors").stat().st_size
-    assert 2 * TENSOR <= stored["size"] <= 0.051 * whole + 8192  # of a larger file the header weighs nothing
+    assert 2 * TENSOR + ROW <= stored["size"] <= 2 * TENSOR + ROW + 12288 <= 0.051 * whole  # the header, and blocks begun
     assert site.made["carried"]["pieces"] == stored["size"]
 
 
@@ -418,3 +422,20 @@ def test_a_thin_bundle_that_is_cut_off_is_refused(site, tmp_path, fraction):
     (tmp_path / "cut.okse").write_bytes(raw[:int(len(raw) * fraction)])
     done = site.okse("verify", tmp_path / "cut.okse", "--trust", site.trust, "--base", site.v1)
     assert done.status in (1, 2) and "VERIFIED" not in done.out
+
+
+def test_a_dry_run_reads_the_base_and_writes_nothing(site, tmp_path):
+    root = tmp_path / "root"
+    site.okse("install", site.v1, "--root", root, "--trust", site.trust, status=0)
+    before = sorted(os.listdir(root / "generations"))
+    site.okse("install", site.thin, "--root", root, "--trust", site.trust, "--dry-run", status=0)
+    file = (root / "current").resolve() / "tree/lib/libx.so.1"  # of a tar that is laid out again from the files
+    file.chmod(0o755)
+    change(file, 50000)
+    done = site.okse("install", site.thin, "--root", root, "--trust", site.trust, "--dry-run", status=1)
+    assert "other content" in done.err and sorted(os.listdir(root / "generations")) == before
+
+
+def test_a_directory_where_nothing_is_installed_is_no_base(site, tmp_path):
+    done = site.okse("verify", site.thin, "--trust", site.trust, "--base", tmp_path, status=2)
+    assert "nothing is installed there" in done.err
