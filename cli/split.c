@@ -3,6 +3,8 @@
 #include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
+#include "cli/parts_input.h"
+#include "core/fd.h"
 #include "core/text.h"
 
 typedef struct {
@@ -59,6 +61,21 @@ static bool print_words(const OkseSplitResult *result, const char *directory)
     return true;
 }
 
+/* What is cut is the file as it is: a thin bundle is read as the whole one, but travels thin. */
+static OkseBytes *file_bytes(const OkseBundle *bundle, const char *path, GError **error)
+{
+    okse_autofd fd = -1;
+    OkseBytes *bytes;
+
+    if (okse_parts_input_is(path))
+        return okse_bytes_ref(okse_bundle_bytes(bundle));
+    fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+    bytes = fd < 0 ? NULL : okse_bytes_of_file(fd, path, error);
+    if (bytes != NULL)
+        okse_bytes_keep_fd(bytes, &fd);
+    return bytes;
+}
+
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const SplitOptions *given = invocation->options;
@@ -66,6 +83,7 @@ static int run(const OkseInvocation *invocation, GError **error)
     OkseSplit split = {.origin = path, .directory = given->output != NULL ? given->output : "."};
     g_auto(OkseSplitResult) result = {0};
     g_autoptr(OkseBundle) bundle = NULL;
+    g_autoptr(OkseBytes) bytes = NULL;
 
     if (given->size == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "--size SIZE is missing: how much a medium holds, such as 25G or 4.7G");
@@ -80,10 +98,11 @@ static int run(const OkseInvocation *invocation, GError **error)
         return 2;
     }
     bundle = okse_bundle_input_read(path, error);
-    if (bundle == NULL)
+    bytes = bundle == NULL ? NULL : file_bytes(bundle, path, error);
+    if (bytes == NULL)
         return 3;
     split.bundle = bundle;
-    split.bytes = okse_bundle_bytes(bundle);
+    split.bytes = bytes;
     if (!okse_split(&split, &result, error))
         return 3;
     return (invocation->json ? print_json(&result, error) : print_words(&result, split.directory)) ? 0 : 3;

@@ -26,6 +26,7 @@ typedef struct {
     uint64_t blocks, next;
     OkseProgress *progress;
     uint64_t kept, written, shared;
+    bool unfinished;
 } Join;
 
 static void mark(Join *join, uint64_t block)
@@ -46,14 +47,19 @@ static unsigned volume_of(const Join *join, uint64_t block)
     return (unsigned)(at / each); /* plain parts are equal, but for the last */
 }
 
-/* A block that an earlier run, or sharing, put there. Holes are not looked at. */
-static bool is_there(const Join *join, uint64_t at, size_t size, const OkseSha256 *expected, uint8_t *buffer)
+static bool is_hole(const Join *join, uint64_t at, uint64_t size)
 {
     off_t data = lseek(join->output.fd, (off_t)at, SEEK_DATA);
+
+    return data < 0 ? errno == ENXIO : (uint64_t)data >= at + size;
+}
+
+/* A block that an earlier run, or sharing, put there. */
+static bool is_there(const Join *join, uint64_t at, size_t size, const OkseSha256 *expected, uint8_t *buffer)
+{
     OkseSha256 digest;
 
-    if (data < 0 || (uint64_t)data >= at + size ||
-        !okse_pread_exact(join->output.fd, buffer, size, at, join->output.path, NULL))
+    if (is_hole(join, at, size) || !okse_pread_exact(join->output.fd, buffer, size, at, join->output.path, NULL))
         return false;
     digest = okse_sha256_of(buffer, size);
     return okse_sha256_equal(&digest, expected);
@@ -215,7 +221,7 @@ static bool keep_missing(Join *join, GError **error)
         const OkseVolume *volume = &join->set->volumes[i];
         bool same;
 
-        if (okse_volumes_fd(join->volumes, i, NULL) >= 0)
+        if (okse_volumes_fd(join->volumes, i, NULL) >= 0 || is_hole(join, volume->offset, volume->size))
             continue;
         if (!check_whole(join, volume, &same, error))
             return false;
@@ -297,14 +303,31 @@ static bool check_space(const Join *join, GError **error)
 }
 
 /* What is here is enough, with what an earlier run left. */
-static bool check_missing(const Join *join, GError **error)
+static bool check_missing(Join *join, GError **error)
 {
+    g_autoptr(GError) cause = NULL;
     bool kept = false;
 
     for (unsigned i = 0; i < join->set->data; i++)
         kept = kept || (okse_volumes_fd(join->volumes, i, NULL) < 0 &&
                         is_marked(join, join->set->volumes[i].offset / OKSE_VOLUME_BLOCK));
-    return kept || okse_volumes_suffice(join->volumes, error);
+    if (kept || okse_volumes_suffice(join->volumes, &cause))
+        return true;
+    join->unfinished = join->asked->partial;
+    if (!join->unfinished)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return join->unfinished;
+}
+
+/* Partial: is a part neither here nor joined before? */
+static bool lacks(const Join *join)
+{
+    bool lacking = false;
+
+    for (unsigned i = 0; i < join->set->data; i++)
+        lacking = lacking || (okse_volumes_fd(join->volumes, i, NULL) < 0 &&
+                              !is_marked(join, join->set->volumes[i].offset / OKSE_VOLUME_BLOCK));
+    return lacking;
 }
 
 static bool join_run(Join *join, GError **error)
@@ -317,7 +340,12 @@ static bool join_run(Join *join, GError **error)
         return false;
     join->fresh = join->fresh && join->shared == 0;
     okse_volumes_use_joined(join->volumes, join->output.fd, join->there);
-    if (!join_good(join, error) || !repair_all(join, error) || !check_untold(join, error))
+    if (!join_good(join, error))
+        return false;
+    join->unfinished = join->asked->partial && lacks(join) && !repair_all(join, NULL);
+    if (join->unfinished)
+        return true;
+    if (!repair_all(join, error) || !check_untold(join, error))
         return false;
     return okse_output_finish(&join->output, error);
 }
@@ -346,11 +374,12 @@ bool okse_join(const OkseJoin *asked, OkseJoined *joined, GError **error)
     good = open_output(&join, error) && join_run(&join, error);
     okse_progress_free(join.progress);
     okse_volumes_use_joined(asked->volumes, -1, NULL);
-    if (!good)
+    if (!good || join.unfinished)
         leave(&join);
     okse_output_clear(&join.output);
     join.shared = MIN(join.shared, join.kept);
     *joined = (OkseJoined){.copied = {.kept = join.kept - join.shared, .reflink = join.shared, .written = join.written},
-                           .repaired = okse_volumes_repaired(asked->volumes)};
+                           .repaired = okse_volumes_repaired(asked->volumes),
+                           .unfinished = join.unfinished};
     return good;
 }
