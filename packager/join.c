@@ -90,22 +90,23 @@ static bool join_block(Join *join, uint64_t block, uint8_t *buffer, GError **err
     return true;
 }
 
-static bool join_lane(OkseJobs *jobs, unsigned index, void *context, GError **error)
+static bool join_blocks(OkseJobs *jobs, Join *join, uint8_t *buffer, GError **error)
 {
-    Join *join = context;
-    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
-
-    (void)index;
-    for (;;) {
-        uint64_t block = __atomic_fetch_add(&join->next, 1, __ATOMIC_RELAXED);
-
-        if (block >= join->blocks)
-            return true;
+    for (uint64_t block; (block = __atomic_fetch_add(&join->next, 1, __ATOMIC_RELAXED)) < join->blocks;) {
         if (okse_jobs_stopped(jobs))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (!join_block(join, block, buffer, error))
             return false;
     }
+    return true;
+}
+
+static bool join_lane(OkseJobs *jobs, unsigned index, void *context, GError **error)
+{
+    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
+
+    (void)index;
+    return join_blocks(jobs, context, buffer, error);
 }
 
 static bool join_good(Join *join, GError **error)
@@ -219,7 +220,7 @@ static bool keep_missing(Join *join, GError **error)
 {
     for (unsigned i = 0; i < join->set->data && !join->fresh; i++) {
         const OkseVolume *volume = &join->set->volumes[i];
-        bool same;
+        bool same = false;
 
         if (okse_volumes_fd(join->volumes, i, NULL) >= 0 || is_hole(join, volume->offset, volume->size))
             continue;
@@ -237,7 +238,7 @@ static bool check_untold(const Join *join, GError **error)
     for (unsigned i = 0; i < join->set->data; i++) {
         const OkseVolume *volume = &join->set->volumes[i];
         g_autofree char *words = okse_volume_words(join->set, volume);
-        bool same;
+        bool same = false;
 
         if (okse_volumes_has_table(join->volumes, i))
             continue;

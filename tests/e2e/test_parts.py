@@ -554,6 +554,7 @@ def test_hundreds_of_parts_in_groups(okse, tmp_path):
     okse("join", tmp_path / "p", "-o", tmp_path / "k.okse", status=1)
 
 
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ or "asan" in os.environ.get("OKSE", ""), reason="sanitizers keep shadow memory")
 def test_memory_stays_flat(okse, made, tmp_path):
     """400 MiB, half of the parts worked out from parity."""
     site = Site(okse, tmp_path)
