@@ -3,9 +3,10 @@
 #include "cli/commands.h"
 #include "cli/copied.h"
 #include "cli/parts_input.h"
+#include "core/sandbox.h"
 
 typedef struct {
-    gboolean check;
+    gboolean check, partial;
     char *output, *set;
 } JoinOptions;
 
@@ -14,6 +15,8 @@ static const OkseOption options[] = {
      offsetof(JoinOptions, output)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "write nothing: tell whether these parts are whole, each for itself",
      offsetof(JoinOptions, check)},
+    {OKSE_OPTION_FLAG, "partial", 0, NULL, "one reader, many media: join what is here, the rest comes with later runs",
+     offsetof(JoinOptions, partial)},
     {OKSE_OPTION_TEXT, "set", 0, "ID", "the set to take, where parts of several lie together",
      offsetof(JoinOptions, set)},
     {0},
@@ -31,27 +34,41 @@ static json_t *document_new(OkseVolumes *volumes, const char *schema, OkseVolume
     return document;
 }
 
+/* Everything else is open; what is read is hostile. */
+static bool sandbox_enter(const char *output, GError **error)
+{
+    g_autofree char *directory = output == NULL ? NULL : g_path_get_dirname(output);
+    const char *const writable[] = {directory, NULL};
+
+    return okse_sandbox_enter(NULL, writable, NULL, error);
+}
+
 static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError **error)
 {
     const JoinOptions *given = invocation->options;
     g_autofree char *name = okse_volume_set_name(okse_volumes_set(volumes)), *here = g_strconcat(name, ".okse", NULL);
-    const OkseJoin asked = {.volumes = volumes, .output = given->output != NULL ? given->output : here};
+    const OkseJoin asked = {
+        .volumes = volumes, .output = given->output != NULL ? given->output : here, .partial = given->partial};
     OkseJoined joined = {0};
-    bool good = okse_join(&asked, &joined, error);
+    bool good = sandbox_enter(asked.output, error) && okse_join(&asked, &joined, error);
     g_autofree char *copied = okse_copied_words(&joined.copied);
 
     okse_parts_tell(volumes, NULL);
     if (invocation->json) {
         g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", OKSE_VOLUMES_AS_SET);
 
-        json_object_set_new(document, "joined", json_boolean(good));
-        json_object_set_new(document, "path", good ? json_string(asked.output) : json_null());
+        json_object_set_new(document, "joined", json_boolean(good && !joined.unfinished));
+        json_object_set_new(document, "path", good && !joined.unfinished ? json_string(asked.output) : json_null());
         json_object_set_new(document, "repaired", json_integer((json_int_t)joined.repaired));
         json_object_set_new(document, "copied", okse_copied_json(&joined.copied));
-        return okse_print_json(document, good ? error : NULL) && good ? 0 : 3;
+        return okse_print_json(document, good ? error : NULL) && good ? (joined.unfinished ? 4 : 0) : 3;
     }
     if (!good)
         return 3;
+    if (joined.unfinished) {
+        okse_print("%s is not complete: %s; run this again with more parts\n", asked.output, copied);
+        return 4;
+    }
     okse_print("%s: %s\n", asked.output, copied);
     if (joined.repaired > 0)
         okse_print("  %" G_GUINT64_FORMAT " block%s of 1 MiB %s repaired\n", joined.repaired,
@@ -74,6 +91,8 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
     const json_t *row;
     size_t i;
 
+    if (!sandbox_enter(NULL, error))
+        return 3;
     for (unsigned index = 0; index < set->data + set->parity; index++)
         if (!okse_volumes_check(volumes, index, NULL, error))
             return 3;

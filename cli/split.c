@@ -3,6 +3,8 @@
 #include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
+#include "cli/parts_input.h"
+#include "core/fd.h"
 #include "core/text.h"
 
 typedef struct {
@@ -80,6 +82,7 @@ static int run(const OkseInvocation *invocation, GError **error)
         g_prefix_error(error, "--parity: ");
         return 2;
     }
+    /* a thin bundle is read as the whole one, but travels thin */
     bundle = okse_bundle_input_read_as_it_is(path, &bytes, error);
     if (bundle == NULL)
         return 3;

@@ -23,9 +23,9 @@ typedef struct {
     const OkseBundle *bundle;
     const OkseBytes *bytes; /* what it was opened from */
     const char *origin;     /* its name in messages */
-    uint64_t file_size;    /* of a part's file at most */
-    OkseParityWish parity; /* how many besides */
-    const char *directory; /* where they go; made when missing (not its parents) */
+    uint64_t file_size;     /* of a part's file at most */
+    OkseParityWish parity;  /* how many besides */
+    const char *directory;  /* where they go; made when missing (not its parents) */
 } OkseSplit;
 
 typedef struct {

@@ -106,8 +106,8 @@ static void note(OkseVolumes *volumes, VolumeFile *file, uint64_t block, int num
 {
     g_mutex_lock(&volumes->lock);
     volumes_note(number > 0 ? file->unreadable : file->damaged, block);
-    if (number > 0 && ++file->failures >= VOLUMES_GIVE_UP)
-        file->dead = number;
+    if (number > 0 && __atomic_add_fetch(&file->failures, 1, __ATOMIC_RELAXED) >= VOLUMES_GIVE_UP)
+        __atomic_store_n(&file->dead, number, __ATOMIC_RELAXED);
     g_mutex_unlock(&volumes->lock);
 }
 
@@ -116,16 +116,16 @@ static OkseBlockState read_from(OkseVolumes *volumes, const OkseVolume *volume, 
 {
     size_t size = okse_volume_block_size(volume, block);
     OkseSha256 expected;
-    int number;
+    int number = __atomic_load_n(&file->dead, __ATOMIC_RELAXED);
 
-    if (file->dead != 0) {
-        note(volumes, file, block, file->dead);
+    if (number != 0) {
+        note(volumes, file, block, number);
         return OKSE_BLOCK_UNREADABLE;
     }
     number = read_all(file->fd, buffer, size, volume->at + block * OKSE_VOLUME_BLOCK);
     if (number == 0 && okse_volumes_digest(volumes, (unsigned)(volume - volumes->set->volumes), block, &expected) &&
         is_good(buffer, size, &expected)) {
-        file->failures = 0;
+        __atomic_store_n(&file->failures, 0, __ATOMIC_RELAXED);
         return OKSE_BLOCK_GOOD;
     }
     note(volumes, file, block, number);
