@@ -17,6 +17,7 @@
 #define TAIL 4096u             /* the part's end is looked at before its data */
 
 struct OkseSealedPool {
+    OkseProgress *progress; /* while parts are opened */
     GMutex lock;
     OkseSpool heads;
     uint8_t *unit; /* of `owner` */
@@ -43,10 +44,16 @@ OkseSealedPool *okse_sealed_pool_new(void)
     return pool;
 }
 
+void okse_sealed_pool_end(OkseSealedPool *pool)
+{
+    g_clear_pointer(&pool->progress, okse_progress_free);
+}
+
 void okse_sealed_pool_free(OkseSealedPool *pool)
 {
     if (pool == NULL)
         return;
+    okse_sealed_pool_end(pool);
     okse_spool_clear(&pool->heads);
     g_mutex_clear(&pool->lock);
     g_free(pool->unit);
@@ -157,6 +164,7 @@ static bool step(OkseSealedPart *part, uint8_t *buffer, size_t length, size_t *g
         return false;
     keep_tail(part, buffer, *got);
     part->position += *got;
+    okse_progress_add(part->pool->progress, *got);
     return true;
 }
 
@@ -211,6 +219,8 @@ OkseSealedPart *okse_sealed_part_open(int fd, const char *path, const OkseSealed
     if (part->reader == NULL || !okse_cms_reader_unlock(part->reader, key->key, key->certificate, error))
         return NULL;
     part->size = okse_cms_reader_size(part->reader);
+    if (pool->progress == NULL)
+        pool->progress = okse_progress_new("decrypting", 0);
     return authenticate(part, error) ? g_steal_pointer(&part) : NULL;
 }
 

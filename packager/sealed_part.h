@@ -14,6 +14,8 @@ typedef struct OkseSealedPart OkseSealedPart;
 /* What the parts of one set share: one MiB that is decrypted, and what is kept of each. */
 typedef struct OkseSealedPool OkseSealedPool;
 OkseSealedPool *okse_sealed_pool_new(void);
+/* No more parts are opened: ends what progress shows. */
+void okse_sealed_pool_end(OkseSealedPool *pool);
 void okse_sealed_pool_free(OkseSealedPool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseSealedPool, okse_sealed_pool_free)
 

@@ -299,14 +299,17 @@ static bool open_directory(SplitOutput *output, GError **error)
 
 static bool write_labels(const SplitOutput *output, OkseSplitResult *result, GError **error)
 {
+    bool sealed = output->tables_fd >= 0;
     g_autofree char *name = okse_volume_set_name(output->set), *file = g_strconcat(name, ".labels.txt", NULL);
-    char *text = okse_volume_labels(output->set);
+    g_autofree char *hint = sealed ? split_sealed_hint() : NULL, *labels = okse_volume_labels(output->set);
+    char *text = g_strconcat(sealed ? hint : "", labels, NULL);
     g_autoptr(GBytes) bytes = g_bytes_new_take(text, strlen(text));
 
-    if (output->tables_fd >= 0)
-        result->list = g_strdup_printf("%s/%s.set.json", output->directory, name);
     result->labels = g_build_filename(output->directory, file, NULL);
-    return okse_write_beneath(output->dir_fd, file, bytes, 0644, error);
+    if (sealed)
+        result->list = g_strdup_printf("%s/%s.set.json", output->directory, name);
+    return okse_write_beneath(output->dir_fd, file, bytes, 0644, error) &&
+           (!sealed || split_sealed_lists(output, name, error));
 }
 
 static OkseVolumeBundle describe(const OkseSplit *split)
@@ -396,6 +399,8 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
     good = split_run(&split, result, error);
     okse_fd_clear(&split.output.dir_fd);
     okse_fd_clear(&split.output.tables_fd);
+    g_clear_pointer(&split.output.list, g_bytes_unref);
+    g_clear_pointer(&split.output.sums, g_bytes_unref);
     if (!good)
         return false;
     result->set = g_steal_pointer(&set);

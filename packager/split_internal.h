@@ -16,6 +16,7 @@ typedef struct {
     const char *origin;     /* its name */
     int tables_fd;          /* an unnamed file that has the tables of all parts meanwhile; -1: parts have them */
     SplitSealing *sealing;  /* who takes parity now; NULL: it is hashed */
+    GBytes *list, *sums;    /* NAME.set.json and NAME.sha256, when the parts are there; owned */
 } SplitOutput;
 
 /* Where the table of a part stands in tables_fd. */
@@ -25,9 +26,12 @@ uint64_t split_table_slot(const OkseVolumeSet *set, const OkseVolume *volume);
 int split_part_open(const SplitOutput *output, const OkseVolume *volume, int flags, GError **error);
 
 /* Encrypted parts (split_sealed.c): the set is sealed, tables_fd is full. Makes every part's file under its temporary
- * name, synced, and the list of them (NAME.set.json, NAME.sha256) under its own. */
+ * name, synced, and the two lists. */
 bool split_sealed_prepare(SplitOutput *output, GError **error);
 bool split_sealed_write(SplitOutput *output, const OkseCertificates *recipients, GError **error);
+bool split_sealed_lists(const SplitOutput *output, const char *name, GError **error);
+/* In front of the labels: what to do first. New. */
+char *split_sealed_hint(void);
 /* How much longer a message is than what it carries, at most; 0 on failure. */
 uint64_t split_sealed_overhead(const OkseCertificates *recipients, GError **error);
 /* For split_parity.c: a parity part begins, goes on, ends. */

@@ -196,14 +196,10 @@ static json_t *list_json(const SplitSealing *sealing)
 }
 
 /* What a guard without any key can check: what it is, which files, and `sha256sum -c`. */
-static bool write_list(const SplitSealing *sealing, GError **error)
+static void make_lists(const SplitSealing *sealing, SplitOutput *output)
 {
-    const SplitOutput *output = sealing->output;
-    g_autofree char *name = okse_volume_set_name(output->set), *json_name = g_strconcat(name, ".set.json", NULL);
-    g_autofree char *sums_name = g_strconcat(name, ".sha256", NULL);
     g_autoptr(json_t) document = list_json(sealing);
     char *text = okse_json_write_pretty(document);
-    g_autoptr(GBytes) json = g_bytes_new_take(text, strlen(text)), sums = NULL;
     GString *lines = g_string_new(NULL);
 
     for (unsigned i = 0; i < output->set->data + output->set->parity; i++) {
@@ -212,9 +208,24 @@ static bool write_list(const SplitSealing *sealing, GError **error)
 
         g_string_append_printf(lines, "%s  %s.cms\n", okse_sha256_hex(&sealing->files[i].digest, hex), part);
     }
-    sums = g_string_free_to_bytes(lines);
-    return okse_write_beneath(output->dir_fd, json_name, json, 0644, error) &&
-           okse_write_beneath(output->dir_fd, sums_name, sums, 0644, error);
+    output->list = g_bytes_new_take(text, strlen(text));
+    output->sums = g_string_free_to_bytes(lines);
+}
+
+bool split_sealed_lists(const SplitOutput *output, const char *name, GError **error)
+{
+    g_autofree char *list = g_strconcat(name, ".set.json", NULL), *sums = g_strconcat(name, ".sha256", NULL);
+
+    return okse_write_beneath(output->dir_fd, list, output->list, 0644, error) &&
+           okse_write_beneath(output->dir_fd, sums, output->sums, 0644, error);
+}
+
+char *split_sealed_hint(void)
+{
+    return g_strdup("THESE PARTS ARE ENCRYPTED, each file is NAME.part.cms\n"
+                    "  Put the bundle together  okse join DIRECTORY... --key KEY.pem\n"
+                    "  Or open a part alone     openssl cms -decrypt -inform DER -binary -in PART.cms\n"
+                    "                             -inkey KEY.pem -recip CERT.pem -out PART\n\n");
 }
 
 bool split_sealed_write(SplitOutput *output, const OkseCertificates *recipients, GError **error)
@@ -230,7 +241,8 @@ bool split_sealed_write(SplitOutput *output, const OkseCertificates *recipients,
     output->sealing = &sealing;
     good = good && (output->set->parity == 0 || split_parity(output, error));
     output->sealing = NULL;
-    good = good && write_list(&sealing, error);
+    if (good)
+        make_lists(&sealing, output);
     for (unsigned i = 0; i < count; i++)
         sealed_clear(&sealing.parts[i]);
     g_free(sealing.parts);

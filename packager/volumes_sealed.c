@@ -64,6 +64,7 @@ bool volumes_sealed_open(VolumesSealed *sealed, int fd, const char *path, OkseSe
 
 void volumes_sealed_end(VolumesSealed *sealed, OkseVolumes *volumes)
 {
+    okse_sealed_pool_end(sealed->pool);
     volumes->pool = g_steal_pointer(&sealed->pool);
     for (guint i = 0; i < sealed->paths->len; i++) {
         g_ptr_array_add(volumes->stranger_paths, g_strdup(g_ptr_array_index(sealed->paths, i)));
