@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const uint8_t type_auth_enveloped[] = {0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7,
                                               0x0d, 0x01, 0x09, 0x10, 0x01, 0x17};
@@ -231,21 +232,17 @@ static GBytes *head_make(OkseCmsWindow *window, const Parts *parts, GError **err
 
 bool okse_cms_is_message(int fd)
 {
-    g_autoptr(OkseCmsWindow) window = NULL;
+    static const uint8_t pkcs[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01}; /* 1.2.840.113549.1 */
+    uint8_t front[32];
     struct stat status;
-    static const uint8_t pkcs[] = {V_ASN1_OBJECT, 0, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01}; /* 1.2.840.113549.1 */
-    const uint8_t *bytes;
-    CmsTlv outer, type;
+    size_t at; /* of the type's header */
 
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size < 2)
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || pread(fd, front, sizeof front, 0) != sizeof front ||
+        front[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
         return false;
-    window = okse_cms_window_new(fd, (uint64_t)status.st_size, "");
-    if (!sequence(window, 0, window->size, &outer, NULL) ||
-        !cms_expect(window, outer.content, outer.end, V_ASN1_UNIVERSAL, V_ASN1_OBJECT, false, &type, NULL) ||
-        type.end - type.at < sizeof pkcs)
-        return false;
-    bytes = cms_window_at(window, type.at, sizeof pkcs, NULL);
-    return bytes != NULL && memcmp(bytes + 2, pkcs + 2, sizeof pkcs - 2) == 0;
+    at = 2 + ((front[1] & 0x80) != 0 ? front[1] & 0x7fu : 0);
+    return at + 2 + sizeof pkcs <= sizeof front && front[at] == V_ASN1_OBJECT &&
+           memcmp(front + at + 2, pkcs, sizeof pkcs) == 0;
 }
 
 bool okse_cms_structure_read(int fd, const char *name, OkseCmsStructure *structure, GError **error)
