@@ -3,11 +3,12 @@
 #include "cli/commands.h"
 #include "cli/copied.h"
 #include "cli/parts_input.h"
+#include "cli/recipients.h"
 #include "core/sandbox.h"
 
 typedef struct {
     gboolean check, partial;
-    char *output, *set;
+    char *output, *set, *key, *certificate, *passphrase_fd;
 } JoinOptions;
 
 static const OkseOption options[] = {
@@ -19,6 +20,12 @@ static const OkseOption options[] = {
      offsetof(JoinOptions, partial)},
     {OKSE_OPTION_TEXT, "set", 0, "ID", "the set to take, where parts of several lie together",
      offsetof(JoinOptions, set)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "opens encrypted parts (*.part.cms): a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(JoinOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "the key's certificate, when a part has many recipients",
+     offsetof(JoinOptions, certificate)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(JoinOptions, passphrase_fd)},
     {0},
 };
 
@@ -109,11 +116,15 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
 }
 
 /* A part that cannot even say which set it is of is damaged, and that was the question. */
-static OkseVolumes *open_parts(const OkseInvocation *invocation, GError **error)
+static OkseVolumes *open_parts(const OkseInvocation *invocation, const OkseOpener *opener, GError **error)
 {
     const JoinOptions *given = invocation->options;
-    const OkseVolumesPlaces places = {
-        .paths = (const char *const *)invocation->arguments, .beside = invocation->count == 1, .wanted = given->set};
+    const OkseSealedKey key = {opener->key,
+                               opener->certificate != NULL ? okse_certificates_get(opener->certificate, 0) : NULL};
+    const OkseVolumesPlaces places = {.paths = (const char *const *)invocation->arguments,
+                                      .beside = invocation->count == 1,
+                                      .wanted = given->set,
+                                      .key = opener->key != NULL ? &key : NULL};
     g_autoptr(GError) cause = NULL;
     OkseVolumes *volumes = okse_volumes_open(&places, &cause);
 
@@ -130,8 +141,12 @@ static OkseVolumes *open_parts(const OkseInvocation *invocation, GError **error)
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const JoinOptions *given = invocation->options;
-    g_autoptr(OkseVolumes) volumes = open_parts(invocation, error);
+    g_auto(OkseOpener) opener = {NULL, NULL};
+    g_autoptr(OkseVolumes) volumes = NULL;
 
+    if (!okse_opener_open(given->key, given->certificate, given->passphrase_fd, &opener, error))
+        return 2;
+    volumes = open_parts(invocation, &opener, error);
     if (volumes == NULL)
         return 3;
     return given->check ? check(invocation, volumes, error) : join(invocation, volumes, error);
@@ -146,7 +161,7 @@ const OkseCommand okse_command_join = {
     .details =
         "Parts come in any order, from any number of directories; one part alone brings those beside it. What is\n"
         "damaged or missing is named and, within the parity, repaired; parts of other sets are named and left out.\n"
-        "Parts are never written. A run that is interrupted is gone on with by the next one.",
+        "Encrypted parts need --key. Parts are never written. A run that is interrupted is gone on with.",
     .options = options,
     .options_size = sizeof(JoinOptions),
     .run = run,

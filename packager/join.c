@@ -114,6 +114,9 @@ static bool join_good(Join *join, GError **error)
     unsigned threads = join->asked->threads > 0 ? join->asked->threads : okse_processors();
 
     threads = MIN(threads, THREADS_MOST);
+    for (unsigned i = 0; i < join->set->data; i++)
+        if (okse_volumes_is_sealed(join->volumes, i))
+            threads = 1; /* an encrypted part is read from its front to its end */
     return okse_jobs_run(threads, threads, join_lane, join, error);
 }
 
@@ -128,7 +131,8 @@ static bool share_parts(Join *join, GError **error)
         struct stat info;
         uint64_t shared;
 
-        if (fd < 0 || fstat(fd, &info) < 0 || (uint64_t)info.st_size < volume->at + volume->size)
+        if (fd < 0 || okse_volumes_is_sealed(join->volumes, i) || fstat(fd, &info) < 0 ||
+            (uint64_t)info.st_size < volume->at + volume->size)
             continue;
         if (!okse_share_blocks(&span, &shared, NULL, error))
             return false;
