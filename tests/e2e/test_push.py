@@ -174,6 +174,21 @@ def test_a_registry_that_restarts_in_the_middle_is_waited_for(okse, heavy, tmp_p
     assert (tmp_path / "back.okse").read_bytes() == heavy.read_bytes()
 
 
+def test_after_a_kill_a_real_registry_is_sent_what_it_lacks_and_nothing_else(okse, heavy, tmp_path):
+    with Registry(tmp_path, {"secret": "x"}, log=tmp_path / "log") as registry:
+        with running(start(okse, "push", heavy, f"oci://{registry.host}/lab/civic", "--plain-http", "--limit-rate", "60M")):
+            until(lambda: stored(tmp_path / "registry") > 5 * MIB)
+        tags = subprocess.run(["skopeo", "list-tags", "--tls-verify=false", f"docker://{registry.host}/lab/civic"], capture_output=True, text=True)
+        assert tags.returncode != 0 or not json.loads(tags.stdout)["Tags"], "a tag before everything is there"
+        before = logged(tmp_path / "log")
+        result = push(okse, heavy, registry).json
+        assert result["blobs"] == {"sent": 1, "mounted": 0, "there": 6}
+        begun = [path for method, path, _ in logged(tmp_path / "log")[len(before):] if method == "POST"]
+        assert len(begun) <= 1, "docker-registry gives up an upload whose chunk was cut, and only that is begun anew"
+        pull(okse, registry, tmp_path / "back.okse")
+    assert (tmp_path / "back.okse").read_bytes() == heavy.read_bytes()
+
+
 # ---- what was interrupted goes on
 
 def test_a_killed_push_goes_on_inside_the_blob(okse, heavy, tmp_path):
@@ -408,6 +423,27 @@ def test_what_others_put_under_the_tag_of_referrers_stays(okse, signed, tmp_path
         assert listed[0] == foreign and listed[1]["artifactType"] == "application/vnd.dev.sigstore.bundle.v0.3+json" and "annotations" in listed[1]
         result = pull(okse, registry, tmp_path / "back.okse").json
         assert result["others"] == 1 and result["statements"] == 2
+    assert (tmp_path / "back.okse").read_bytes() == bundle.read_bytes()
+
+
+def test_only_what_has_the_form_of_a_statement_is_brought_along(okse, signed, tmp_path):
+    """What nearly has it, of anybody who may write to the repository, stays where it is, and stops nothing."""
+    bundle, _ = signed
+    read = Bundle(bundle)
+    with MemoryRegistry() as registry:
+        push(okse, bundle, registry)
+        (of_bundle,) = [json.loads(data) for data in registry.manifests.values() if json.loads(data).get("subject", {}).get("digest") == read.identity]
+        for near in ({"annotations": {**of_bundle["annotations"], "x": "y"}}, {"artifactType": "application/x"}, {"annotations": {}}, {"layers": []},
+                     {"subject": {**of_bundle["subject"], "size": 7}}, {"layers": of_bundle["layers"] * 2}):
+            sigstore = json.dumps(near).encode()
+            digest = "sha256:" + hashlib.sha256(sigstore).hexdigest()
+            registry.blobs[("lab/civic", digest)] = sigstore
+            told = of_bundle | {"layers": [{**of_bundle["layers"][0], "digest": digest, "size": len(sigstore)}]} | near
+            data = json.dumps({"annotations": {}, **told}, sort_keys=True, separators=(",", ":")).encode()
+            registry.manifests[("lab/civic", name := "sha256:" + hashlib.sha256(data).hexdigest())] = data
+            registry.types[name] = told["mediaType"]
+        result = pull(okse, registry, tmp_path / "back.okse").json
+        assert result["statements"] == 2 and result["others"] == 6
     assert (tmp_path / "back.okse").read_bytes() == bundle.read_bytes()
 
 
