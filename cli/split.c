@@ -116,11 +116,10 @@ const OkseCommand okse_command_split = {
     .maximum = 1,
     .summary = "Cut a bundle into parts for media, with parity.",
     .details =
-        "Each part says itself what it is, can be checked alone and is a tar that tar reads; the parts' data one "
-        "after\n"
-        "another is the bundle (docs/parts.md). okse join puts them together; verify, install and inspect take them\n"
-        "as they are. The same bundle and options give the same bytes, but for encrypted parts\n"
-        "(docs/encryption.md), whose keys are fresh.",
+        "Each part says itself what it is, can be checked alone and is a tar that tar reads; one after another,\n"
+        "the parts' data is the bundle (docs/parts.md). okse join puts them together; verify, install and\n"
+        "inspect take them as they are. The same bundle and options give the same bytes, but for encrypted\n"
+        "parts (docs/encryption.md), whose keys are fresh.",
     .options = options,
     .options_size = sizeof(SplitOptions),
     .run = run,

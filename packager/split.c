@@ -138,9 +138,10 @@ static bool copy_part(Split *split, OkseVolume *volume, GError **error)
 
     if (fd < 0 || (!sealed && !share_front(split, volume, fd, &shared, error)))
         return false;
+    shared = shared / OKSE_VOLUME_BLOCK * OKSE_VOLUME_BLOCK; /* the block that ends in between is written */
     split->copied.reflink += shared;
     for (uint64_t at = 0, block = 0; at < volume->size; at += OKSE_VOLUME_BLOCK, block++) {
-        if (!copy_block(split, volume, at, sealed || at + OKSE_VOLUME_BLOCK <= shared, fd, error))
+        if (!copy_block(split, volume, at, sealed || at < shared, fd, error))
             return false;
         if (block % LINES_KEPT != LINES_KEPT - 1)
             continue;
