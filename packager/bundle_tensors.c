@@ -92,7 +92,8 @@ static bool peek(const void *context, uint64_t offset, void *buffer, size_t leng
 {
     const Peek *at = context;
 
-    return okse_bytes_read(at->bundle->bytes, at->offset + offset, buffer, length, at->bundle->origin, error);
+    return okse_bytes_read(okse_bundle_bytes(at->bundle), at->offset + offset, buffer, length, at->bundle->origin,
+                           error);
 }
 
 /* By its name or its first bytes; what is neither is not walked through. */
@@ -143,8 +144,9 @@ static bool hash_file(OkseJobs *jobs, unsigned index, void *context, GError **er
 {
     const Computing *computing = context;
     OkseTensorFile *file = g_ptr_array_index(computing->files, index);
-    const OkseRange range = {computing->bundle->bytes, okse_bundle_find(computing->bundle, &file->digest)->offset,
-                             file->size, computing->bundle->origin, false};
+    const OkseRange range = {okse_bundle_bytes(computing->bundle),
+                             okse_bundle_find(computing->bundle, &file->digest)->offset, file->size,
+                             computing->bundle->origin, false};
 
     return okse_tensor_hash_range(file, &range, jobs, computing->progress, error);
 }
