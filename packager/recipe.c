@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define WORTH (64u << 10) /* bytes that must be saved: a recipe and a blob of pieces cost some themselves */
+#define RUNS 65536u /* of changed tensors in a bundle, so that recipes stay small; a tensor that has more goes whole   \
+                     */
 
 struct OkseRecipes {
     const OkseBundle *bundle;
@@ -15,6 +17,7 @@ struct OkseRecipes {
     OkseTensorIndex *index; /* of these */
     OkseTensorPairs *pairs; /* what each tensor of `files` was among these */
     const GPtrArray *bases; /* OkseBase */
+    unsigned runs;          /* that may still be taken */
 };
 
 static void files_let_go(gpointer files)
@@ -28,6 +31,7 @@ OkseRecipes *okse_recipes_new(const OkseBundle *bundle, const GPtrArray *bases, 
 
     recipes->bundle = bundle;
     recipes->bases = bases;
+    recipes->runs = RUNS;
     recipes->of_bases = g_ptr_array_new_with_free_func(files_let_go);
     recipes->known = g_ptr_array_new();
     recipes->files = okse_bundle_tensors(bundle, error);
@@ -73,7 +77,7 @@ static const OkseTensorPlace *known_find(const OkseRecipes *recipes, const OkseT
 
 /* One file that becomes a recipe. */
 typedef struct {
-    const OkseRecipes *recipes;
+    OkseRecipes *recipes;
     OkseBaseBlob blob; /* its bytes */
     const OkseTensorFile *file;
     guint index; /* of the file */
@@ -123,6 +127,11 @@ static bool changed_add(const Making *making, unsigned index, GError **error)
 
     if (!okse_tensor_runs(&(OkseTensorBytes){&before, was}, &(OkseTensorBytes){&after, tensor}, runs, error))
         return false;
+    if (runs->len > making->recipes->runs) {
+        fresh_add(making, tensor->offset, tensor->length);
+        return true;
+    }
+    making->recipes->runs -= runs->len;
     for (guint i = 0; i < runs->len; i++) {
         const OkseTensorRun *run = &g_array_index(runs, OkseTensorRun, i);
 
@@ -154,7 +163,7 @@ static bool recipe_fill(const Making *making, GError **error)
     return true;
 }
 
-bool okse_recipe_make(const OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
+bool okse_recipe_make(OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
                       GError **error)
 {
     g_autoptr(OkseThinList) trial = okse_thin_list_new();

@@ -20,6 +20,6 @@ typedef struct {
     OkseRecipe *recipe; /* NULL: the bases have nothing of it that would be worth one; borrowed from the list */
     OkseBytes *fresh;   /* NULL: there are none; owned by the caller */
 } OkseNewRecipe;
-bool okse_recipe_make(const OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
+bool okse_recipe_make(OkseRecipes *recipes, const OkseBlob *blob, OkseThinList *list, OkseNewRecipe *made,
                       GError **error);
 void okse_recipe_name(OkseRecipe *recipe, const OkseSha256 *fresh);
