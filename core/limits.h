@@ -27,3 +27,7 @@
 #define OKSE_LIMIT_REQUEST_TARGET 2048u        /* path and query in it */
 #define OKSE_LIMIT_BASES 64u                   /* bundles and install roots that complete a thin bundle */
 #define OKSE_LIMIT_PIECES 1000000u             /* runs of bytes in all recipes of a thin bundle */
+#define OKSE_LIMIT_CMS_HEADER (256u << 10)     /* of an encrypted message: everything before its content */
+#define OKSE_LIMIT_CMS_RECIPIENTS 64u          /* who one message may be encrypted to */
+#define OKSE_LIMIT_CMS_PART (1472ull << 20)    /* `openssl cms -decrypt` opens no larger one (decision 51) */
+#define OKSE_LIMIT_GCM ((1ull << 36) - 32)     /* bytes under one key and nonce. Source: NIST SP 800-38D §5.2.1.1 */

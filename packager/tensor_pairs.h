@@ -22,7 +22,8 @@ bool okse_tensor_pairs_stays(const OkseTensorPairs *pairs, unsigned file, unsign
 bool okse_tensor_same(const OkseTensor *one, const OkseTensor *other);
 
 /* Runs of a changed tensor's bytes, from its start to its end, that equal what lies as far from the start of the one it
- * was, and runs that do not: rows that were trained, rows that were appended. */
+ * was, and runs that do not: rows that were trained, rows that were appended. One in which none of sixteen places,
+ * spread evenly, is equal counts as changed from end to end and is not read further. */
 #define OKSE_TENSOR_BLOCK 4096u /* what is compared at a time */
 #define OKSE_TENSOR_RUN 65536u  /* shorter equal runs are not told: naming them costs more than they save */
 typedef struct {

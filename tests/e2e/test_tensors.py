@@ -119,10 +119,11 @@ def test_gguf_too(site):
 
 def test_what_is_small_no_weights_or_broken_is_not_listed(site):
     broken = safetensors(model(*NAMES), header={"layers.0.weight": {"dtype": "F32", "shape": [1, 65536], "data_offsets": [4, 262148]}})
+    unknown = safetensors(model(*NAMES), header={"layers.0.weight": {"dtype": "X9", "shape": [65536], "data_offsets": [0, 262144]}})
     long_name = safetensors(model(*NAMES, **{"n" * 256: ("U8", [1], b"x")}))
     deep = safetensors(model(*NAMES, deep=("U8", [1] * 9, b"x")))
     bundle = site.pack("1.0.0", {"small.safetensors": safetensors({"a": ("U8", [100], bytes(100))}), "noise.bin": values("noise", 400_000),
-                                 "broken.safetensors": broken, "long.safetensors": long_name, "deep.safetensors": deep})
+                                 "broken.safetensors": broken, "unknown.safetensors": unknown, "long.safetensors": long_name, "deep.safetensors": deep})
     assert not lists(bundle)
 
 
@@ -221,6 +222,9 @@ def test_a_model_in_other_shards_only_moved(site):
     (file,) = site.diff(old, new)["files"]
     assert (file["moved"], file["shipped"], len(file["tensors"])) == (12, 0, 12)
     assert {row["old"]["path"] for row in file["tensors"]} == {"model-1.safetensors", "model-2.safetensors"}
+    tuned = site.pack("3.0.0", {"model.safetensors": safetensors(model(*"stuvwx", *NAMES) | {"t": tensor("tuned")})})
+    (file,) = site.diff(old, tuned)["files"]
+    assert (file["moved"], file["changed"], file["added"], file["removed"]) == (11, 1, 0, 0)
 
 
 def test_the_same_name_in_several_files_is_several_tensors(site):
@@ -247,6 +251,25 @@ def test_inspect_shows_the_lists_and_holds_them_against_the_bytes(site, okse):
     assert f"model/model.safetensors: tensor '{NAMES[3]}' has another digest than its list says" in refused.err and refused.out == ""
     assert okse("diff", lying, bundle.path, "--json", status=1).json["tensors"]["files"][0]["changed"] == 1
     assert okse("diff", lying, bundle.path, "--json", "--payload", status=1).json["tensors"]["files"] == []
+
+
+def test_of_a_changed_tensor_only_the_changed_rows_travel(site, okse):
+    rows = {name: bytearray(values(name, 262_144)) for name in ("embedding", "rows", "all")}  # 1 MiB each, rows of 1 KiB
+    old = site.pack("1.0.0", {"model.safetensors": safetensors({n: ("F32", [1024, 256], bytes(d)) for n, d in rows.items()} | {"norm": tensor("norm")})})
+    rows["embedding"] += values("new rows", 2560)
+    rows["rows"][300 * 1024:310 * 1024] = values("trained", 2560)
+    rows["all"] = values("trained, all", 262_144)
+    new = site.pack("2.0.0", {"model.safetensors": safetensors(
+        {"first": ("U8", [7], b"shifted")} | {n: ("F32", [len(d) // 1024, 256], bytes(d)) for n, d in rows.items()} | {"norm": tensor("norm")})})
+    (file,) = site.diff(old, new)["files"]
+    assert (file["changed"], file["added"], file["moved"]) == (3, 1, 1)
+    carried = okse("thin", new.path, "--against", old.path, "-o", "thin.okse", "--json", status=0).json["carried"]["pieces"]
+    changed = (10 + 10 + 1024) * 1024
+    assert changed <= carried <= changed + 4 * 4096, carried  # whole blocks, and the header
+    okse("thin", "--complete", "thin.okse", "--base", old.path, "-o", "whole.okse", status=0)
+    assert (okse.directory / "whole.okse").read_bytes() == new.path.read_bytes()
+    other = site.pack("3.0.0", {"model.safetensors": safetensors({n: ("F32", [1024, 256], values(n + "!", 262_144)) for n in rows})})
+    assert okse("thin", other.path, "--against", old.path, "-o", "other.okse", "--json", status=0).json["leftOut"]["recipes"] == 0
 
 
 def without_lists(site, version, data, documents=(), files="model"):
