@@ -68,8 +68,7 @@ GPtrArray *okse_bundle_bases_open(const OkseBundlePlaces *places, GError **error
     OkseBase *root;
 
     for (char *const *path = places == NULL ? NULL : places->bases; path != NULL && *path != NULL; path++) {
-        OkseBase *base =
-            is_root(*path) ? okse_base_of_root(*path, error) : base_of_file(*path, error);
+        OkseBase *base = is_root(*path) ? okse_base_of_root(*path, error) : base_of_file(*path, error);
 
         if (base == NULL)
             return NULL;

@@ -108,8 +108,8 @@ static bool input_open(Session *session, const char *path, const VerifyOptions *
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes =
-        okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL}, &session->input.thin, error);
+    session->bytes = okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL},
+                                            &session->input.thin, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
