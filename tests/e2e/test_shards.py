@@ -94,6 +94,15 @@ def test_no_byte_is_left_out_and_none_is_checked_twice(shards):
     assert {sha(pattern(3 << 20, 1)), sha(b""), sha(b"c" * 9000)} <= {name for name, _ in covered}
 
 
+def test_shards_are_even(okse, tmp_path):
+    site = ib.Site(okse, tmp_path)
+    site.make(ib.raw("data", {f"{n:02}.bin": pattern(n * 7000, n) for n in range(1, 61)}, "dataset"))
+    sizes, shards = payload(site), Shards(site, tmp_path)
+    loads = [sum(sizes[blob["digest"][7:]] for blob in json.loads(record.read_text())["blobs"]) for record in shards.all(7)]
+    assert sum(loads) == sum(n * 7000 for n in range(1, 61)) and max(loads) - min(loads) <= 60 * 7000 / 10, loads
+    shards.merge([tmp_path / f"{n}.json" for n in range(1, 8)])
+
+
 def test_a_segment_that_a_record_tells_is_the_trees(shards):
     """What a shard says of its piece is the digest of that piece's own tree, computed here by hand."""
     for record in shards.all(3):
