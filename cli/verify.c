@@ -46,6 +46,8 @@ static const OkseOption verify_options[] = {
      offsetof(VerifyOptions, shards.merge)},
     {OKSE_OPTION_TEXT, "since", 0, "TIME", "with --merge: refuse records that are older (default: one day)",
      offsetof(VerifyOptions, shards.since)},
+    {OKSE_OPTION_TEXT, "signed", 0, "ROLE", "with --merge: each RECORD needs a RECORD.sigstore.json of this role",
+     offsetof(VerifyOptions, shards.is_signed)},
     {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
      offsetof(VerifyOptions, parts)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
@@ -193,8 +195,10 @@ static bool shards_open(Session *session, const OkseInvocation *invocation, GErr
 
     if (divided && session->bytes == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
-    session->shards.terms = (OkseShardTerms){
-        .policy = &session->trust->digest, .clock = session->clock, .now = session->verifying.terms.now};
+    session->shards.terms = (OkseShardTerms){.policy = &session->trust->digest,
+                                             .trust = session->trust,
+                                             .clock = session->clock,
+                                             .now = session->verifying.terms.now};
     if (!okse_shard_session_open(&session->shards, invocation, &options->shards, error))
         return false;
     checking->shard = session->shards.record;
