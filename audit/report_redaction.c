@@ -3,6 +3,7 @@
 #include "audit/report_redaction.h"
 
 #include "core/json.h"
+#include "core/text.h"
 #include "core/yaml.h"
 
 #include <openssl/evp.h>
@@ -191,6 +192,73 @@ static json_t *redact(Redaction *redaction, const Rule *rule, const json_t *valu
     return made;
 }
 
+static bool is_hash(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t prefix = strlen("hmac:");
+
+    return text != NULL && strncmp(text, "hmac:", prefix) == 0 && strlen(text) == prefix + 2 * (size_t)NAME_BYTES &&
+           strspn(text + prefix, "0123456789abcdef") == 2 * (size_t)NAME_BYTES;
+}
+
+/* A value where nothing further is looked at; *good: may it be there? false: look at its members. */
+static bool is_settled(const Rule *rule, const json_t *value, const json_t *object, bool *good)
+{
+    bool is_container = json_is_object(value) || json_is_array(value);
+
+    *good = rule != NULL && json_is_null(value);
+    if (rule == NULL || *good)
+        return true;
+    if (rule->action == HIDE || (rule->action == KEEP_WHEN && !is_wanted(rule, object))) {
+        *good = is_hash(value);
+        return true;
+    }
+    *good =
+        rule->action != EMPTY && (rule->deep || (!is_container && (rule->action == KEEP || rule->action == KEEP_WHEN)));
+    return rule->action == EMPTY || rule->deep || !is_container;
+}
+
+/* path: of the value, and after false of the member that should not be there.
+ * NOLINTNEXTLINE(misc-no-recursion): bounded by the depth of a document that was read */
+static bool is_within(const Rule *rule, const json_t *value, const json_t *object, GString *path)
+{
+    gsize length = path->len;
+    const char *name;
+    json_t *item;
+    bool good;
+    size_t i;
+
+    if (is_settled(rule, value, object, &good))
+        return good;
+    json_object_foreach((json_t *)(uintptr_t)value, name, item)
+    {
+        g_string_append_printf(path, "%s%s", length > 0 ? "." : "", name);
+        if (!is_within(rule_of(rule, name), item, value, path))
+            return false;
+        g_string_truncate(path, length);
+    }
+    json_array_foreach(value, i, item)
+    {
+        g_string_append_printf(path, "[%zu]", i);
+        if (!is_within(g_hash_table_lookup(rule->members, "[]"), item, NULL, path))
+            return false;
+        g_string_truncate(path, length);
+    }
+    return true;
+}
+
+bool okse_document_is_within(const json_t *document, const json_t *table, const char *origin, GError **error)
+{
+    g_autoptr(Rule) rules = rules_of(table);
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_autofree char *shown = NULL;
+
+    if (is_within(rules, document, NULL, path))
+        return true;
+    shown = okse_text_show(path->str, (gssize)MIN(path->len, 200), false);
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: '%s' may not leave", origin, shown);
+}
+
 static bool are_texts(const json_t *list)
 {
     const json_t *item;
@@ -211,15 +279,19 @@ static bool are_conditions(const json_t *list)
     return list == NULL || json_is_array(list);
 }
 
-static bool level_is_whole(const json_t *level)
+bool okse_redaction_table_is_whole(const json_t *table)
 {
     static const char *const lists[] = {"keep", "also", "hide", "empty"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++)
-        if (!are_texts(json_object_get(level, lists[i])))
+        if (!are_texts(json_object_get(table, lists[i])))
             return false;
-    return are_conditions(json_object_get(level, "keep_when")) &&
-           okse_json_peek_text(json_object_get(level, "title"), "en") != NULL;
+    return are_conditions(json_object_get(table, "keep_when"));
+}
+
+static bool level_is_whole(const json_t *level)
+{
+    return okse_redaction_table_is_whole(level) && okse_json_peek_text(json_object_get(level, "title"), "en") != NULL;
 }
 
 static json_t *level_of(const char *name, const OkseResources *resources, GError **error)
@@ -302,4 +374,25 @@ json_t *okse_findings_redacted(const json_t *findings, const char *level, GBytes
 const char *okse_findings_redaction(const json_t *findings)
 {
     return okse_json_peek_text(json_object_get(findings, "redaction"), "level");
+}
+
+bool okse_findings_redaction_holds(const json_t *findings, const OkseResources *resources, const char *origin,
+                                   GError **error)
+{
+    const char *name = okse_findings_redaction(findings);
+    g_autoptr(json_t) table = NULL;
+
+    if (name == NULL)
+        return okse_fail(error, OKSE_ERROR_REFUSED,
+                         "%s: are findings that nobody has redacted; make them with: okse report --redact", origin);
+    table = level_of(name, resources, error);
+    if (table == NULL) {
+        g_prefix_error(error, "%s: ", origin);
+        return false;
+    }
+    json_array_append_new(json_object_get(table, "keep"), json_string("redaction.level"));
+    json_array_append_new(json_object_get(table, "keep"), json_string("redaction.of"));
+    json_array_append_new(json_object_get(table, "keep"), json_string("redaction.hidden"));
+    json_array_append_new(json_object_get(table, "keep"), json_string("redaction.left_out"));
+    return okse_document_is_within(findings, table, origin, error);
 }

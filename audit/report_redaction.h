@@ -21,3 +21,16 @@ json_t *okse_findings_redacted(const json_t *findings, const char *level, GBytes
 
 /* "regulator", "public", or NULL for findings that nobody has redacted. Borrowed. */
 const char *okse_findings_redaction(const json_t *findings);
+
+/* Does a document hold nothing but what a table lets stay? table: an object with the lists of a level (keep, also,
+ * hide, empty, keep_when). Hidden texts have the form of a hash. Errors: REFUSED with the path of the first member that
+ * should not be there. */
+bool okse_document_is_within(const json_t *document, const json_t *table, const char *origin, GError **error);
+
+/* The lists of such a table are lists of texts, and conditions have their form. */
+bool okse_redaction_table_is_whole(const json_t *table);
+
+/* Are findings what their level leaves of findings, in every member? That their mark says so is not enough.
+ * Errors: REFUSED; INVALID for an unknown level. */
+bool okse_findings_redaction_holds(const json_t *findings, const OkseResources *resources, const char *origin,
+                                   GError **error);

@@ -1,6 +1,7 @@
 #include "cli/bundle_input.h"
 
 #include "cli/options.h"
+#include "cli/parts_input.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
@@ -28,9 +29,15 @@ static OkseBytes *file_open(const char *path, GError **error)
     return g_steal_pointer(&bytes);
 }
 
+/* A file, or parts where they lie. */
+static OkseBytes *input_open(const char *path, char *const *parts, GError **error)
+{
+    return okse_parts_input_is(path) ? okse_parts_input_open(path, parts, error) : file_open(path, error);
+}
+
 static OkseBase *base_of_file(const char *path, GError **error)
 {
-    g_autoptr(OkseBytes) bytes = file_open(path, error);
+    g_autoptr(OkseBytes) bytes = input_open(path, NULL, error);
     OkseBundle *bundle;
 
     if (bytes == NULL)
@@ -44,19 +51,24 @@ static OkseBase *base_of_file(const char *path, GError **error)
     return bundle == NULL ? NULL : okse_base_of_bundle(bundle, path);
 }
 
+/* A directory that holds no parts. */
+static bool is_root(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_IS_DIR) && !okse_parts_input_is(path);
+}
+
 static void base_let_go(gpointer base)
 {
     okse_base_free(base);
 }
 
-GPtrArray *okse_bundle_bases_open(const OkseBundleBases *bases, GError **error)
+GPtrArray *okse_bundle_bases_open(const OkseBundlePlaces *places, GError **error)
 {
     g_autoptr(GPtrArray) opened = g_ptr_array_new_with_free_func(base_let_go);
     OkseBase *root;
 
-    for (char *const *path = bases == NULL ? NULL : bases->bases; path != NULL && *path != NULL; path++) {
-        OkseBase *base =
-            g_file_test(*path, G_FILE_TEST_IS_DIR) ? okse_base_of_root(*path, error) : base_of_file(*path, error);
+    for (char *const *path = places == NULL ? NULL : places->bases; path != NULL && *path != NULL; path++) {
+        OkseBase *base = is_root(*path) ? okse_base_of_root(*path, error) : base_of_file(*path, error);
 
         if (base == NULL)
             return NULL;
@@ -67,7 +79,7 @@ GPtrArray *okse_bundle_bases_open(const OkseBundleBases *bases, GError **error)
         }
         g_ptr_array_add(opened, base);
     }
-    root = bases == NULL || bases->root == NULL ? NULL : okse_base_of_root(bases->root, NULL);
+    root = places == NULL || places->root == NULL ? NULL : okse_base_of_root(places->root, NULL);
     if (root != NULL) /* one that is not there yet, or is none, has nothing to give; others say so */
         g_ptr_array_add(opened, root);
     return g_steal_pointer(&opened);
@@ -106,11 +118,11 @@ void okse_print_thin(const char *label, const OkseThinReport *thin)
 GPtrArray *okse_bundles_open(char *const *paths, const char *option, GError **error)
 {
     for (char *const *path = paths; *path != NULL; path++)
-        if (g_file_test(*path, G_FILE_TEST_IS_DIR)) {
+        if (is_root(*path)) {
             okse_fail(error, OKSE_ERROR_INVALID, "%s: %s is a directory where a bundle belongs", option, *path);
             return NULL;
         }
-    return okse_bundle_bases_open(&(OkseBundleBases){paths, NULL}, error);
+    return okse_bundle_bases_open(&(OkseBundlePlaces){.bases = paths}, error);
 }
 
 GPtrArray *okse_bundle_bases_roots(char *const *bases)
@@ -118,7 +130,7 @@ GPtrArray *okse_bundle_bases_roots(char *const *bases)
     GPtrArray *roots = g_ptr_array_new();
 
     for (; bases != NULL && *bases != NULL; bases++)
-        if (g_file_test(*bases, G_FILE_TEST_IS_DIR))
+        if (is_root(*bases))
             g_ptr_array_add(roots, *bases);
     g_ptr_array_add(roots, NULL);
     return roots;
@@ -134,11 +146,11 @@ static void bases_let_go(gpointer bases)
     g_ptr_array_unref(bases);
 }
 
-static OkseBytes *thin_open(const OkseBytes *bytes, const char *path, const OkseBundleBases *bases,
+static OkseBytes *thin_open(const OkseBytes *bytes, const char *path, const OkseBundlePlaces *places,
                             const OkseThinReport **report, GError **error)
 {
     g_autoptr(OkseThin) thin = okse_thin_open(bytes, path, error);
-    g_autoptr(GPtrArray) opened = thin == NULL ? NULL : okse_bundle_bases_open(bases, error);
+    g_autoptr(GPtrArray) opened = thin == NULL ? NULL : okse_bundle_bases_open(places, error);
     g_autoptr(OkseBytes) whole = opened == NULL ? NULL : okse_thin_complete(thin, opened, error);
 
     if (whole == NULL)
@@ -150,16 +162,16 @@ static OkseBytes *thin_open(const OkseBytes *bytes, const char *path, const Okse
     return g_steal_pointer(&whole);
 }
 
-OkseBytes *okse_bundle_input_open(const char *path, const OkseBundleBases *bases, const OkseThinReport **thin,
+OkseBytes *okse_bundle_input_open(const char *path, const OkseBundlePlaces *places, const OkseThinReport **thin,
                                   GError **error)
 {
-    g_autoptr(OkseBytes) bytes = file_open(path, error);
+    g_autoptr(OkseBytes) bytes = input_open(path, places == NULL ? NULL : places->parts, error);
 
     if (thin != NULL)
         *thin = NULL;
     if (bytes == NULL)
         return NULL;
-    return okse_thin_is(bytes) ? thin_open(bytes, path, bases, thin, error) : g_steal_pointer(&bytes);
+    return okse_thin_is(bytes) ? thin_open(bytes, path, places, thin, error) : g_steal_pointer(&bytes);
 }
 
 OkseBundle *okse_bundle_input_read(const char *path, const OkseThinReport **thin, GError **error)
@@ -167,4 +179,34 @@ OkseBundle *okse_bundle_input_read(const char *path, const OkseThinReport **thin
     g_autoptr(OkseBytes) bytes = okse_bundle_input_open(path, NULL, thin, error);
 
     return bytes == NULL ? NULL : okse_bundle_of(bytes, path, error);
+}
+
+OkseBytes *okse_bundle_input_open_whole(const char *path, GError **error)
+{
+    const OkseThinReport *thin;
+    g_autoptr(OkseBytes) bytes = okse_bundle_input_open(path, NULL, &thin, error);
+
+    if (bytes != NULL && thin != NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "%s: is thin: %" G_GUINT64_FORMAT " of its blobs are not in it (make it whole first: okse thin %s "
+                  "--base BUNDLE --complete -o FILE)",
+                  path, thin->left_out, path);
+        return NULL;
+    }
+    return g_steal_pointer(&bytes);
+}
+
+OkseBundle *okse_bundle_input_read_as_it_is(const char *path, OkseBytes **lies, GError **error)
+{
+    g_autoptr(OkseBytes) bytes = input_open(path, NULL, error);
+    g_autoptr(OkseBytes) whole = NULL;
+    OkseBundle *bundle;
+
+    if (bytes == NULL)
+        return NULL;
+    whole = okse_thin_is(bytes) ? thin_open(bytes, path, NULL, NULL, error) : okse_bytes_ref(bytes);
+    bundle = whole == NULL ? NULL : okse_bundle_of(whole, path, error);
+    if (bundle != NULL)
+        *lies = g_steal_pointer(&bytes);
+    return bundle;
 }

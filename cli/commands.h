@@ -15,8 +15,16 @@ extern const OkseCommand okse_command_weights;
 extern const OkseCommand okse_command_diff;
 extern const OkseCommand okse_command_inspect;
 extern const OkseCommand okse_command_passport;
+/* serving */
+extern const OkseCommand okse_command_serve;
+/* shipping */
+extern const OkseCommand okse_command_push;
+extern const OkseCommand okse_command_pull;
 /* transport */
 extern const OkseCommand okse_command_thin;
+/* parts for media */
+extern const OkseCommand okse_command_split;
+extern const OkseCommand okse_command_join;
 /* statements and trust */
 extern const OkseCommand okse_command_verify;
 extern const OkseCommand okse_command_sign;
@@ -27,6 +35,8 @@ extern const OkseCommand okse_command_trust_show;
 extern const OkseCommand okse_command_install;
 extern const OkseCommand okse_command_rollback;
 extern const OkseCommand okse_command_status;
+/* sending back */
+extern const OkseCommand okse_command_return;
 /* trying */
 extern const OkseCommand okse_command_try;
 /* facts */

@@ -1,11 +1,8 @@
 /* okse fetch: the remote sources of a stack, brought here, so that okse build needs no network. */
 #include "packager/fetch.h"
 #include "cli/commands.h"
-#include "core/fd.h"
-#include "core/limits.h"
+#include "cli/registry_options.h"
 #include "core/text.h"
-
-#include <stdlib.h>
 
 typedef struct {
     char *cache, *ca, *auth, *proxy, *retries;
@@ -27,28 +24,6 @@ static const OkseOption options[] = {
      offsetof(FetchOptions, plain)},
     {0},
 };
-
-static OkseCredentials *read_credentials(const char *path, GError **error)
-{
-    g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_METADATA, error);
-
-    return bytes == NULL ? NULL : okse_credentials_read(bytes, path, error);
-}
-
-/* The file that was named; else the usual one, which need not be there. */
-static bool find_credentials(const FetchOptions *given, OkseCredentials **credentials, GError **error)
-{
-    const char *named =
-        given->auth != NULL ? given->auth : getenv("REGISTRY_AUTH_FILE"); /* NOLINT(concurrency-mt-unsafe) */
-    g_autofree char *usual = g_build_filename(g_get_home_dir(), ".docker", "config.json", NULL);
-    g_autoptr(GError) cause = NULL;
-
-    *credentials = read_credentials(named != NULL ? named : usual, &cause);
-    if (*credentials != NULL || (named == NULL && g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)))
-        return true;
-    g_propagate_prefixed_error(error, g_steal_pointer(&cause), "credentials: ");
-    return false;
-}
 
 static void print_source(const json_t *row)
 {
@@ -78,7 +53,6 @@ static bool print_result(const json_t *result, bool json, GError **error)
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const FetchOptions *given = invocation->options;
-    guint64 retries = 5;
     g_autoptr(OkseResources) resources = NULL;
     g_autoptr(OkseCredentials) credentials = NULL;
     g_autoptr(json_t) result = NULL;
@@ -88,10 +62,8 @@ static int run(const OkseInvocation *invocation, GError **error)
                                 .plain = given->plain,
                                 .show_progress = true};
 
-    if (given->retries != NULL && !g_ascii_string_to_unsigned(given->retries, 10, 0, 100, &retries, NULL))
-        return okse_fail(error, OKSE_ERROR_INVALID, "--retries must be a number from 0 to 100"), 2;
-    request.http.retries = (unsigned)retries;
-    if (!find_credentials(given, &credentials, error))
+    if (!cli_patience_read(given->retries, NULL, &request.http, error) ||
+        !cli_credentials_find(given->auth, &credentials, error))
         return 3;
     request.credentials = credentials;
     resources = okse_resources_open(invocation->manifests, error);

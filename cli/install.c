@@ -19,6 +19,7 @@
 typedef struct {
     char *root, *trust, *site, *expect, *copy;
     char **bases;
+    char **parts;
     gboolean dry_run;
 } InstallOptions;
 
@@ -34,6 +35,8 @@ static const OkseOption install_options[] = {
      offsetof(InstallOptions, bases)},
     {OKSE_OPTION_TEXT, "copy", 0, "WAY", "auto (default), reflink, range or plain; same bytes",
      offsetof(InstallOptions, copy)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(InstallOptions, parts)},
     {OKSE_OPTION_FLAG, "dry-run", 0, NULL, "check everything, write nothing", offsetof(InstallOptions, dry_run)},
     {0},
 };
@@ -101,8 +104,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return false;
     session->trust = okse_trust_open(options->trust, error);
     if (session->trust != NULL)
-        session->bytes = okse_bundle_input_open(session->path, &(OkseBundleBases){options->bases, session->root},
-                                                &session->thin, error);
+        session->bytes = okse_bundle_input_open(
+            session->path, &(OkseBundlePlaces){options->parts, options->bases, session->root}, &session->thin, error);
     if (session->bytes == NULL || !memory_open(session, error))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;

@@ -11,11 +11,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *const known_topics[] = {"init",   "build",    "rebuild",  "inspect", "diff",      "sign",
-                                           "verify", "install",  "rollback", "status",  "collect",   "audit",
-                                           "report", "policy",   "trust",    "key",     "weights",   "try",
-                                           "fetch",  "evidence", "thin",     "--help",  "--version", NULL};
-
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
     &okse_command_init,
@@ -28,8 +23,16 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_inspect,
     &okse_command_diff,
     &okse_command_passport,
+    /* serving */
+    &okse_command_serve,
+    /* shipping */
+    &okse_command_push,
+    &okse_command_pull,
     /* transport */
     &okse_command_thin,
+    /* parts for media */
+    &okse_command_split,
+    &okse_command_join,
     /* statements and trust */
     &okse_command_key_new,
     &okse_command_sign,
@@ -40,6 +43,8 @@ const OkseCommand *const okse_commands[] = {
     &okse_command_install,
     &okse_command_rollback,
     &okse_command_status,
+    /* sending back */
+    &okse_command_return,
     /* trying */
     &okse_command_try,
     /* facts */
@@ -148,10 +153,25 @@ static int refuse_topic(const char *topic, const char *word, GError **error)
     return 2;
 }
 
+static int refuse_word(const char *word, GError **error)
+{
+    g_autoptr(GPtrArray) known = g_ptr_array_new_with_free_func(g_free);
+    const char *near;
+
+    for (const OkseCommand *const *command = okse_commands; *command != NULL; command++)
+        g_ptr_array_add(known, g_strndup((*command)->name, strcspn((*command)->name, " ")));
+    g_ptr_array_add(known, g_strdup("--help"));
+    g_ptr_array_add(known, g_strdup("--version"));
+    g_ptr_array_add(known, NULL);
+    near = okse_text_nearest(word, (const char *const *)known->pdata);
+    okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s'%s%s%s", word, near != NULL ? " (did you mean '" : "",
+              near != NULL ? near : "", near != NULL ? "'?)" : " (see okse --help)");
+    return 2;
+}
+
 static int dispatch(int count, char **words, GError **error)
 {
     const OkseCommand *command;
-    const char *near;
     int used = 0;
 
     if (count < 1) {
@@ -172,10 +192,7 @@ static int dispatch(int count, char **words, GError **error)
         return okse_command_run(command, count - used, words + used, error);
     if (is_topic(words[0]))
         return refuse_topic(words[0], count > 1 ? words[1] : NULL, error);
-    near = okse_text_nearest(words[0], known_topics);
-    okse_fail(error, OKSE_ERROR_INVALID, "unknown command '%s'%s%s%s", words[0], near != NULL ? " (did you mean '" : "",
-              near != NULL ? near : "", near != NULL ? "'?)" : " (see okse --help)");
-    return 2;
+    return refuse_word(words[0], error);
 }
 
 static void process_setup(void)

@@ -6,7 +6,7 @@
 #include "cli/edge.h"
 #include "cli/policy_parts.h"
 #include "cli/signing_key.h"
-#include "core/fd.h"
+#include "cli/staging.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "packager/build.h"
@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define COMPONENT "law"
-#define STACK "stack.yaml"
 
 typedef struct {
     char *output, *date;
@@ -43,47 +42,13 @@ static const OkseOption pack_options[] = {
     {0},
 };
 
-/* A directory that is copied to and goes away again. */
-typedef struct {
-    char *path;
-    int fd;
-} Stage;
-
-static void stage_clear(Stage *stage)
-{
-    okse_fd_clear(&stage->fd);
-    if (stage->path != NULL)
-        okse_remove_tree(AT_FDCWD, stage->path, NULL);
-    g_clear_pointer(&stage->path, g_free);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stage, stage_clear)
-
-static bool stage_open(Stage *stage, GError **error)
-{
-    g_autoptr(GError) cause = NULL;
-
-    stage->path = g_dir_make_tmp("okse-pack-XXXXXX", &cause);
-    if (stage->path == NULL)
-        return okse_fail(error, OKSE_ERROR_SYSTEM, "make a temporary directory: %s", cause->message);
-    stage->fd = okse_open_directory(stage->path, error);
-    return stage->fd >= 0 && okse_make_directories(stage->fd, COMPONENT, error);
-}
-
 static bool is_hidden(const char *path)
 {
     return *path == '.' || strstr(path, "/.") != NULL;
 }
 
-static bool stage_file(const Stage *stage, const char *path, GBytes *bytes, GError **error)
-{
-    g_autofree char *target = g_strconcat(COMPONENT "/", path, NULL), *directory = g_path_get_dirname(target);
-
-    return okse_make_directories(stage->fd, directory, error) &&
-           okse_write_beneath(stage->fd, target, bytes, 0644, error);
-}
-
 /* Every file but hidden ones, of which editors and repositories are full; links are none. */
-static bool stage_law(const Stage *stage, const OkseResources *resources, GError **error)
+static bool stage_law(const OkseStaging *stage, const OkseResources *resources, GError **error)
 {
     g_auto(GStrv) paths = okse_resources_tree(resources, "manifests", error);
 
@@ -91,21 +56,10 @@ static bool stage_law(const Stage *stage, const OkseResources *resources, GError
         g_autofree char *source = g_strconcat("manifests/", *path, NULL);
         g_autoptr(GBytes) bytes = is_hidden(*path) ? NULL : okse_resources_read(resources, source, error);
 
-        if (!is_hidden(*path) && (bytes == NULL || !stage_file(stage, *path, bytes, error)))
+        if (!is_hidden(*path) && (bytes == NULL || !okse_staging_file(stage, COMPONENT, *path, bytes, error)))
             return false;
     }
     return paths != NULL;
-}
-
-/* JSON is YAML, and quotes every text. */
-static GBytes *yaml_of(const char *kind, json_t *value)
-{
-    g_autoptr(json_t) owned = value;
-    char *text;
-
-    json_object_set_new(owned, "okse", json_string(kind));
-    text = okse_json_write_pretty(owned);
-    return g_bytes_new_take(text, strlen(text));
 }
 
 static json_t *vendor_of(const OksePolicyPack *pack)
@@ -115,13 +69,13 @@ static json_t *vendor_of(const OksePolicyPack *pack)
 }
 
 /* --date replaces the date in the copy. */
-static bool stage_date(const Stage *stage, const OksePolicyPack *pack, GError **error)
+static bool stage_date(const OkseStaging *stage, const OksePolicyPack *pack, GError **error)
 {
-    g_autoptr(GBytes) yaml =
-        yaml_of("policy-pack/v1", json_pack("{s:s, s:s, s:I, s:o}", "name", pack->name, "date", pack->date,
-                                            "valid_days", (json_int_t)pack->valid_days, "vendor", vendor_of(pack)));
+    g_autoptr(GBytes) yaml = okse_staging_yaml(
+        "policy-pack/v1", json_pack("{s:s, s:s, s:I, s:o}", "name", pack->name, "date", pack->date, "valid_days",
+                                    (json_int_t)pack->valid_days, "vendor", vendor_of(pack)));
 
-    return stage_file(stage, "pack.yaml", yaml, error);
+    return okse_staging_file(stage, COMPONENT, "pack.yaml", yaml, error);
 }
 
 /* 2026-11-30 is release 20261130: what is newer is higher, and one day has one pack. */
@@ -133,14 +87,14 @@ static json_int_t sequence_of(const OksePolicyPack *pack)
     return (json_int_t)g_ascii_strtoull(digits, NULL, 10);
 }
 
-static bool stage_stack(const Stage *stage, const OksePolicyPack *pack, GError **error)
+static bool stage_stack(const OkseStaging *stage, const OksePolicyPack *pack, GError **error)
 {
-    g_autoptr(GBytes) yaml = yaml_of(
+    g_autoptr(GBytes) yaml = okse_staging_yaml(
         "stack/v1", json_pack("{s:s, s:s, s:I, s:o, s:[{s:s, s:s, s:{s:s}}]}", "name", pack->name, "version",
                               pack->date, "sequence", sequence_of(pack), "vendor", vendor_of(pack), "components",
                               "name", COMPONENT, "kind", OKSE_KIND_POLICY, "source", "path", COMPONENT));
 
-    return okse_write_beneath(stage->fd, STACK, yaml, 0644, error);
+    return okse_staging_stack(stage, yaml, error);
 }
 
 /* What this okse reads and the directory has not would be missed only on site. */
@@ -185,34 +139,15 @@ static bool set_date(const PackOptions *options, OksePolicyPack *pack, GError **
 static bool build(const PackOptions *options, const OksePolicyPack *pack, const OkseResources *law,
                   const OkseResources *known, OkseBuildResult *result, GError **error)
 {
-    g_auto(Stage) stage = {NULL, -1};
-    g_autofree char *stack = NULL;
+    g_auto(OkseStaging) stage = OKSE_STAGING_INIT;
     OkseBuildRequest request = {
         .country = OKSE_COUNTRY_EVERYWHERE, .output = options->output, .epoch = pack->time, .show_progress = true};
 
-    if (!stage_open(&stage, error) || !stage_law(&stage, law, error) ||
+    if (!okse_staging_open(&stage, error) || !stage_law(&stage, law, error) ||
         (options->date != NULL && !stage_date(&stage, pack, error)) || !stage_stack(&stage, pack, error))
         return false;
-    stack = g_build_filename(stage.path, STACK, NULL);
-    request.stack_path = stack;
+    request.stack_path = stage.stack;
     return okse_build(&request, known, result, error);
-}
-
-static bool sign(const char *path, const PackOptions *options, const OkseSigningKey *signer, GError **error)
-{
-    OkseSigning signing = {.key = signer->key,
-                           .chain = signer->chain,
-                           .role = options->role != NULL ? options->role : "vendor",
-                           .built = true,
-                           .tsa = options->tsa,
-                           .not_before = OKSE_TIME_NONE,
-                           .expires = OKSE_TIME_NONE};
-    g_auto(OkseSigned) made = {0};
-
-    if (okse_edge_signing_time(&signing.signed_at, error) && okse_sign_bundle(path, &signing, &made, error))
-        return true;
-    g_prefix_error(error, "%s is written, but not signed: ", path);
-    return false;
 }
 
 static bool print_result(const OkseInvocation *invocation, const OkseLaw *law, const OkseBuildResult *result,
@@ -277,7 +212,7 @@ static int pack_run(const OkseInvocation *invocation, GError **error)
     if (law == NULL || !check_law(directory, resources, law, error) || !set_date(options, law->pack, error))
         return 2;
     if (!build(options, law->pack, resources, known, &result, error) ||
-        (options->key != NULL && !sign(result.path, options, &signer, error)) ||
+        (options->key != NULL && !okse_staging_sign(result.path, &signer, options->role, options->tsa, error)) ||
         !print_result(invocation, law, &result, error))
         return 3;
     return 0;

@@ -142,7 +142,7 @@ static bool make_whole(const OkseInvocation *invocation, OkseCopying *copying, O
     const char *path = invocation->arguments[0];
     const OkseThinReport *thin = NULL;
     g_autoptr(GPtrArray) none = g_ptr_array_new();
-    g_autoptr(OkseBytes) bytes = okse_bundle_input_open(path, &(OkseBundleBases){given->bases, NULL}, &thin, error);
+    g_autoptr(OkseBytes) bytes = okse_bundle_input_open(path, &(OkseBundlePlaces){.bases = given->bases}, &thin, error);
     g_autoptr(OkseBundle) bundle = bytes == NULL ? NULL : okse_bundle_of(bytes, path, error);
     OkseCopied copied;
 

@@ -3,19 +3,23 @@
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "cli/verify_oms.h"
+#include "cli/verify_shard.h"
 #include "core/fd.h"
 #include "core/sandbox.h"
 #include "packager/sign_journal.h"
-#include "packager/verification.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#define SHARD_CHECKED 4 /* the exit status of a shard with nothing to refuse: one part of a payload is no verdict */
+
 typedef struct {
     char *trust, *at, *state, *expect, *country, *record;
     char **bases;
+    char **parts;
     gboolean all, fast_fail, both;
+    ShardOptions shards;
     OmsOptions oms;
 } VerifyOptions;
 
@@ -36,6 +40,14 @@ static const OkseOption verify_options[] = {
     {OKSE_OPTION_FLAG, "all", 0, NULL, "report every damaged blob, not only the first", offsetof(VerifyOptions, all)},
     {OKSE_OPTION_FLAG, "both", 0, NULL, "check files by their SHA-256 too, not only by their fs-verity tree",
      offsetof(VerifyOptions, both)},
+    {OKSE_OPTION_TEXT, "shard", 0, "I/N", "check one of N parts of the payload; needs --record, and is no verdict",
+     offsetof(VerifyOptions, shards.shard)},
+    {OKSE_OPTION_FLAG, "merge", 0, NULL, "read no payload: RECORD… of all shards say what they checked",
+     offsetof(VerifyOptions, shards.merge)},
+    {OKSE_OPTION_TEXT, "since", 0, "TIME", "with --merge: refuse records that are older (default: one day)",
+     offsetof(VerifyOptions, shards.since)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(VerifyOptions, parts)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
      offsetof(VerifyOptions, oms.model)},
     {OKSE_OPTION_PATH, "signature", 0, "FILE", "with --oms: the signature (model.sig)",
@@ -63,11 +75,13 @@ typedef struct {
     char *journal; /* of an interrupted signing, when there is one */
     int state_fd;
     OkseVerifying verifying;
+    ShardSession shards;
 } Session;
 
 static void session_clear(Session *session)
 {
     okse_output_clear(&session->record);
+    okse_shard_session_clear(&session->shards);
     g_clear_pointer(&session->trust, okse_trust_free);
     g_clear_pointer(&session->state, okse_trust_state_free);
     g_clear_pointer(&session->checkpoint, okse_checkpoint_free);
@@ -87,14 +101,15 @@ static bool pipe_open(Session *session, const char *path, GError **error)
     return session->input.pipe >= 0;
 }
 
-static bool input_open(Session *session, const char *path, char *const *bases, GError **error)
+static bool input_open(Session *session, const char *path, const VerifyOptions *options, GError **error)
 {
     struct stat status;
 
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes = okse_bundle_input_open(path, &(OkseBundleBases){bases, NULL}, &session->input.thin, error);
+    session->bytes =
+        okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL}, &session->input.thin, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
@@ -146,6 +161,49 @@ static bool country_check(const char *country, GError **error)
            okse_fail(error, OKSE_ERROR_INVALID, "--country '%s' is no ISO 3166-1 alpha-2 code", country);
 }
 
+/* A shard is a part of one file, and accepts nothing; several machines go on from nothing. */
+static bool shards_check(const OkseInvocation *invocation, GError **error)
+{
+    const VerifyOptions *options = invocation->options;
+    const ShardOptions *shards = &options->shards;
+
+    if (shards->shard == NULL && !shards->merge)
+        return invocation->count == 1 ||
+               okse_fail(error, OKSE_ERROR_INVALID,
+                         "verify needs a bundle (or - for standard input), or --oms DIR; several are for --merge");
+    if (shards->shard != NULL && shards->merge)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--shard and --merge exclude each other");
+    if (shards->merge && invocation->count < 2)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--merge needs the bundle and the records: okse verify BUNDLE "
+                         "--trust trust.yaml --merge RECORD…");
+    if (shards->shard != NULL && (invocation->count != 1 || options->record == NULL || options->state != NULL))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--shard needs one bundle and --record FILE, and no --state: what was accepted is remembered "
+                         "by --merge --state");
+    return strcmp(invocation->arguments[0], "-") != 0 ||
+           okse_fail(error, OKSE_ERROR_INVALID, "a pipe has no parts: --shard and --merge need a file");
+}
+
+static bool shards_open(Session *session, const OkseInvocation *invocation, GError **error)
+{
+    const VerifyOptions *options = invocation->options;
+    OkseChecking *checking = &session->verifying.checking;
+    bool divided = options->shards.shard != NULL || options->shards.merge;
+
+    if (divided && session->bytes == NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
+    session->shards.terms = (OkseShardTerms){
+        .policy = &session->trust->digest, .clock = session->clock, .now = session->verifying.terms.now};
+    if (!okse_shard_session_open(&session->shards, invocation, &options->shards, error))
+        return false;
+    checking->shard = session->shards.record;
+    checking->merge = session->shards.merge;
+    if (checking->merge != NULL)
+        g_clear_pointer(&checking->progress, okse_progress_free);
+    return true;
+}
+
 static bool session_open(Session *session, const OkseInvocation *invocation, GError **error)
 {
     const VerifyOptions *options = invocation->options;
@@ -166,7 +224,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         return false;
     session->trust = okse_trust_open(options->trust, error);
     if (session->trust == NULL || !state_open(session, options->state, error) ||
-        !input_open(session, invocation->arguments[0], options->bases, error) ||
+        !input_open(session, invocation->arguments[0], options, error) ||
         (options->record != NULL && !okse_output_open(&session->record, options->record, error)))
         return false;
     terms->expect = options->expect != NULL ? &session->expect : NULL;
@@ -178,8 +236,8 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         .both = options->both,
         .all = options->all,
         .progress = okse_progress_new("verifying", session->bytes != NULL ? okse_bytes_length(session->bytes) : 0),
-        .checkpoint = checkpoint_open(session)};
-    return true;
+        .checkpoint = options->shards.merge ? NULL : checkpoint_open(session)};
+    return shards_open(session, invocation, error);
 }
 
 static bool sandbox_enter(const VerifyOptions *options, GError **error)
@@ -215,7 +273,10 @@ static bool record_write(Session *session, const OkseVerified *verified, GError 
 
     if (session->record.path == NULL)
         return true;
-    record = okse_verification_record(verified, &session->verifying, session->clock);
+    record = session->shards.record != NULL ? okse_shard_session_record(&session->shards, verified)
+                                            : okse_verification_record(verified, &session->verifying, session->clock);
+    if (record == NULL)
+        return true;
     data = g_bytes_get_data(record, &length);
     return okse_write_all(session->record.fd, data, length, session->record.path, error) &&
            okse_output_finish(&session->record, error);
@@ -224,6 +285,8 @@ static bool record_write(Session *session, const OkseVerified *verified, GError 
 static bool verdict_print(const OkseInvocation *invocation, const Session *session, const OkseVerified *verified,
                           GError **error)
 {
+    if (session->shards.record != NULL && verified->verification->verified)
+        return okse_shard_session_print(&session->shards, invocation, verified, error);
     if (invocation->json) {
         g_autoptr(json_t) document = okse_verification_json(verified, &session->verifying, session->clock);
 
@@ -243,12 +306,8 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
 
     if (options->oms.model != NULL)
         return okse_verify_oms(invocation, &options->oms, options->at, error);
-    if (invocation->count != 1) {
-        okse_fail(error, OKSE_ERROR_INVALID, "verify needs a bundle (or - for standard input), or --oms DIR");
-        return 2;
-    }
-    if (!session_open(&session, invocation, error) || !sandbox_enter(options, error) ||
-        !okse_verify_bundle(&session.input, &session.verifying, &verified, error))
+    if (!shards_check(invocation, error) || !session_open(&session, invocation, error) ||
+        !sandbox_enter(options, error) || !okse_verify_bundle(&session.input, &session.verifying, &verified, error))
         return 2;
     g_clear_pointer(&session.verifying.checking.progress, okse_progress_free);
     checkpoint_close(&session, &verified);
@@ -260,19 +319,21 @@ static int verify_run(const OkseInvocation *invocation, GError **error)
         !verdict_print(invocation, &session, &verified, error))
         return 2;
     if (verified.verification->verified)
-        return 0;
+        return session.shards.record != NULL ? SHARD_CHECKED : 0;
     return verified.verification->malformed ? 2 : 1;
 }
 
 const OkseCommand okse_command_verify = {
     .name = "verify",
-    .arguments = "BUNDLE|-",
+    .arguments = "BUNDLE|- [--merge RECORD…]",
     .minimum = 0,
-    .maximum = 1,
+    .maximum = 1 + OKSE_LIMIT_SHARDS,
     .summary = "Check every byte and every signature of a bundle, offline.",
     .details =
         "Opens no connection: the process gives up its right to. With --state, what was accepted is remembered,\n"
-        "and an older bundle of the same stack is refused afterwards.",
+        "and an older bundle of the same stack is refused afterwards.\n\n"
+        "Many machines share one verification of a file that all of them read: each runs --shard I/N --record FILE\n"
+        "(exit status 4: checked, and no verdict), then one gives the verdict with --merge RECORD….",
     .options = verify_options,
     .options_size = sizeof(VerifyOptions),
     .run = verify_run,

@@ -34,15 +34,15 @@ int okse_sha256_compare(const OkseSha256 *a, const OkseSha256 *b)
     return memcmp(a->bytes, b->bytes, OKSE_SHA256_LENGTH);
 }
 
-guint okse_sha256_key_hash(gconstpointer key)
+guint okse_sha256_hash(gconstpointer digest)
 {
     guint value;
 
-    memcpy(&value, ((const OkseSha256 *)key)->bytes, sizeof value);
+    memcpy(&value, ((const OkseSha256 *)digest)->bytes, sizeof value);
     return value;
 }
 
-gboolean okse_sha256_key_equal(gconstpointer a, gconstpointer b)
+gboolean okse_sha256_same(gconstpointer a, gconstpointer b)
 {
     return okse_sha256_equal(a, b);
 }

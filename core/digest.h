@@ -16,9 +16,9 @@ typedef struct {
 bool okse_sha256_equal(const OkseSha256 *a, const OkseSha256 *b);
 /* Order by bytes, for sorting. */
 int okse_sha256_compare(const OkseSha256 *a, const OkseSha256 *b);
-/* Of keys of a GHashTable that are OkseSha256 *. */
-guint okse_sha256_key_hash(gconstpointer key);
-gboolean okse_sha256_key_equal(gconstpointer a, gconstpointer b);
+/* For a GHashTable whose keys are OkseSha256. */
+guint okse_sha256_hash(gconstpointer digest);
+gboolean okse_sha256_same(gconstpointer a, gconstpointer b);
 
 OkseSha256 okse_sha256_of(const void *data, size_t length);
 OkseSha256 okse_sha256_of_bytes(GBytes *bytes);

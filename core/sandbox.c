@@ -25,11 +25,6 @@ static const int forbidden[] = {
     SCMP_SYS(socketpair),
     SCMP_SYS(connect),
     SCMP_SYS(bind),
-    SCMP_SYS(listen),
-    SCMP_SYS(accept),
-    SCMP_SYS(accept4),
-    SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg),
     SCMP_SYS(sendmmsg),
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
@@ -47,14 +42,37 @@ static const int forbidden[] = {
     SCMP_SYS(userfaultfd),
 };
 
-static bool filter_load(GError **error)
+/* What only a process does that answers others. */
+static const int answering[] = {
+    SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
+};
+
+/* libc itself opens files, such as /proc/sys/vm/overcommit_memory when it gives memory back, and does without. */
+static const int opening[] = {
+    SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(creat), SCMP_SYS(open_by_handle_at),
+};
+
+static int rules_add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < count && status == 0; i++)
+        if (!SANITIZER_LOOKS || calls[i] != SCMP_SYS(ptrace))
+            status = seccomp_rule_add(filter, action, calls[i], 0);
+    return status;
+}
+
+static bool filter_load(bool serving, GError **error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     int status = filter != NULL ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < G_N_ELEMENTS(forbidden) && status == 0; i++)
-        if (!SANITIZER_LOOKS || forbidden[i] != SCMP_SYS(ptrace))
-            status = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, forbidden[i], 0);
+    if (status == 0)
+        status = rules_add(filter, SCMP_ACT_KILL_PROCESS, forbidden, G_N_ELEMENTS(forbidden));
+    if (status == 0 && !serving)
+        status = rules_add(filter, SCMP_ACT_KILL_PROCESS, answering, G_N_ELEMENTS(answering));
+    if (status == 0 && serving && !SANITIZER_LOOKS)
+        status = rules_add(filter, SCMP_ACT_ERRNO(EACCES), opening, G_N_ELEMENTS(opening));
     if (status == 0)
         status = seccomp_load(filter);
     seccomp_release(filter);
@@ -103,17 +121,28 @@ static bool landlock_enter(const char *const *readable, const char *const *writa
     return good && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
 
-bool okse_sandbox_enter(const char *const *readable, const char *const *writable, OkseSandbox *sandbox, GError **error)
+static bool enter(const char *const *readable, const char *const *writable, bool serving, OkseSandbox *sandbox,
+                  GError **error)
 {
     OkseSandbox made = {false, false};
 
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return okse_fail_errno(error, "the sandbox cannot be set up");
     made.landlock = landlock_enter(readable, writable);
-    if (!filter_load(error))
+    if (!filter_load(serving, error))
         return false;
     made.filter = true;
     if (sandbox != NULL)
         *sandbox = made;
     return true;
+}
+
+bool okse_sandbox_enter(const char *const *readable, const char *const *writable, OkseSandbox *sandbox, GError **error)
+{
+    return enter(readable, writable, false, sandbox, error);
+}
+
+bool okse_sandbox_enter_serving(OkseSandbox *sandbox, GError **error)
+{
+    return enter(NULL, NULL, true, sandbox, error);
 }

@@ -25,3 +25,7 @@ typedef struct {
  * Descriptors that are open stay usable. *sandbox (may be NULL) says what this kernel could enforce; Landlock is an
  * addition and may be missing, the filter may not. Errors: SYSTEM. */
 bool okse_sandbox_enter(const char *const *readable, const char *const *writable, OkseSandbox *sandbox, GError **error);
+
+/* The same for a process that answers: on sockets that it has it may listen, accept and send, but it makes, binds and
+ * connects none, and opens no file. Here the filter itself refuses opening (EACCES), with Landlock or without. */
+bool okse_sandbox_enter_serving(OkseSandbox *sandbox, GError **error);

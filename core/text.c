@@ -74,6 +74,39 @@ const char *okse_text_nearest(const char *word, const char *const *known)
     return nearest;
 }
 
+static bool unit_parse(const char *text, uint64_t *unit)
+{
+    static const char letters[] = "kmgt";
+    const char *at = *text == '\0' ? NULL : strchr(letters, g_ascii_tolower(*text));
+    const char *rest = text + (at == NULL ? 0 : 1);
+    bool binary = at != NULL && g_ascii_strcasecmp(rest, "iB") == 0;
+
+    *unit = 1;
+    for (const char *power = letters; at != NULL && power <= at; power++)
+        *unit *= binary ? 1024 : 1000;
+    return *rest == '\0' || binary || g_ascii_strcasecmp(rest, "B") == 0;
+}
+
+bool okse_text_size_parse(const char *text, uint64_t *bytes, GError **error)
+{
+    uint64_t sum = 0, unit, share;
+    const char *end = text + strspn(text, "0123456789");
+    const char *fraction = *end == '.' ? end + 1 : end, *last = fraction + strspn(fraction, "0123456789");
+    bool good = end != text && (*end != '.' || last != fraction) && unit_parse(last, &unit);
+
+    for (const char *digit = text; good && digit < end; digit++)
+        good = !__builtin_mul_overflow(sum, 10, &sum) && !__builtin_add_overflow(sum, (uint64_t)(*digit - '0'), &sum);
+    if (!good || __builtin_mul_overflow(sum, unit, &sum) || sum > INT64_MAX)
+        return okse_fail(error, OKSE_ERROR_INVALID, "'%s' is no size such as 4.7G, 650M or 25GiB", text);
+    share = unit;
+    for (const char *digit = fraction; digit < last && share > 0; digit++) { /* 4.7G: seven times a tenth of G */
+        sum += share * (uint64_t)(*digit - '0') / 10;
+        share /= 10;
+    }
+    *bytes = sum;
+    return true;
+}
+
 char *okse_text_size(guint64 bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};

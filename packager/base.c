@@ -98,7 +98,7 @@ OkseBase *okse_base_of_root(const char *path, GError **error)
     g_autoptr(OkseState) state = NULL;
 
     base->name = g_strdup(path);
-    base->blobs = g_hash_table_new_full(okse_sha256_key_hash, okse_sha256_key_equal, NULL, installed_free);
+    base->blobs = g_hash_table_new_full(okse_sha256_hash, okse_sha256_same, NULL, installed_free);
     base->records = g_ptr_array_new_with_free_func(records_let_go);
     base->root_fd = okse_root_open(path, false, error);
     state = base->root_fd < 0 ? NULL : okse_state_load(base->root_fd, error);

@@ -83,8 +83,7 @@ static bool is_still_there(const OkseOutput *output, int fd)
            named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
 }
 
-/* Under the temporary name that the next build finds. */
-static bool take_part(OkseOutput *output)
+bool okse_resume_take(OkseOutput *output)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     okse_autofd fd = -1;
@@ -112,7 +111,7 @@ bool okse_resume_open(OkseOutput *output, const char *path, OkseResume **resume,
     *resume = NULL;
     if (!okse_output_prepare(output, path, error))
         return false;
-    if (!take_part(output))
+    if (!okse_resume_take(output))
         return okse_output_create(output, error);
     opened = g_new0(OkseResume, 1);
     opened->dir_fd = fcntl(output->dir_fd, F_DUPFD_CLOEXEC, 0);

@@ -14,6 +14,10 @@ typedef struct OkseResume OkseResume;
  * output has a name of its own and cannot be gone on with. Errors: as okse_output_open(). */
 bool okse_resume_open(OkseOutput *output, const char *path, OkseResume **resume, GError **error);
 
+/* Open or make the unfinished file of a prepared output under the name that the next try finds, locked. False, and
+ * output as it was: another process has it, or somebody else could write to it. */
+bool okse_resume_take(OkseOutput *output);
+
 /* Keep what is there if it was begun for this layout; otherwise empty both files. *held: bytes of disk that the
  * unfinished bundle has already. Errors: SYSTEM. */
 bool okse_resume_begin(OkseResume *resume, const OkseLayout *layout, int fd, uint64_t *held, GError **error);

@@ -5,6 +5,8 @@
 #include "core/text.h"
 #include "core/worker.h"
 #include "packager/bundle_internal.h"
+#include "packager/shard_merge.h"
+#include "packager/shard_plan.h"
 #include "packager/tree_hash.h"
 
 #include <stdatomic.h>
@@ -41,8 +43,8 @@ typedef struct {
     bool drop;
     _Atomic uint64_t first_fault; /* offset of the faulty blob nearest to the start, UINT64_MAX without one */
     _Atomic uint64_t read;
-    uint64_t resumed, total;
-    _Atomic gint64 remember_at; /* monotonic */
+    uint64_t resumed, elsewhere, total; /* checked before, by other shards, all */
+    _Atomic gint64 remember_at;         /* monotonic */
     _Atomic bool remembering;
 } Check;
 
@@ -235,10 +237,18 @@ static uint64_t unit_size(const Item *item, uint64_t segment)
     return item->whole ? size : MIN(size - segment * OKSE_VERITY_SEGMENT, OKSE_VERITY_SEGMENT);
 }
 
-/* Take over what an earlier run had of this blob; the rest becomes units. */
+static const OkseCheckpointBlob *known_blob(const Check *check, const OkseSha256 *digest)
+{
+    const OkseChecking *checking = check->checking;
+
+    return checking->merge != NULL ? okse_shard_merge_blob(checking->merge, digest)
+                                   : okse_checkpoint_blob(checking->checkpoint, digest);
+}
+
+/* Take over what an earlier run, or the shards, had of this blob; the rest becomes units. */
 static void item_resume(Check *check, Item *item, uint64_t count)
 {
-    const OkseCheckpointBlob *known = okse_checkpoint_blob(check->checking->checkpoint, &item->stored->blob.digest);
+    const OkseCheckpointBlob *known = known_blob(check, &item->stored->blob.digest);
 
     if (known == NULL)
         return;
@@ -259,8 +269,19 @@ static void item_resume(Check *check, Item *item, uint64_t count)
         judge_tree(check, item);
 }
 
+static bool is_mine(const OkseShardPlan *plan, const Check *check, const Unit *unit)
+{
+    return plan == NULL || okse_shard_plan_owner(plan, &unit->item->stored->blob.digest, unit->segment) ==
+                               check->checking->shard->shard.number;
+}
+
 static void units_make(Check *check, bool resume)
 {
+    const OkseChecking *checking = check->checking;
+    g_autoptr(OkseShardPlan) plan =
+        checking->shard != NULL ? okse_shard_plan_new(check->bundle, checking->both, checking->shard->shard.count)
+                                : NULL;
+
     for (guint i = 0; i < check->items->len; i++) {
         Item *item = &g_array_index(check->items, Item, i);
         uint64_t count = item->whole ? 1 : okse_tree_segments(item->stored->blob.size);
@@ -274,8 +295,12 @@ static void units_make(Check *check, bool resume)
         for (uint64_t k = 0; item->missing > 0 && k < count; k++) {
             Unit unit = {item, k, unit_size(item, k)};
 
-            if (!atomic_load(&item->present[k]))
+            if (atomic_load(&item->present[k]))
+                continue;
+            if (is_mine(plan, check, &unit))
                 g_array_append_val(check->units, unit);
+            else
+                check->elsewhere += unit.size;
         }
     }
     g_array_sort(check->units, compare_units);
@@ -304,6 +329,38 @@ static void results_collect(const Check *check, OkseChecked *checked)
         if (item->faulty && (check->checking->all || item->stored->blob.offset == atomic_load(&check->first_fault)))
             g_ptr_array_add(checked->faults, bundle_fault(check->bundle, item->stored, item->faulty_verity));
     }
+}
+
+static void item_note(OkseShardRecord *record, const Item *item)
+{
+    uint64_t count = item->whole ? 1 : okse_tree_segments(item->stored->blob.size);
+    OkseShardBlob *blob = NULL;
+
+    if (atomic_load(&item->holds)) {
+        okse_shard_record_add(record, &item->stored->blob.digest, false);
+        return;
+    }
+    for (uint64_t k = 0; count > 1 && k < count; k++) {
+        OkseShardPiece piece = {k, item->segments[k]};
+
+        if (!atomic_load(&item->present[k]))
+            continue;
+        if (blob == NULL)
+            blob = okse_shard_record_add(record, &item->stored->blob.digest, true);
+        g_array_append_val(blob->pieces, piece);
+    }
+}
+
+/* What this shard can answer for. */
+static void shard_note(const Check *check)
+{
+    OkseShardRecord *record = check->checking->shard;
+
+    record->identity = check->bundle->identity;
+    record->file = okse_shard_file(check->bundle);
+    record->both = check->checking->both;
+    for (guint i = 0; i < check->items->len; i++)
+        item_note(record, &g_array_index(check->items, Item, i));
 }
 
 bool bundle_check_kept(const OkseBundle *bundle, GError **error)
@@ -347,6 +404,27 @@ static bool stopped(const Check *check, GError *cause, GError **error)
                      all);
 }
 
+static bool faults_tell(const Check *check, const OkseChecked *checked, GError **error)
+{
+    return checked->faults->len == 0 || okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", check->bundle->origin,
+                                                  (const char *)g_ptr_array_index(checked->faults, 0));
+}
+
+/* What the shards say instead of reading. What they leave open is among the reasons, so nothing is left to do. */
+static bool check_merged(Check *check, OkseChecked *checked, GError **error)
+{
+    g_autoptr(GPtrArray) reasons = okse_shard_merge_judge(check->checking->merge, check->bundle, check->checking->both);
+
+    items_make(check);
+    units_make(check, true);
+    g_assert(check->units->len == 0 || reasons->len > 0);
+    if (!okse_bytes_unchanged(check->bundle->bytes, error))
+        return false;
+    results_collect(check, checked);
+    g_ptr_array_extend_and_steal(checked->faults, g_steal_pointer(&reasons));
+    return faults_tell(check, checked, error);
+}
+
 static bool check_run(Check *check, OkseChecked *checked, GError **error)
 {
     const OkseCheckpoint *checkpoint = check->checking->checkpoint;
@@ -357,7 +435,7 @@ static bool check_run(Check *check, OkseChecked *checked, GError **error)
 
     items_make(check);
     units_make(check, earlier != NULL);
-    okse_progress_skip(check->checking->progress, check->resumed);
+    okse_progress_skip(check->checking->progress, check->resumed + check->elsewhere);
     if (!okse_jobs_run(check->units->len, check->checking->threads, run_unit, check, &cause)) {
         /* A file that somebody cut off meanwhile is refused like any other that changed: it is no short bundle. */
         if (g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_INVALID) &&
@@ -371,10 +449,9 @@ static bool check_run(Check *check, OkseChecked *checked, GError **error)
         return false;
     results_collect(check, checked);
     checked->since = check->resumed > 0 ? g_strdup(earlier->since) : NULL;
-    if (checked->faults->len > 0)
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", check->bundle->origin,
-                         (const char *)g_ptr_array_index(checked->faults, 0));
-    return true;
+    if (check->checking->shard != NULL)
+        shard_note(check);
+    return faults_tell(check, checked, error);
 }
 
 bool okse_bundle_check(const OkseBundle *bundle, const OkseChecking *checking, OkseChecked *checked, GError **error)
@@ -394,7 +471,7 @@ bool okse_bundle_check(const OkseBundle *bundle, const OkseChecking *checking, O
     if (bundle->checked)
         return true;
     g_array_set_clear_func(items, item_clear);
-    good = check_run(&check, &found, error);
+    good = checking->merge != NULL ? check_merged(&check, &found, error) : check_run(&check, &found, error);
     if (checked != NULL) {
         *checked = found;
         found = (OkseChecked)OKSE_CHECKED_INIT;

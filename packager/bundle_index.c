@@ -135,7 +135,7 @@ bool bundle_understand_layout(OkseBundle *bundle, GBytes *slot, GError **error)
     const json_t *manifests, *first;
     uint64_t size;
 
-    bundle->expected = g_hash_table_new_full(okse_sha256_key_hash, okse_sha256_key_equal, NULL, g_free);
+    bundle->expected = g_hash_table_new_full(okse_sha256_hash, okse_sha256_same, NULL, g_free);
     bundle->components = g_ptr_array_new();
     bundle->statements = g_ptr_array_new();
     bundle->parsed = g_ptr_array_new();

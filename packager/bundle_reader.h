@@ -55,12 +55,16 @@ typedef struct {
 
 /* Checking payload: each blob of a raw file by its fs-verity tree, everything else by its SHA-256. Both digests stand
  * in the manifest, so both hang on the identity; the tree is the one that several processors can share. */
+struct OkseShardRecord;
+struct OkseShardMerge;
 typedef struct {
     unsigned threads;                 /* 0: all */
     bool both;                        /* raw files by both, in the same reading */
     bool all;                         /* go on after the first fault */
     OkseProgress *progress;           /* may be NULL */
     const OkseCheckpoint *checkpoint; /* remember how far it came, and go on from there; may be NULL */
+    struct OkseShardRecord *shard;    /* check the part of this shard alone, and note here what it found; may be NULL */
+    struct OkseShardMerge *merge;     /* read no payload: believe these records (shard_merge.h); may be NULL */
 } OkseChecking;
 
 typedef struct {

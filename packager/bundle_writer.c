@@ -342,7 +342,7 @@ static bool write_block(int fd, const char *name, const void *data, size_t lengt
     return true;
 }
 
-static bool write_front(const OksePlan *plan, const OkseLayout *layout, int fd, GError **error)
+bool okse_bundle_write_front(const OksePlan *plan, const OkseLayout *layout, int fd, GError **error)
 {
     g_autoptr(json_t) bundle_index = okse_json_read(plan->index->bytes, plan->index->size, "bundle index", error);
     g_autoptr(json_t) index = NULL;
@@ -359,7 +359,7 @@ static bool write_front(const OksePlan *plan, const OkseLayout *layout, int fd, 
            write_block(fd, "index.json", slot, layout->index_slot, &at, error);
 }
 
-static bool write_blob_front(const OkseLayout *layout, guint index, int fd, GError **error)
+bool okse_bundle_write_blob_front(const OkseLayout *layout, guint index, int fd, GError **error)
 {
     const OkseBlobPlan *blob = g_ptr_array_index(layout->order, index);
     g_autoptr(GBytes) prefix = okse_layout_prefix(layout, index);
@@ -382,10 +382,10 @@ bool okse_bundle_write_metadata(OksePlan *plan, const OkseLayout *layout, int fd
         return false;
     for (guint i = 0; i < layout->metadata; i++)
         g_assert(sizes[i] == ((OkseBlobPlan *)g_ptr_array_index(layout->order, i))->size);
-    if (!write_front(plan, layout, fd, error))
+    if (!okse_bundle_write_front(plan, layout, fd, error))
         return false;
     for (guint i = 0; i < layout->order->len; i++)
-        if (!write_blob_front(layout, i, fd, error))
+        if (!okse_bundle_write_blob_front(layout, i, fd, error))
             return false;
     return true;
 }

@@ -27,3 +27,8 @@ bool okse_bundle_write_payload(OksePlan *plan, const OkseLayout *layout, const O
 /* Render the manifests with the digests now known and write metadata, headers, index.json and the end.
  * Errors: INVALID when two stored blobs turn out equal; SYSTEM. */
 bool okse_bundle_write_metadata(OksePlan *plan, const OkseLayout *layout, int fd, GError **error);
+
+/* For who has all metadata at hand already: oci-layout and index.json; and what stands in front of a stored blob, with
+ * the blob itself when it is metadata. Errors: INVALID, SYSTEM. */
+bool okse_bundle_write_front(const OksePlan *plan, const OkseLayout *layout, int fd, GError **error);
+bool okse_bundle_write_blob_front(const OkseLayout *layout, guint index, int fd, GError **error);

@@ -173,3 +173,42 @@ bool okse_range_is(const char *value, uint64_t from, uint64_t size)
         return false;
     return first == from && last >= first && last < size && total == size;
 }
+
+bool okse_range_received(const char *value, uint64_t *length)
+{
+    uint64_t first = 0, last = 0;
+
+    if (g_ascii_strncasecmp(value, "bytes", strlen("bytes")) == 0 && strchr("= ", value[strlen("bytes")]) != NULL)
+        value = skip(value + strlen("bytes"), "= ");
+    if (!take_number(&value, &first) || *value++ != '-' || !take_number(&value, &last) || *value != '\0' ||
+        first != 0 || last >= OKSE_LIMIT_FILE_SIZE)
+        return false;
+    *length = last == 0 ? 0 : last + 1;
+    return true;
+}
+
+bool okse_chunk_minimum(const char *value, uint64_t *length)
+{
+    uint64_t read = 0;
+
+    if (!take_number(&value, &read) || *value != '\0' || read > OKSE_LIMIT_FILE_SIZE)
+        return false;
+    *length = read;
+    return true;
+}
+
+char *okse_link_next(const char *value)
+{
+    for (const char *at = value; (at = strchr(at, '<')) != NULL;) {
+        const char *end = strchr(at, '>');
+        const char *parameters = end == NULL ? NULL : end + 1;
+        g_autofree char *rest = parameters == NULL ? NULL : g_strndup(parameters, strcspn(parameters, ",<"));
+
+        if (end == NULL)
+            return NULL;
+        if (strstr(rest, "rel=\"next\"") != NULL || strstr(rest, "rel=next") != NULL)
+            return g_strndup(at + 1, (gsize)(end - at - 1));
+        at = parameters;
+    }
+    return NULL;
+}

@@ -23,3 +23,15 @@ char *okse_challenge_token(GBytes *bytes, const char *origin, GError **error) G_
 
 /* Does a value of Content-Range say "bytes FROM-…/SIZE"? An unknown size ("*") will do. Source: RFC 9110 §14.4. */
 bool okse_range_is(const char *value, uint64_t from, uint64_t size);
+
+/* How much of an upload is there, by a value of Range: "0-LAST", also with "bytes=" in front. "0-0" is what registries
+ * say of nothing, so one single byte is never told from none. Source: distribution-spec 1.1, "Pushing a blob in
+ * chunks".
+ */
+bool okse_range_received(const char *value, uint64_t *length);
+
+/* A value of OCI-Chunk-Min-Length: bytes, at most OKSE_LIMIT_FILE_SIZE. */
+bool okse_chunk_minimum(const char *value, uint64_t *length);
+
+/* The address of the next page in a value of Link (rel="next"), or NULL; as written. Source: RFC 8288 §3. */
+char *okse_link_next(const char *value) G_GNUC_WARN_UNUSED_RESULT;

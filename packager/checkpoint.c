@@ -140,7 +140,7 @@ OkseCheckpoint *okse_checkpoint_open(int directory_fd, const OkseBytes *bundle, 
     checkpoint->bundle = bundle;
     checkpoint->places = g_ptr_array_new_with_free_func(g_free);
     checkpoint->started = okse_text_time(now);
-    checkpoint->blobs = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
+    checkpoint->blobs = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
     why = marks_take(checkpoint);
     if (why != NULL) {
         checkpoint->note = g_strdup(why);

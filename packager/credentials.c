@@ -117,7 +117,7 @@ static bool refuse_helper(const OkseCredentials *credentials, const char *place,
     shown = okse_text_show(name, -1, false);
     return okse_fail(error, OKSE_ERROR_REFUSED,
                      "%s: the credentials for %s are with the credential helper '%s', and no program is run for them; "
-                     "give a file that has them under 'auths' (okse fetch --auth FILE)",
+                     "give a file that has them under 'auths' (" OKSE_CREDENTIALS_HINT ")",
                      credentials->origin, place, shown);
 }
 
@@ -134,7 +134,8 @@ bool okse_credentials_find(const OkseCredentials *credentials, const char *place
     if (auth == NULL || *auth == '\0') {
         if (okse_json_peek_text(entry, "identitytoken") != NULL)
             return okse_fail(error, OKSE_ERROR_INVALID,
-                             "%s: the entry for %s is an identity token; give one with 'auth' (okse fetch --auth FILE)",
+                             "%s: the entry for %s is an identity token; give one with 'auth' (" OKSE_CREDENTIALS_HINT
+                             ")",
                              credentials->origin, place);
         return refuse_helper(credentials, place, error);
     }

@@ -17,3 +17,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseCredentials, okse_credentials_free)
 bool okse_credentials_find(const OkseCredentials *credentials, const char *place, char **value, GError **error);
 
 void okse_secret_free(char *secret);
+
+/* How messages say where credentials come from. */
+#define OKSE_CREDENTIALS_HINT "okse fetch --auth FILE, okse push and pull --authfile FILE"

@@ -60,7 +60,8 @@ static bool receive_blob(const Image *image, const OkseRegistryBlob *blob, GErro
 
     okse_sha256_hex(&blob->digest, hex);
     fd = okse_open_beneath(fetch->partial_fd, hex, O_RDWR | O_CREAT, 0644, error);
-    if (fd < 0 || !okse_registry_blob(image->registry, blob, fd, progress, &fetch->fetched, error))
+    if (fd < 0 ||
+        !okse_registry_blob(image->registry, blob, &(OkseRegistryPlace){.fd = fd}, progress, &fetch->fetched, error))
         return false;
     if (fsync(fd) < 0 || renameat(fetch->partial_fd, hex, fetch->cache_fd, path) < 0)
         return okse_fail_errno(error, "write %s", path);
@@ -275,7 +276,8 @@ bool fetch_image(Fetch *fetch, const OkseStackSource *source, json_t *row, GErro
 {
     g_auto(OkseImageName) name = {0};
     g_autoptr(OkseRegistry) registry = NULL;
-    const OkseRegistryAccess access = {fetch->http, fetch->request->credentials, fetch->request->plain};
+    const OkseRegistryAccess access = {
+        .http = fetch->http, .credentials = fetch->request->credentials, .plain = fetch->request->plain};
     Image image = {.fetch = fetch, .source = source, .origin = source->location};
     char text[OKSE_SHA256_TEXT];
 

@@ -2,6 +2,7 @@
  * belongs. A body reaches its sink only with a status that promises one. */
 #include "packager/http.h"
 
+#include "core/json.h"
 #include "core/text.h"
 #include "core/worker.h"
 #include "packager/curl_library.h"
@@ -17,6 +18,8 @@
 #define FIRST_WAIT 250u         /* milliseconds; doubled every time */
 #define LONGEST_WAIT 60u        /* seconds that a server may ask for */
 #define IGNORED_BODY (1u << 20) /* of an answer that is no success */
+#define SAID_LIMIT 4096u        /* so much of it is kept */
+#define BUFFER (256L << 10)     /* of large bodies, each way */
 
 struct OkseHttp {
     OkseCurl curl;
@@ -24,6 +27,7 @@ struct OkseHttp {
     char *ca, *proxy;
     GBytes *ca_pem;
     unsigned retries;
+    uint64_t rate;
 };
 
 /* What one round fills, between two redirects. */
@@ -31,24 +35,58 @@ typedef struct {
     const OkseHttpRequest *request;
     OkseHttp *http;
     OkseHttpAnswer *answer;
+    const char *url;
     char *location;
+    GString *said;
     size_t headers;
-    uint64_t body;
+    uint64_t body, sent;
     GError *error; /* why a callback stopped the transfer */
 } Round;
 
 static void round_clear(Round *round)
 {
     g_clear_pointer(&round->location, g_free);
+    if (round->said != NULL)
+        g_string_free(round->said, TRUE);
     g_clear_error(&round->error);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Round, round_clear)
 
+/* What headers set, with where each is kept. */
+static char **member_of(OkseHttpAnswer *answer, unsigned index, const char **name)
+{
+    const struct {
+        const char *name;
+        char **at;
+    } rows[] = {{"Content-Type", &answer->type},
+                {"Content-Range", &answer->range},
+                {"Content-Length", &answer->length},
+                {"Range", &answer->received},
+                {"OCI-Chunk-Min-Length", &answer->chunk_minimum},
+                {"OCI-Subject", &answer->subject},
+                {"Link", &answer->link}};
+
+    if (index >= G_N_ELEMENTS(rows))
+        return NULL;
+    *name = rows[index].name;
+    return rows[index].at;
+}
+
+static void forget_members(OkseHttpAnswer *answer)
+{
+    const char *name = NULL;
+    char **member;
+
+    for (unsigned i = 0; (member = member_of(answer, i, &name)) != NULL; i++)
+        g_clear_pointer(member, g_free);
+    g_clear_pointer(&answer->location, g_free);
+    g_clear_pointer(&answer->said, g_free);
+}
+
 void okse_http_answer_clear(OkseHttpAnswer *answer)
 {
     g_clear_pointer(&answer->challenges, g_ptr_array_unref);
-    g_clear_pointer(&answer->type, g_free);
-    g_clear_pointer(&answer->range, g_free);
+    forget_members(answer);
     *answer = (OkseHttpAnswer){0};
 }
 
@@ -73,6 +111,7 @@ OkseHttp *okse_http_new(const OkseHttpSettings *settings, GError **error)
     http->proxy =
         g_strdup(settings->proxy != NULL ? settings->proxy : ""); /* "": none, whatever the environment says */
     http->retries = settings->retries;
+    http->rate = settings->rate;
     if (!okse_curl_load(&http->curl, error))
         return NULL;
     http->easy = http->curl.easy_init();
@@ -114,14 +153,16 @@ static void read_header(Round *round, const char *line)
     OkseHttpAnswer *answer = round->answer;
     char *challenge = value_of(line, "WWW-Authenticate");
     g_autofree char *wait = value_of(line, "Retry-After");
+    const char *name = NULL;
+    char **member;
     guint64 seconds = 0;
 
     if (challenge != NULL)
         g_ptr_array_add(answer->challenges, challenge);
     if (wait != NULL && g_ascii_string_to_unsigned(wait, 10, 0, LONGEST_WAIT, &seconds, NULL))
         answer->wait = (unsigned)seconds;
-    keep(&answer->type, value_of(line, "Content-Type"));
-    keep(&answer->range, value_of(line, "Content-Range"));
+    for (unsigned i = 0; (member = member_of(answer, i, &name)) != NULL; i++)
+        keep(member, value_of(line, name));
     keep(&round->location, value_of(line, "Location"));
     if (answer->type != NULL)
         answer->type[strcspn(answer->type, "; \t")] = '\0';
@@ -130,8 +171,7 @@ static void read_header(Round *round, const char *line)
 static void forget_headers(Round *round)
 {
     g_ptr_array_set_size(round->answer->challenges, 0);
-    g_clear_pointer(&round->answer->type, g_free);
-    g_clear_pointer(&round->answer->range, g_free);
+    forget_members(round->answer);
     g_clear_pointer(&round->location, g_free);
     round->answer->wait = 0;
 }
@@ -160,7 +200,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     unsigned status = status_of(round->http);
     size_t length = size * count;
 
-    if (status != 200 && status != 206) {
+    if ((status != 200 && status != 206) || round->request->sink == NULL) {
+        if (round->said == NULL)
+            round->said = g_string_new(NULL);
+        g_string_append_len(round->said, data, (gssize)MIN(length, SAID_LIMIT - round->said->len));
         round->body += length;
         return round->body <= IGNORED_BODY ? length : 0;
     }
@@ -173,6 +216,31 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     round->body += length;
     round->answer->status = status;
     return round->request->sink(round->request->context, data, length, &round->error) ? length : 0;
+}
+
+/* A body that goes out. */
+static size_t on_read(char *buffer, size_t size, size_t count, void *context)
+{
+    Round *round = context;
+    const OkseHttpUpload *upload = round->request->upload;
+    size_t length = (size_t)MIN((uint64_t)size * count, upload->size - round->sent);
+
+    if (length == 0)
+        return 0;
+    if (!upload->content->read(upload->content->context, upload->from + round->sent, buffer, length, &round->error))
+        return CURL_READFUNC_ABORT;
+    round->sent += length;
+    return length;
+}
+
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+    Round *round = context;
+
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > round->request->upload->size)
+        return CURL_SEEKFUNC_FAIL;
+    round->sent = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
 }
 
 static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
@@ -218,6 +286,10 @@ static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
     if (request->large) {
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_LIMIT, STILL_BYTES);
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME, STILL_SECONDS);
+        curl->easy_setopt(http->easy, CURLOPT_BUFFERSIZE, BUFFER);
+        curl->easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
+        curl->easy_setopt(http->easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)http->rate);
+        curl->easy_setopt(http->easy, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)http->rate);
     } else {
         curl->easy_setopt(http->easy, CURLOPT_TIMEOUT, request->seconds > 0 ? (long)request->seconds : SHORT_SECONDS);
     }
@@ -242,7 +314,8 @@ static struct curl_slist *headers_of(const OkseHttp *http, const OkseHttpRequest
     } rows[] = {
         {"Accept", request->accept},
         {"Authorization", with_secret ? request->authorization : NULL},
-        {"Content-Type", request->body != NULL ? request->body_type : NULL},
+        {"Content-Type", request->body != NULL || request->upload != NULL ? request->body_type : NULL},
+        {"Content-Range", request->upload != NULL ? request->upload->range : NULL},
     };
     struct curl_slist *list = http->curl.slist_append(NULL, "User-Agent: okse/" OKSE_VERSION);
 
@@ -257,9 +330,9 @@ static struct curl_slist *headers_of(const OkseHttp *http, const OkseHttpRequest
 
 static bool may_pass(CURLcode code)
 {
-    static const CURLcode passing[] = {
-        CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_OPERATION_TIMEDOUT,
-        CURLE_GOT_NOTHING,          CURLE_SEND_ERROR,      CURLE_RECV_ERROR};
+    static const CURLcode passing[] = {CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE,
+                                       CURLE_OPERATION_TIMEDOUT,   CURLE_GOT_NOTHING,     CURLE_SEND_ERROR,
+                                       CURLE_RECV_ERROR,           CURLE_SEND_FAIL_REWIND};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(passing); i++)
         if (code == passing[i])
@@ -279,6 +352,10 @@ static bool conclude(Round *round, CURLcode code, const char *url, GError **erro
 
     answer->status = status_of(round->http);
     answer->again = status_may_pass(answer->status);
+    if (round->location != NULL)
+        answer->location = okse_url_resolve(round->url, round->location, NULL);
+    if (round->said != NULL && answer->status >= 400)
+        answer->said = g_strndup(round->said->str, round->said->len);
     if (round->error != NULL) {
         g_propagate_prefixed_error(error, g_steal_pointer(&round->error), "%s: ", url);
         return false;
@@ -289,6 +366,32 @@ static bool conclude(Round *round, CURLcode code, const char *url, GError **erro
         return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
     answer->again = may_pass(code);
     return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: %s", url, round->http->curl.easy_strerror(code));
+}
+
+/* Which verb, with which body. */
+static void set_method(OkseHttp *http, Round *round)
+{
+    const OkseHttpRequest *request = round->request;
+    const OkseCurl *curl = &http->curl;
+
+    if (request->body != NULL) {
+        const void *data = g_bytes_get_data(request->body, NULL);
+
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g_bytes_get_size(request->body));
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDS, data != NULL ? data : "");
+    }
+    if (request->upload != NULL) {
+        curl->easy_setopt(http->easy, CURLOPT_UPLOAD, 1L);
+        curl->easy_setopt(http->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->upload->size);
+        curl->easy_setopt(http->easy, CURLOPT_READFUNCTION, on_read);
+        curl->easy_setopt(http->easy, CURLOPT_READDATA, round);
+        curl->easy_setopt(http->easy, CURLOPT_SEEKFUNCTION, on_seek);
+        curl->easy_setopt(http->easy, CURLOPT_SEEKDATA, round);
+    }
+    if (g_strcmp0(request->method, "HEAD") == 0)
+        curl->easy_setopt(http->easy, CURLOPT_NOBODY, 1L);
+    else if (request->method != NULL)
+        curl->easy_setopt(http->easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static bool perform(Round *round, const char *url, bool with_secret, GError **error)
@@ -308,10 +411,7 @@ static bool perform(Round *round, const char *url, bool with_secret, GError **er
     curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
     if (range != NULL)
         curl->easy_setopt(http->easy, CURLOPT_RANGE, range);
-    if (request->body != NULL) {
-        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)g_bytes_get_size(request->body));
-        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDS, g_bytes_get_data(request->body, NULL));
-    }
+    set_method(http, round);
     code = curl->easy_perform(http->easy);
     curl->slist_free_all(headers);
     return conclude(round, code, shown, error);
@@ -341,7 +441,8 @@ static char *follow(const Round *round, const char *url, GError **error)
         okse_fail(error, OKSE_ERROR_REFUSED, "is redirected from https to '%s'", shown);
         return NULL;
     }
-    if (!okse_origin_equal(&from, &to) && (!round->request->elsewhere || round->request->body != NULL)) {
+    if (!okse_origin_equal(&from, &to) &&
+        (!round->request->elsewhere || round->request->body != NULL || round->request->upload != NULL)) {
         okse_fail(error, OKSE_ERROR_REFUSED, "is redirected to another host, '%s'; name that one, if you trust it",
                   shown);
         return NULL;
@@ -358,7 +459,7 @@ bool okse_http_exchange(OkseHttp *http, const OkseHttpRequest *request, OkseHttp
     if (!okse_origin_read(url, &home, error))
         return false;
     for (unsigned i = 0; i <= OKSE_HTTP_REDIRECTS; i++) {
-        g_auto(Round) round = {.request = request, .http = http, .answer = answer};
+        g_auto(Round) round = {.request = request, .http = http, .answer = answer, .url = url};
         g_auto(OkseOrigin) here = {0};
         g_autofree char *next = NULL;
 
@@ -389,15 +490,31 @@ bool okse_http_wait(const OkseHttp *http, const OkseHttpAnswer *answer, unsigned
     return !okse_interrupted();
 }
 
+/* What a registry says of an error: {"errors": [{"code", "message"}]}; anything else is not worth a line. */
+static char *reason_of(const OkseHttpAnswer *answer)
+{
+    g_autoptr(GBytes) bytes = answer->said == NULL ? NULL : g_bytes_new(answer->said, strlen(answer->said));
+    g_autoptr(json_t) json = bytes == NULL ? NULL : okse_json_read(bytes, SAID_LIMIT, "answer", NULL);
+    const json_t *first = json_array_get(json_object_get(json, "errors"), 0);
+    const char *code = okse_json_peek_text(first, "code"), *message = okse_json_peek_text(first, "message");
+    g_autofree char *text = code == NULL ? NULL : g_strdup_printf("%s: %s", code, message != NULL ? message : "");
+    g_autofree char *shown = text == NULL ? NULL : okse_text_show(text, (gssize)MIN(strlen(text), 300), false);
+
+    return shown == NULL ? g_strdup("") : g_strconcat(": ", shown, NULL);
+}
+
 bool okse_http_fail_status(const OkseHttpAnswer *answer, const char *origin, GError **error)
 {
+    g_autofree char *reason = reason_of(answer);
+
     switch (answer->status) {
     case 401:
     case 403:
-        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied (status %u)", origin, answer->status);
+        return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied (status %u)%s", origin, answer->status, reason);
     case 404:
         return okse_fail(error, OKSE_ERROR_NOT_FOUND, "%s: the server has none (status 404)", origin);
     default:
-        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the server answers with status %u", origin, answer->status);
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the server answers with status %u%s", origin, answer->status,
+                         reason);
     }
 }

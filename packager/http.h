@@ -1,12 +1,13 @@
 #pragma once
 
 #include "core/error.h"
+#include "packager/readable.h"
 
 #include <stdint.h>
 
 /* One HTTP exchange at a time with a server that nobody vouches for: https with certificates checked (http to this
  * machine only), nothing decompressed, no cookies, no configuration of the user or the environment, every size and time
- * bounded. For registry.c, git_wire.c and audit/cluster.c. */
+ * bounded. For registry*.c, git_wire.c and audit/cluster.c. */
 typedef struct OkseHttp OkseHttp;
 
 typedef struct {
@@ -14,6 +15,7 @@ typedef struct {
     GBytes *ca_pem;    /* the same as bytes, before the file; or NULL */
     const char *proxy; /* URL, or NULL for none */
     unsigned retries;  /* further tries after a failure that may pass */
+    uint64_t rate;     /* most bytes a second, each way; 0: as fast as it goes */
 } OkseHttpSettings;
 
 /* settings: copied. Errors: SYSTEM. */
@@ -24,18 +26,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseHttp, okse_http_free)
 /* Takes a piece of the body. Errors: its own. */
 typedef bool (*OkseHttpSink)(void *context, const void *data, size_t length, GError **error);
 
+/* A body that is read while it goes out, and again from its front when the connection has to be made anew. */
+typedef struct {
+    const OkseReadable *content;
+    uint64_t from, size;
+    const char *range; /* Content-Range, or NULL */
+} OkseHttpUpload;
+
 typedef struct {
     const char *url;
-    const char *accept;        /* media types, or NULL */
-    const char *authorization; /* a value, or NULL; goes to the url's own scheme, host and port and nowhere else */
-    GBytes *body;              /* makes it a POST; or NULL */
-    const char *body_type;     /* of body */
-    uint64_t from;             /* the body from there on, when the server can (status 206) */
-    uint64_t limit;            /* of the body's bytes, from `from` on */
-    unsigned seconds;          /* bound on the whole time of what is not large; 0: two minutes */
-    bool elsewhere;            /* redirects may lead to other hosts */
-    bool large;                /* no bound on the whole time, only on standing still */
-    OkseHttpSink sink;         /* sees a body with status 200 or 206 */
+    const char *method;           /* NULL: GET, or with a body POST */
+    const char *accept;           /* media types, or NULL */
+    const char *authorization;    /* a value, or NULL; goes to the url's own scheme, host and port and nowhere else */
+    GBytes *body;                 /* sent with it, or NULL */
+    const OkseHttpUpload *upload; /* sent in place of body, with a method; or NULL */
+    const char *body_type;        /* of either */
+    uint64_t from;                /* the body from there on, when the server can (status 206) */
+    uint64_t limit;               /* of the body's bytes, from `from` on */
+    unsigned seconds;             /* bound on the whole time of what is not large; 0: two minutes */
+    bool elsewhere;               /* redirects may lead to other hosts */
+    bool large;                   /* no bound on the whole time, only on standing still */
+    OkseHttpSink sink;            /* sees a body with status 200 or 206; NULL: nobody wants it */
     void *context;
 } OkseHttpRequest;
 
@@ -46,6 +57,13 @@ typedef struct {
     char *type;            /* Content-Type without parameters, or NULL */
     char *range;           /* Content-Range, or NULL */
     unsigned wait;         /* Retry-After in seconds, bounded; 0 when there is none */
+    char *location;        /* Location from where it was said, as okse_url_resolve() takes it, or NULL */
+    char *received;        /* Range: what of an upload is there, or NULL */
+    char *chunk_minimum;   /* OCI-Chunk-Min-Length, or NULL */
+    char *subject;         /* OCI-Subject, or NULL */
+    char *link;            /* Link, or NULL */
+    char *length;          /* Content-Length, or NULL */
+    char *said;            /* the beginning of the body of an answer from status 400 on, to be shown; or NULL */
 } OkseHttpAnswer;
 
 #define OKSE_HTTP_REDIRECTS 5u

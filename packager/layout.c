@@ -85,7 +85,7 @@ static bool is_candidate(const OkseBlobPlan *blob)
 /* Metadata is stored in front of payload, so it is the one that is kept. */
 static void join(const OksePlan *plan)
 {
-    g_autoptr(GHashTable) stored = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
+    g_autoptr(GHashTable) stored = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
 
     for (int metadata = 1; metadata >= 0; metadata--) {
         for (guint i = 0; i < plan->blobs->len; i++) {

@@ -105,7 +105,7 @@ OkseBlobPlan *okse_plan_blob(OksePlan *plan, uint64_t size)
     return blob;
 }
 
-static OkseManifestPlan *add_manifest(OksePlan *plan, const OkseStackComponent *component, OksePlanForm form)
+OkseManifestPlan *okse_plan_manifest(OksePlan *plan, const OkseStackComponent *component, OksePlanForm form)
 {
     OkseManifestPlan *manifest = g_new0(OkseManifestPlan, 1);
 
@@ -191,7 +191,7 @@ static void set_bytes(OkseBlobPlan *blob, GBytes *bytes, const OkseSha256 *diges
 static void plan_image_manifest(OksePlan *plan, const OkseStackComponent *component, const OkseSource *source,
                                 const OkseImage *image, const OkseImageManifest *found)
 {
-    OkseManifestPlan *manifest = add_manifest(plan, component, OKSE_PLAN_IMAGE);
+    OkseManifestPlan *manifest = okse_plan_manifest(plan, component, OKSE_PLAN_IMAGE);
 
     manifest->image = found;
     manifest->of_image = image;
@@ -363,7 +363,8 @@ static bool plan_component(OksePlan *plan, unsigned index, const OksePlanInputs 
         return plan_image(plan, component, source, error);
     if (is_weights(component) && !check_weights(source, error))
         return false;
-    manifest = add_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
+    manifest =
+        okse_plan_manifest(plan, component, needs_tar(source, is_weights(component)) ? OKSE_PLAN_TAR : OKSE_PLAN_RAW);
     manifest->source = source;
     manifest->inventory = g_ptr_array_index(plan->inventories, index);
     if (is_weights(component)) {
@@ -418,14 +419,10 @@ static void sort_manifests(OksePlan *plan)
     g_ptr_array_sort_with_data(plan->manifests, compare_manifests, order);
 }
 
-OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
+OksePlan *okse_plan_empty(void)
 {
-    const OkseResources *resources = inputs->resources;
-    g_autoptr(OksePlan) plan = g_new0(OksePlan, 1);
+    OksePlan *plan = g_new0(OksePlan, 1);
 
-    plan->stack = inputs->stack;
-    plan->country = inputs->country;
-    plan->site = inputs->site;
     plan->sources = g_ptr_array_new_with_free_func(source_free);
     plan->images = g_ptr_array_new_with_free_func(image_free);
     plan->tars = g_ptr_array_new_with_free_func(tar_free);
@@ -434,6 +431,19 @@ OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
     plan->documents = g_ptr_array_new_with_free_func(document_free);
     plan->tensors = okse_tensor_files_new();
     plan->inventories = g_ptr_array_new_with_free_func(inventory_free);
+    plan->index = okse_plan_blob(plan, 0);
+    plan->index->metadata = true;
+    return plan;
+}
+
+OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
+{
+    const OkseResources *resources = inputs->resources;
+    g_autoptr(OksePlan) plan = okse_plan_empty();
+
+    plan->stack = inputs->stack;
+    plan->country = inputs->country;
+    plan->site = inputs->site;
     plan->license_names = okse_patterns_read(resources, "manifests/license-files.yaml", error);
     if (plan->license_names == NULL)
         return NULL;
@@ -441,9 +451,7 @@ OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error)
     plan->weights_rules = plan->filetypes == NULL ? NULL : okse_weights_rules_read(resources, error);
     if (plan->weights_rules == NULL)
         return NULL;
-    plan->index = okse_plan_blob(plan, 0);
-    plan->index->metadata = true;
-    add_manifest(plan, NULL, OKSE_PLAN_STACK);
+    okse_plan_manifest(plan, NULL, OKSE_PLAN_STACK);
     g_ptr_array_set_size(plan->sources, (int)inputs->stack->components->len);
     g_ptr_array_set_size(plan->inventories, (int)inputs->stack->components->len);
     if (!plan_components(plan, inputs, false, error) || !plan_components(plan, inputs, true, error))

@@ -90,7 +90,12 @@ OksePlan *okse_plan_new(const OksePlanInputs *inputs, GError **error) G_GNUC_WAR
 void okse_plan_free(OksePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OksePlan, okse_plan_free)
 
+/* A plan of what is known already, for whoever has every manifest at hand: the bundle index alone, to which manifests
+ * and blobs are added in the bundle's order. */
+OksePlan *okse_plan_empty(void) G_GNUC_WARN_UNUSED_RESULT;
 OkseBlobPlan *okse_plan_blob(OksePlan *plan, uint64_t size);
+/* A manifest with its config, both of size 0 and without layers. component: NULL for the stack manifest. */
+OkseManifestPlan *okse_plan_manifest(OksePlan *plan, const OkseStackComponent *component, OksePlanForm form);
 
 /* Add the stack manifest's layers: the lock and plan->documents. */
 void okse_plan_documents(OksePlan *plan);

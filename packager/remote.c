@@ -32,7 +32,7 @@ void okse_image_name_clear(OkseImageName *name)
 }
 
 /* [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)* between slashes. */
-static bool repository_is_good(const char *text)
+bool okse_image_repository_is_good(const char *text)
 {
     bool after_letter = false;
 
@@ -56,7 +56,7 @@ static bool repository_is_good(const char *text)
     return after_letter;
 }
 
-static bool tag_is_good(const char *text)
+bool okse_image_tag_is_good(const char *text)
 {
     if (*text == '\0' || strlen(text) > TAG_LIMIT || *text == '.' || *text == '-')
         return false;
@@ -78,7 +78,7 @@ static bool read_reference(const char *text, OkseImageName *name, GError **error
     name->pinned = digest != NULL;
     if (tag == NULL || (at == text && at != NULL))
         return true;
-    if (!tag_is_good(tag))
+    if (!okse_image_tag_is_good(tag))
         return okse_fail(error, OKSE_ERROR_INVALID, "a tag is letters, digits, '.', '_' and '-', at most %u",
                          TAG_LIMIT);
     name->tag = g_steal_pointer(&tag);
@@ -99,7 +99,8 @@ static bool read_parts(const char *location, const char *reference, OkseImageNam
     const char *rest = strstr(location, "://"), *slash, *end;
 
     if (rest == NULL || (!g_str_has_prefix(location, "docker://") && !g_str_has_prefix(location, "oci://")))
-        return okse_fail(error, OKSE_ERROR_INVALID, "an image in a registry is docker://HOST/REPOSITORY");
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "an address in a registry is docker://HOST/REPOSITORY or oci://HOST/REPOSITORY");
     rest += strlen("://");
     slash = strchr(rest, '/');
     if (slash == NULL)
@@ -110,7 +111,7 @@ static bool read_parts(const char *location, const char *reference, OkseImageNam
     if (!host_is_good(name->host))
         return okse_fail(error, OKSE_ERROR_INVALID,
                          "the host must be that of the registry itself, such as registry.example or localhost:5000");
-    if (!repository_is_good(name->repository))
+    if (!okse_image_repository_is_good(name->repository))
         return okse_fail(error, OKSE_ERROR_INVALID,
                          "a repository is lower-case letters and digits, joined by '.', '_', '-' and '/'");
     if (*end != '\0' && reference != NULL)
@@ -193,7 +194,7 @@ bool okse_origin_read(const char *url, OkseOrigin *origin, GError **error)
     authority = g_strndup(rest, strcspn(rest, "/?"));
     if (strchr(authority, '@') != NULL)
         return okse_fail(error, OKSE_ERROR_INVALID,
-                         "an address must not hold a user or a password (okse fetch --auth)");
+                         "an address must not hold a user or a password; credentials are in a file of their own");
     if (!read_authority(authority, &read))
         return okse_fail(error, OKSE_ERROR_INVALID, "'%s' names no host", shown);
     if (!read.secure && !is_this_machine(read.host))

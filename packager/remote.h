@@ -24,6 +24,11 @@ bool okse_image_name_read(const char *location, const char *reference, OkseImage
 void okse_image_name_clear(OkseImageName *name);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseImageName, okse_image_name_clear)
 
+/* Can it be a tag? Source: distribution-spec 1.1. */
+bool okse_image_tag_is_good(const char *text);
+/* Can it be a repository's name, as registries take it? */
+bool okse_image_repository_is_good(const char *text);
+
 /* Where a URL leads: what decides whether a secret may go there. */
 typedef struct {
     bool secure; /* https, not http */

@@ -38,7 +38,7 @@ static json_t *descriptor(const char *type, GBytes *bytes)
                      (json_int_t)g_bytes_get_size(bytes));
 }
 
-static GBytes *manifest_write(const OkseBundle *bundle, const OkseNewStatement *added)
+GBytes *okse_sign_manifest(const OkseBundle *bundle, const OkseNewStatement *added)
 {
     g_autoptr(GBytes) empty = g_bytes_new_static(EMPTY_BLOB, strlen(EMPTY_BLOB));
     const OkseSha256 *about =
@@ -157,7 +157,7 @@ GPtrArray *okse_sign_plan(const OkseBundle *bundle, const OkseNewStatement *adde
 {
     OkseBundleSlots slots = okse_bundle_slots(bundle);
     g_autoptr(GPtrArray) writes = g_ptr_array_new_with_free_func(write_free);
-    g_autoptr(GBytes) manifest = manifest_write(bundle, added);
+    g_autoptr(GBytes) manifest = okse_sign_manifest(bundle, added);
     OkseSha256 digest = okse_sha256_of_bytes(manifest);
     GBytes *index;
     GByteArray *blobs;

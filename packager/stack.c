@@ -16,8 +16,9 @@
 #define NAME_LIMIT 63
 #define VERSION_LIMIT 64
 
-const char *const okse_stack_kinds[] = {"weights",    "dataset",    "runtime", "service", "driver",         "infra",
-                                        "compliance", "evaluation", "source",  "docs",    OKSE_KIND_POLICY, NULL};
+const char *const okse_stack_kinds[] = {"weights",        "dataset",         "runtime",    "service", "driver",
+                                        "infra",          "compliance",      "evaluation", "source",  "docs",
+                                        OKSE_KIND_POLICY, OKSE_KIND_RECORDS, NULL};
 
 typedef struct {
     OkseIssues *issues;

@@ -57,6 +57,8 @@ extern const char *const okse_stack_kinds[]; /* NULL-terminated */
  * that ISO 3166-1 leaves to its users; no country has it. */
 #define OKSE_KIND_POLICY "policy"
 #define OKSE_COUNTRY_EVERYWHERE "ZZ"
+/* What a site sends back: records of verifications, redacted findings, statements (docs/return.md). */
+#define OKSE_KIND_RECORDS "records"
 
 /* The grammars of names and versions, for everything that reads them back from a bundle. */
 bool okse_stack_name_is_good(const char *name);

@@ -66,7 +66,7 @@ static void add_row(json_t *object, const char *change, json_t *was, json_t *is)
 static void compare_file(const Diff *diff, guint at, json_t *object)
 {
     const OkseTensorFile *file = g_ptr_array_index(diff->new, at);
-    g_autoptr(GHashTable) counted = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
+    g_autoptr(GHashTable) counted = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
 
     for (guint k = 0; k < file->tensors->len; k++) {
         const OkseTensor *tensor = okse_tensor(file, k);

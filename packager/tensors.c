@@ -118,7 +118,7 @@ OkseTensorIndex *okse_tensor_index_new(const GPtrArray *files)
 {
     OkseTensorIndex *index = g_new0(OkseTensorIndex, 1);
 
-    index->places = g_hash_table_new_full(okse_sha256_key_hash, okse_sha256_key_equal, NULL, g_free);
+    index->places = g_hash_table_new_full(okse_sha256_hash, okse_sha256_same, NULL, g_free);
     for (guint i = 0; i < files->len; i++) {
         const OkseTensorFile *file = g_ptr_array_index(files, i);
 

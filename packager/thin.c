@@ -275,7 +275,7 @@ OkseBytes *okse_thin_complete(OkseThin *thin, const GPtrArray *bases, GError **e
     g_autoptr(GHashTable) placed = g_hash_table_new(NULL, NULL);
     g_autofree uint64_t *blobs = g_new0(uint64_t, bases->len + 1), *bytes = g_new0(uint64_t, bases->len + 1);
     g_autoptr(OkseBytes) whole = okse_bytes_new();
-    g_autoptr(GHashTable) pieces = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
+    g_autoptr(GHashTable) pieces = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
     Completing completing = {thin, bases, whole, placed, pieces, blobs, bytes};
     uint64_t length = okse_bytes_length(thin->sparse->bytes);
 

@@ -198,7 +198,7 @@ static bool has_blob(const GPtrArray *against, const OkseBlob *blob)
 
 static GHashTable *listings_of(const OkseBundle *bundle)
 {
-    GHashTable *listings = g_hash_table_new(okse_sha256_key_hash, okse_sha256_key_equal);
+    GHashTable *listings = g_hash_table_new(okse_sha256_hash, okse_sha256_same);
 
     for (unsigned i = 0; i < okse_bundle_components(bundle); i++) {
         const OkseBundleComponent *component = okse_bundle_component(bundle, i);

@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "packager/provenance.h"
+#include "packager/shard_merge.h"
 #include "packager/statement.h"
 
 #include <string.h>
@@ -72,6 +73,7 @@ static const char *component_digest(const OkseBundle *bundle, const OkseBundleCo
 static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *verifying)
 {
     const OkseChecked *checked = &verified->checked;
+    const OkseShardMerge *merge = verifying->checking.merge;
     json_t *components = json_array();
     json_t *resumed = checked->since == NULL
                           ? NULL
@@ -86,13 +88,17 @@ static json_t *checked_json(const OkseVerified *verified, const OkseVerifying *v
         others += strcmp(digest, "sha256") == 0 || strcmp(digest, "both") == 0;
         json_array_append_new(components, json_pack("{s:s, s:s}", "name", component->name, "digest", digest));
     }
-    return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o?, s:o}", "digest",
+    return json_pack("{s:s, s:s, s:{s:I, s:I}, s:I, s:o?, s:o, s:o*}", "digest",
                      count == others  ? "sha256"
                      : count == trees ? "fs-verity"
                                       : "mixed",
-                     "how", verified->stream ? "stream" : "file", "bytes", "fs-verity", (json_int_t)checked->by_verity,
-                     "sha256", (json_int_t)checked->by_sha256, "read", (json_int_t)checked->read, "resumed", resumed,
-                     "components", components);
+                     "how",
+                     merge != NULL      ? "shards"
+                     : verified->stream ? "stream"
+                                        : "file",
+                     "bytes", "fs-verity", (json_int_t)checked->by_verity, "sha256", (json_int_t)checked->by_sha256,
+                     "read", (json_int_t)checked->read, "resumed", resumed, "components", components, "shards",
+                     merge != NULL ? okse_shard_merge_json(merge) : NULL);
 }
 
 json_t *okse_verification_json(const OkseVerified *verified, const OkseVerifying *verifying, const char *clock)
@@ -212,6 +218,9 @@ static void checked_words(GString *text, const OkseVerified *verified, const Oks
     if (checked->since != NULL)
         g_string_append_printf(text, "            %s of it in a run that began %s and was interrupted\n", resumed,
                                checked->since);
+    if (verifying->checking.merge != NULL)
+        g_string_append_printf(text, "            by %u shards, whose records were believed\n",
+                               okse_shard_merge_count(verifying->checking.merge));
 }
 
 static void thin_words(GString *text, const OkseThinReport *thin)

@@ -47,7 +47,7 @@ class Authority:
 class Registry:
     """Debian's docker-registry over one storage directory; started, killed and started again."""
 
-    def __init__(self, directory, http=None, auth=None):
+    def __init__(self, directory, http=None, auth=None, log=None):
         if shutil.which("docker-registry") is None:
             pytest.skip("docker-registry is not installed")
         self.port = free_port()
@@ -56,10 +56,11 @@ class Registry:
         self.settings.write_text(json.dumps({
             "version": "0.1", "log": {"level": "error"}, "storage": {"filesystem": {"rootdirectory": str(directory / "registry")}},
             "http": {"addr": self.host, **(http or {})}, **({"auth": auth} if auth else {})}))
-        self.process = None
+        self.process, self.log = None, log
 
     def __enter__(self):
-        self.process = subprocess.Popen(["docker-registry", "serve", self.settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.log or os.devnull, "a") as log:
+            self.process = subprocess.Popen(["docker-registry", "serve", self.settings], stdout=log, stderr=subprocess.DEVNULL)
         for _ in range(600):
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -99,7 +100,7 @@ class Server:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
                     handle(self)
 
-            do_POST = do_GET
+            do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_GET
 
             def log_message(self, *_):
                 pass
@@ -109,7 +110,8 @@ class Server:
                 for name, value in {"Content-Length": str(len(body)), "Connection": "close", **{k.replace("_", "-"): v for k, v in headers.items()}}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
         class Quiet(http.server.ThreadingHTTPServer):
             daemon_threads = True
@@ -235,7 +237,7 @@ def git_server(root, context=None, secret=None, twist=None):
     return Server(handle, context)
 
 
-def token_server(authority, service="registry.test", secret=None, context=None):
+def token_server(authority, service="registry.test", secret=None, context=None, allowed=("pull",)):
     """Gives the tokens that docker-registry asks for (a JWT with its certificate in it), to whoever shows the secret."""
 
     def part(value):
@@ -246,13 +248,13 @@ def token_server(authority, service="registry.test", secret=None, context=None):
             request.reply(401)
             return
         query = urllib.parse.parse_qs(urllib.parse.urlparse(request.path).query)
-        kind, name, action = query["scope"][0].split(":")
-        assert query["service"] == [service] and action == "pull"
+        scopes = [scope.split(":") for scope in query["scope"]]
+        assert query["service"] == [service] and all(actions in allowed for _, _, actions in scopes)
         certificate = base64.b64encode(openssl("x509", "-in", authority.certificate, "-outform", "DER")).decode()
         now = int(time.time())
         signed = part({"typ": "JWT", "alg": "RS256", "x5c": [certificate]}) + b"." + part({
             "iss": "test", "sub": "", "aud": service, "exp": now + 300, "nbf": now - 300, "iat": now, "jti": str(now),
-            "access": [{"type": kind, "name": name, "actions": ["pull"]}]})
+            "access": [{"type": kind, "name": name, "actions": actions.split(",")} for kind, name, actions in scopes]})
         token = signed + b"." + part(openssl("dgst", "-sha256", "-sign", authority.key, stdin=signed))
         request.reply(body=json.dumps({"token": token.decode(), "expires_in": 300}).encode(), Content_Type="application/json")
 

@@ -289,13 +289,14 @@ def test_a_pipe_and_readers_that_do_not_know_bases_say_what_to_do(site):
 def test_it_can_be_signed_and_its_statement_is_in_the_whole(site, tmp_path):
     other = signing.Key(tmp_path, "ministry")
     thin, whole = shutil.copy(site.thin, tmp_path / "thin.okse"), tmp_path / "whole.okse"
-    for _ in range(12):  # until the statement area is full and statements go behind the payload
+    for _ in range(24):  # until the statement area is full and statements go behind the payload
         site.okse("sign", thin, "--key", signing.Key(tmp_path, "k").path, "--role", "vendor", status=0)
     site.okse("sign", thin, "--key", other.path, "--role", "ministry", status=0)
     site.okse("thin", thin, "--base", site.v1, "--complete", "-o", whole, status=0)
     site.okse("verify", whole, "--trust", site.trust, status=0)
+    assert names(whole)[-1] not in names(site.v2) and names(thin)[-1] == names(whole)[-1]  # behind the payload
     statements = site.okse("inspect", whole, "--json", status=0).json["statements"]
-    assert statements == site.okse("inspect", thin, "--json", status=0).json["statements"] and len(statements) >= 14
+    assert statements == site.okse("inspect", thin, "--json", status=0).json["statements"] and len(statements) >= 26
     refused = site.okse("sign", thin, "--key", other.path, "--role", "ministry", "--check", status=1)
     assert "left out" in refused.err
 

@@ -1,0 +1,107 @@
+/* okse split: a finished bundle in parts for media. */
+#include "packager/split.h"
+#include "cli/bundle_input.h"
+#include "cli/commands.h"
+#include "cli/copied.h"
+#include "core/text.h"
+
+typedef struct {
+    char *size, *parity, *output;
+} SplitOptions;
+
+static const OkseOption options[] = {
+    {OKSE_OPTION_TEXT, "size", 's', "SIZE",
+     "of a part's file at most: 25G, 4.7G, 650M (powers of 1000), 25GiB (of 1024)", offsetof(SplitOptions, size)},
+    {OKSE_OPTION_TEXT, "parity", 'p', "N%|N", "parity parts besides: as many parts may be lost or damaged",
+     offsetof(SplitOptions, parity)},
+    {OKSE_OPTION_PATH, "output", 'o', "DIR", "where the parts go (default: the present directory)",
+     offsetof(SplitOptions, output)},
+    {0},
+};
+
+static json_t *volume_json(const OkseVolumeSet *set, const OkseVolume *volume)
+{
+    g_autofree char *name = okse_volume_name(set, volume);
+    char text[OKSE_SHA256_TEXT];
+
+    return json_pack("{s:s,s:s,s:i,s:s}", "file", name, "kind", volume->kind == OKSE_VOLUME_DATA ? "data" : "parity",
+                     "number", (int)volume->number, "sha256", okse_sha256_text(&volume->digest, text));
+}
+
+static bool print_json(const OkseSplitResult *result, GError **error)
+{
+    const OkseVolumeSet *set = result->set;
+    char id[OKSE_SHA256_TEXT], identity[OKSE_SHA256_TEXT];
+    json_t *parts = json_array();
+    g_autoptr(json_t) document = NULL;
+
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        json_array_append_new(parts, volume_json(set, &set->volumes[i]));
+    document = json_pack("{s:s,s:s,s:s,s:i,s:o,s:o}", "schema", "okse.split.v1", "set", okse_sha256_text(&set->id, id),
+                         "identity", okse_sha256_text(&set->bundle.identity, identity), "groups", (int)set->groups,
+                         "parts", parts, "copied", okse_copied_json(&result->copied));
+    return okse_print_json(document, error);
+}
+
+static bool print_words(const OkseSplitResult *result, const char *directory)
+{
+    const OkseVolumeSet *set = result->set;
+    g_autofree char *copied = okse_copied_words(&result->copied);
+    char text[OKSE_SHA256_TEXT];
+
+    okse_print("%s: %u part%s", directory, set->data, set->data == 1 ? "" : "s");
+    if (set->parity > 0)
+        okse_print(" and %u parity part%s (any %u%s may be lost)", set->parity, set->parity == 1 ? "" : "s",
+                   set->parity / set->groups, set->groups > 1 ? " of a group" : "");
+    okse_print("\n  set       %s\n", okse_sha256_text(&set->id, text));
+    okse_print("  identity  %s\n", okse_sha256_text(&set->bundle.identity, text));
+    okse_print("  labels    %s\n  data      %s\n", result->labels, copied);
+    return true;
+}
+
+static int run(const OkseInvocation *invocation, GError **error)
+{
+    const SplitOptions *given = invocation->options;
+    const char *path = invocation->arguments[0];
+    OkseSplit split = {.origin = path, .directory = given->output != NULL ? given->output : "."};
+    g_auto(OkseSplitResult) result = {0};
+    g_autoptr(OkseBundle) bundle = NULL;
+    g_autoptr(OkseBytes) bytes = NULL;
+
+    if (given->size == NULL) {
+        okse_fail(error, OKSE_ERROR_INVALID, "--size SIZE is missing: how much a medium holds, such as 25G or 4.7G");
+        return 2;
+    }
+    if (!okse_text_size_parse(given->size, &split.file_size, error)) {
+        g_prefix_error(error, "--size: ");
+        return 2;
+    }
+    if (given->parity != NULL && !okse_parity_wish_parse(given->parity, &split.parity, error)) {
+        g_prefix_error(error, "--parity: ");
+        return 2;
+    }
+    bundle = okse_bundle_input_read_as_it_is(path, &bytes, error);
+    if (bundle == NULL)
+        return 3;
+    split.bundle = bundle;
+    split.bytes = bytes;
+    if (!okse_split(&split, &result, error))
+        return 3;
+    return (invocation->json ? print_json(&result, error) : print_words(&result, split.directory)) ? 0 : 3;
+}
+
+const OkseCommand okse_command_split = {
+    .name = "split",
+    .arguments = "BUNDLE",
+    .minimum = 1,
+    .maximum = 1,
+    .summary = "Cut a bundle into parts for media, with parity.",
+    .details =
+        "Each part says itself what it is, can be checked alone and is a tar that tar reads; the parts' data one "
+        "after\n"
+        "another is the bundle (docs/parts.md). okse join puts them together; verify, install and inspect take them\n"
+        "as they are. The same bundle and options give the same bytes.",
+    .options = options,
+    .options_size = sizeof(SplitOptions),
+    .run = run,
+};

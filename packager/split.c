@@ -1,0 +1,352 @@
+/* The bundle is read once, block by block; while one block is written, three threads hash the ones before it: the whole
+ * bundle, the part, the block. Where the file systems can, the part shares the bundle's blocks and nothing is written.
+ * Headers come last, because set.json names the digests of all; their length is known before. */
+#include "packager/split.h"
+
+#include "core/fd.h"
+#include "core/lane.h"
+#include "core/text.h"
+#include "core/worker.h"
+#include "packager/parity.h"
+#include "packager/split_internal.h"
+#include "packager/volume_header.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define RING (OKSE_LANE_RUNS + 1) /* blocks in memory: those that wait in a lane, and the one being read */
+#define LINES_KEPT 4096u          /* lines of a table before they are written */
+
+typedef struct {
+    const OkseSplit *asked;
+    SplitOutput output;
+    OkseSha256Stream *bundle;
+    PartDigests digests;
+    OkseLane *lanes[3];
+    uint8_t *ring[RING];
+    unsigned turn;
+    OkseCopied copied;
+} Split;
+
+static char *temporary_name(const OkseVolumeSet *set, const OkseVolume *volume)
+{
+    g_autofree char *name = okse_volume_name(set, volume);
+
+    return g_strdup_printf(".%s.unfinished", name);
+}
+
+int split_part_open(const SplitOutput *output, const OkseVolume *volume, int flags, GError **error)
+{
+    g_autofree char *name = temporary_name(output->set, volume);
+    int fd = openat(output->dir_fd, name, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        okse_fail_errno(error, "write %s/%s", output->directory, name);
+    return fd;
+}
+
+static void hash_bundle(void *context, const void *data, size_t length)
+{
+    okse_sha256_stream_update(context, data, length);
+}
+
+static void hash_part(void *context, const void *data, size_t length)
+{
+    part_digests_whole(context, data, length);
+}
+
+static void hash_blocks(void *context, const void *data, size_t length)
+{
+    part_digests_blocks(context, data, length);
+}
+
+static void split_start(Split *split)
+{
+    split->bundle = okse_sha256_stream_new();
+    part_digests_init(&split->digests);
+    split->lanes[0] = okse_lane_new(hash_bundle, split->bundle);
+    split->lanes[1] = okse_lane_new(hash_part, &split->digests);
+    split->lanes[2] = okse_lane_new(hash_blocks, &split->digests);
+    for (unsigned i = 0; i < RING; i++)
+        split->ring[i] = g_malloc(OKSE_VOLUME_BLOCK);
+}
+
+static void split_stop(Split *split)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
+        g_clear_pointer(&split->lanes[i], okse_lane_free);
+    for (unsigned i = 0; i < RING; i++)
+        g_clear_pointer(&split->ring[i], g_free);
+    part_digests_clear(&split->digests);
+    g_clear_pointer(&split->bundle, okse_sha256_stream_free);
+}
+
+static void lanes_wait(const Split *split)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
+        okse_lane_wait(split->lanes[i], 0);
+}
+
+static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool shared, int fd, GError **error)
+{
+    size_t length = (size_t)MIN(volume->size - at, OKSE_VOLUME_BLOCK);
+    uint8_t *block = split->ring[split->turn++ % RING];
+
+    if (okse_interrupted())
+        return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
+    if (!okse_bytes_read(split->asked->bytes, volume->offset + at, block, length, split->asked->origin, error))
+        return false;
+    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
+        okse_lane_put(split->lanes[i], block, length);
+    okse_progress_add(split->output.progress, length);
+    if (shared)
+        return true;
+    split->copied.written += length;
+    return okse_pwrite_all(fd, block, length, volume->at + at, split->output.directory, error);
+}
+
+/* The front of a part shares the bundle's blocks where these lie in one file. */
+static bool share_front(const Split *split, const OkseVolume *volume, int fd, uint64_t *shared, GError **error)
+{
+    OkseBytesPlace place = okse_bytes_place(split->asked->bytes, volume->offset);
+    const OkseSpan span = {place.fd, fd, place.offset, volume->at, MIN(place.length, volume->size)};
+
+    *shared = 0;
+    return place.fd < 0 || okse_share_blocks(&span, shared, NULL, error);
+}
+
+static bool copy_part(Split *split, OkseVolume *volume, GError **error)
+{
+    okse_autofd fd = split_part_open(&split->output, volume, O_CREAT | O_TRUNC, error);
+    uint64_t table_at = okse_volume_table_at(split->output.set, volume), shared;
+
+    if (fd < 0 || !share_front(split, volume, fd, &shared, error))
+        return false;
+    split->copied.reflink += shared;
+    for (uint64_t at = 0, block = 0; at < volume->size; at += OKSE_VOLUME_BLOCK, block++) {
+        if (!copy_block(split, volume, at, at + OKSE_VOLUME_BLOCK <= shared, fd, error))
+            return false;
+        if (block % LINES_KEPT != LINES_KEPT - 1)
+            continue;
+        okse_lane_wait(split->lanes[2], 0);
+        if (!part_digests_flush(&split->digests, fd, &table_at, split->output.directory, error))
+            return false;
+    }
+    lanes_wait(split);
+    return part_digests_end(&split->digests, volume, fd, &table_at, split->output.directory, error);
+}
+
+static bool copy_parts(Split *split, GError **error)
+{
+    OkseVolumeSet *set = split->output.set;
+    bool good = true;
+
+    split_start(split);
+    for (unsigned i = 0; good && i < set->data; i++)
+        good = copy_part(split, &set->volumes[i], error);
+    if (good)
+        set->bundle.digest = okse_sha256_stream_end(split->bundle);
+    else
+        lanes_wait(split);
+    split_stop(split);
+    return good;
+}
+
+static bool write_bytes(int fd, GBytes *bytes, uint64_t at, const char *name, GError **error)
+{
+    gsize length;
+    const void *data = g_bytes_get_data(bytes, &length);
+
+    return okse_pwrite_all(fd, data, length, at, name, error);
+}
+
+/* Everything but data and table, and all of it to the disk. */
+static bool finish_part(const SplitOutput *output, const OkseVolume *volume, GError **error)
+{
+    okse_autofd fd = split_part_open(output, volume, 0, error);
+    g_autoptr(GBytes) head = okse_volume_head(output->set, volume), neck = okse_volume_neck(output->set, volume);
+    uint64_t neck_at = g_bytes_get_size(head) + okse_volume_table_size(volume);
+
+    if (fd < 0 || !write_bytes(fd, head, 0, output->directory, error) ||
+        !write_bytes(fd, neck, neck_at, output->directory, error))
+        return false;
+    if (ftruncate(fd, (off_t)okse_volume_file_size(volume)) < 0 || fsync(fd) < 0)
+        return okse_fail_errno(error, "finish a part in %s", output->directory);
+    return true;
+}
+
+static bool rename_part(const SplitOutput *output, const OkseVolume *volume, GError **error)
+{
+    g_autofree char *from = temporary_name(output->set, volume), *to = okse_volume_name(output->set, volume);
+
+    return renameat(output->dir_fd, from, output->dir_fd, to) == 0 ||
+           okse_fail_errno(error, "finish %s/%s", output->directory, to);
+}
+
+static void remove_unfinished(const SplitOutput *output)
+{
+    for (unsigned i = 0; i < output->set->data + output->set->parity; i++) {
+        g_autofree char *name = temporary_name(output->set, &output->set->volumes[i]);
+
+        unlinkat(output->dir_fd, name, 0);
+    }
+}
+
+static bool write_all_parts(Split *split, GError **error)
+{
+    SplitOutput *output = &split->output;
+    OkseVolumeSet *set = output->set;
+    G_GNUC_UNUSED gsize planned = g_bytes_get_size(set->json);
+
+    if (!copy_parts(split, error) || (set->parity > 0 && !split_parity(output, error)))
+        return false;
+    okse_volume_set_seal(set);
+    g_assert(g_bytes_get_size(set->json) == planned);
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        if (!finish_part(output, &set->volumes[i], error))
+            return false;
+    if (!okse_bytes_unchanged(split->asked->bytes, error))
+        return false;
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        if (!rename_part(output, &set->volumes[i], error))
+            return false;
+    return fsync(output->dir_fd) == 0 || okse_fail_errno(error, "finish %s", output->directory);
+}
+
+/* Parts of this bundle that are there would be taken for parts of this set, or be overwritten. */
+static bool check_directory(const SplitOutput *output, GError **error)
+{
+    g_autofree char *name = okse_volume_set_name(output->set), *start = g_strconcat(name, ".", NULL);
+    g_autoptr(GPtrArray) names = NULL;
+    bool whole;
+
+    names = okse_directory_names(output->dir_fd, &whole);
+    if (names == NULL || !whole)
+        return okse_fail_errno(error, "%s", output->directory);
+    for (guint i = 0; i < names->len; i++) {
+        const char *there = g_ptr_array_index(names, i);
+
+        if (g_str_has_prefix(there, start) && g_str_has_suffix(there, ".part"))
+            return okse_fail(
+                error, OKSE_ERROR_INVALID,
+                "%s/%s is there: parts of two sets must not lie together (remove them, or give another -o)",
+                output->directory, there);
+    }
+    return true;
+}
+
+static bool can_share(const Split *split)
+{
+    const OkseVolume *volume = &split->output.set->volumes[0];
+    okse_autofd fd = split_part_open(&split->output, volume, O_CREAT | O_TRUNC, NULL);
+    OkseBytesPlace place = okse_bytes_place(split->asked->bytes, 0);
+    const OkseSpan span = {place.fd, fd, place.offset, 0, MIN(place.length, OKSE_SHARE_BLOCK)};
+    uint64_t shared = 0;
+
+    return fd >= 0 && place.fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
+}
+
+static bool check_space(const Split *split, GError **error)
+{
+    const OkseVolumeSet *set = split->output.set;
+    g_autofree char *want = NULL, *have = NULL;
+    struct statvfs info;
+    uint64_t needed = 0, available;
+    bool shares = can_share(split);
+
+    if (fstatvfs(split->output.dir_fd, &info) < 0)
+        return okse_fail_errno(error, "%s", split->output.directory);
+    available = (uint64_t)info.f_bavail * info.f_frsize;
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0);
+    want = okse_text_size(needed);
+    have = okse_text_size(available);
+    return available >= needed || okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s and %s are free",
+                                            split->output.directory, want, have);
+}
+
+static bool open_directory(SplitOutput *output, GError **error)
+{
+    if (mkdir(output->directory, 0755) < 0 && errno != EEXIST)
+        return okse_fail_errno(error, "make directory %s", output->directory);
+    output->dir_fd = okse_open_directory(output->directory, error);
+    if (output->dir_fd < 0)
+        return false;
+    return flock(output->dir_fd, LOCK_EX | LOCK_NB) == 0 ||
+           okse_fail(error, OKSE_ERROR_SYSTEM, "another okse split writes into %s", output->directory);
+}
+
+static bool write_labels(const SplitOutput *output, OkseSplitResult *result, GError **error)
+{
+    g_autofree char *name = okse_volume_set_name(output->set), *file = g_strconcat(name, ".labels.txt", NULL);
+    char *text = okse_volume_labels(output->set);
+    g_autoptr(GBytes) bytes = g_bytes_new_take(text, strlen(text));
+
+    result->labels = g_build_filename(output->directory, file, NULL);
+    return okse_write_beneath(output->dir_fd, file, bytes, 0644, error);
+}
+
+static OkseVolumeBundle describe(const OkseSplit *split)
+{
+    return (OkseVolumeBundle){.identity = *okse_bundle_identity(split->bundle),
+                              .size = okse_bytes_length(split->bytes),
+                              .sequence = okse_bundle_sequence(split->bundle),
+                              .name = (char *)(uintptr_t)okse_bundle_name(split->bundle),
+                              .version = (char *)(uintptr_t)okse_bundle_version(split->bundle),
+                              .country = (char *)(uintptr_t)okse_bundle_country(split->bundle)};
+}
+
+static bool split_run(Split *split, OkseSplitResult *result, GError **error)
+{
+    SplitOutput *output = &split->output;
+    uint64_t total = okse_bytes_length(split->asked->bytes) * (output->set->parity > 0 ? 2 : 1);
+    bool good;
+
+    if (!open_directory(output, error) || !check_directory(output, error))
+        return false;
+    if (!check_space(split, error)) {
+        remove_unfinished(output);
+        return false;
+    }
+    output->progress = okse_progress_new("splitting", total);
+    good = write_all_parts(split, error);
+    okse_progress_free(output->progress);
+    if (!good) {
+        remove_unfinished(output);
+        return false;
+    }
+    return write_labels(output, result, error);
+}
+
+bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
+{
+    const OkseVolumeBundle bundle = describe(asked);
+    g_autoptr(OkseVolumeSet) set = okse_split_plan(&bundle, asked->file_size, &asked->parity, error);
+    Split split = {.asked = asked, .output = {.dir_fd = -1, .directory = asked->directory, .set = set}};
+    g_autoptr(OkseParity) parity = NULL;
+    bool good;
+
+    if (set == NULL)
+        return false;
+    if (set->parity > 0) { /* tried before anything is written */
+        parity = okse_parity_new(1, 1, error);
+        if (parity == NULL)
+            return false;
+    }
+    good = split_run(&split, result, error);
+    okse_fd_clear(&split.output.dir_fd);
+    if (!good)
+        return false;
+    result->set = g_steal_pointer(&set);
+    result->copied = split.copied;
+    return true;
+}
+
+void okse_split_result_clear(OkseSplitResult *result)
+{
+    g_clear_pointer(&result->set, okse_volume_set_free);
+    g_clear_pointer(&result->labels, g_free);
+}

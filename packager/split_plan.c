@@ -1,0 +1,107 @@
+/* How a bundle is cut. Where `data` begins depends on the length of set.json, which says where it begins: asked again
+ * until nothing changes, which ends because both only grow. */
+#include "core/limits.h"
+#include "packager/split.h"
+#include "packager/volume_header.h"
+
+#include <string.h>
+
+bool okse_parity_wish_parse(const char *text, OkseParityWish *wish, GError **error)
+{
+    size_t digits = strspn(text, "0123456789");
+    bool percent = text[digits] == '%' && text[digits + 1] == '\0';
+    guint64 number = g_ascii_strtoull(text, NULL, 10);
+
+    *wish = (OkseParityWish){0};
+    if (digits == 0 || digits > 4 || (!percent && text[digits] != '\0') || number == 0 || (percent && number > 100))
+        return okse_fail(error, OKSE_ERROR_INVALID, "'%s' is neither 1%% to 100%% of the parts nor their number", text);
+    *(percent ? &wish->percent : &wish->parts) = (unsigned)number;
+    return true;
+}
+
+static unsigned parity_count(unsigned data, const OkseParityWish *wish)
+{
+    return wish->percent > 0 ? (data * wish->percent + 99) / 100 : wish->parts;
+}
+
+static void fill_data(OkseVolumeSet *set, uint64_t each)
+{
+    for (unsigned i = 0; i < set->data; i++) {
+        OkseVolume *volume = &set->volumes[i];
+
+        volume->offset = each * i;
+        volume->length = volume->size = MIN(each, set->bundle.size - volume->offset);
+    }
+    for (unsigned i = set->data; i < set->data + set->parity; i++)
+        set->volumes[i].size = set->volumes[0].size;
+}
+
+static void fill_places(OkseVolumeSet *set)
+{
+    for (bool changed = true; changed;) {
+        changed = false;
+        okse_volume_set_seal(set);
+        for (unsigned i = 0; i < set->data + set->parity; i++) {
+            uint64_t at = okse_volume_first_place(set, &set->volumes[i]);
+
+            changed = changed || at != set->volumes[i].at;
+            set->volumes[i].at = at;
+        }
+    }
+}
+
+static OkseVolumeSet *cut(const OkseVolumeBundle *bundle, uint64_t each, const OkseParityWish *wish, GError **error)
+{
+    uint64_t data = (bundle->size + each - 1) / each;
+    g_autoptr(OkseVolumeSet) set = NULL;
+    unsigned parity, groups;
+
+    parity = data > OKSE_LIMIT_SET_PARTS ? 0 : parity_count((unsigned)data, wish);
+    if (data + parity > OKSE_LIMIT_SET_PARTS) {
+        okse_fail(error, OKSE_ERROR_INVALID,
+                  "that would be %" G_GUINT64_FORMAT " parts, and a set has at most %u: give a larger --size",
+                  data + parity, OKSE_LIMIT_SET_PARTS);
+        return NULL;
+    }
+    groups = okse_volume_groups_for((unsigned)data, parity);
+    if (parity > 0 && parity < groups) {
+        parity = groups;
+        groups = okse_volume_groups_for((unsigned)data, parity);
+    }
+    if (parity > 0 && data < groups) {
+        okse_fail(error, OKSE_ERROR_INVALID, "%u parity parts are too many for %u parts", parity, (unsigned)data);
+        return NULL;
+    }
+    set = okse_volume_set_new((unsigned)data, parity, groups);
+    set->bundle = *bundle;
+    set->bundle.name = g_strdup(bundle->name);
+    set->bundle.version = g_strdup(bundle->version);
+    set->bundle.country = g_strdup(bundle->country);
+    fill_data(set, each);
+    fill_places(set);
+    return g_steal_pointer(&set);
+}
+
+OkseVolumeSet *okse_split_plan(const OkseVolumeBundle *bundle, uint64_t file_size, const OkseParityWish *wish,
+                               GError **error)
+{
+    uint64_t all = (bundle->size + OKSE_VOLUME_BLOCK - 1) / OKSE_VOLUME_BLOCK, blocks;
+
+    for (blocks = MIN(file_size / OKSE_VOLUME_BLOCK, all); blocks > 0;) {
+        g_autoptr(OkseVolumeSet) set = cut(bundle, blocks * OKSE_VOLUME_BLOCK, wish, error);
+        uint64_t largest = 0, excess;
+
+        if (set == NULL)
+            return NULL;
+        for (unsigned i = 0; i < set->data + set->parity; i++)
+            largest = MAX(largest, okse_volume_file_size(&set->volumes[i]));
+        if (largest <= file_size)
+            return g_steal_pointer(&set);
+        excess = (largest - file_size + OKSE_VOLUME_BLOCK - 1) / OKSE_VOLUME_BLOCK;
+        blocks -= MIN(blocks, excess);
+    }
+    okse_fail(error, OKSE_ERROR_INVALID,
+              "a part of %" G_GUINT64_FORMAT " bytes has no room for a block of 1 MiB: give a larger --size",
+              file_size);
+    return NULL;
+}
