@@ -20,6 +20,7 @@ typedef struct {
     OkseSha256 part_set;
     OkseVolumeKind kind;
     unsigned number;
+    int unopened; /* errno; 0: it is open */
 } Candidate;
 
 typedef struct {
@@ -171,6 +172,16 @@ static bool is_regular(int fd)
     return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+static void add_unopened(Search *search, const char *path, int number)
+{
+    Candidate *candidate = g_new0(Candidate, 1);
+
+    candidate->path = g_strdup(path);
+    candidate->fd = -1;
+    candidate->unopened = number;
+    g_ptr_array_add(search->candidates, candidate);
+}
+
 static bool add_directory(Search *search, const char *path, GError **error)
 {
     okse_autofd directory = okse_open_directory(path, error);
@@ -185,8 +196,13 @@ static bool add_directory(Search *search, const char *path, GError **error)
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
         g_autofree char *full = g_build_filename(path, name, NULL);
-        okse_autofd fd = has_suffix(name) ? openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+        okse_autofd fd = -1;
 
+        if (!has_suffix(name))
+            continue;
+        fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+            add_unopened(search, full, errno);
         if (fd >= 0 && is_regular(fd) && !add_file(search, full, &fd, error))
             return false;
     }
@@ -341,6 +357,8 @@ static char *stranger_reason(const OkseVolumeSet *set, const Candidate *candidat
     char id[OKSE_SHA256_TEXT];
     g_autofree char *name = NULL;
 
+    if (candidate->unopened != 0)
+        return g_strdup_printf("cannot be opened: %s", g_strerror(candidate->unopened));
     if (candidate->set == NULL && !candidate->has_part)
         return g_strdup("is no part, or nothing of it can be recognised");
     if (candidate->set == NULL)
@@ -359,7 +377,7 @@ static void place(OkseVolumes *volumes, Candidate *candidate)
     VolumeFile *file;
     bool certain;
 
-    if (candidate->set == NULL || candidate->set == set)
+    if (candidate->unopened == 0 && (candidate->set == NULL || candidate->set == set))
         volume = identify(set, candidate, &certain);
     if (volume == NULL) {
         g_ptr_array_add(volumes->strangers, stranger_reason(set, candidate));

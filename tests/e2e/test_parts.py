@@ -315,6 +315,16 @@ def test_swapped_names_and_duplicates(okse, made, parts):
     assert "part" not in result.err.replace("parts", "")
 
 
+def test_what_cannot_be_opened_or_is_no_part_is_named(okse, made, parts):
+    part(parts, 2).unlink()
+    part(parts, 2).symlink_to("/nowhere/at/all")
+    (parts / "notes.part").write_text("no part\n")
+    os.mkfifo(parts / "pipe.part")
+    result = join(okse, made, parts)
+    assert f"{part(parts, 2)} cannot be opened: No such file or directory" in result.err and "part 2 of 5" in result.err
+    assert f"{parts}/notes.part is no part" in result.err and "pipe.part" not in result.err
+
+
 def other_bundle(okse, made, directory, **what):
     directory.mkdir()
     site = Site(okse, directory)
