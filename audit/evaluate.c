@@ -50,10 +50,12 @@ typedef struct {
     const char *stop; /* why it was stopped, or NULL */
 } Lane;
 
+/* What every task uses is a function, too: libjq walks the whole program for each definition when it compiles. */
 static const char reference[] =
     "def okse_reference: if type == \"object\" and (.id | type) == \"string\" then .id"
     " elif type == \"object\" and (.absent | type) == \"string\" then {absent: .absent[0:300]}"
-    " else {absent: (tojson | .[0:300])} end;\n";
+    " else {absent: (tojson | .[0:300])} end;\n"
+    "def okse_failed: {error: (\"it failed: \" + (if type == \"string\" then .[0:200] else \"?\" end))};\n";
 
 /* A control is a function of its task, so that tasks that differ in country and parameters alone share one. The task
  * has a name that no control can call; jq's own def f($min) would also define min, which a control may mean as jq's. */
@@ -85,8 +87,7 @@ static void append_task(GString *program, const OkseTask *task, unsigned functio
     if (task->document > 0)
         g_string_append_printf(program, ".[%u] | ", task->document - 1);
     g_string_append_printf(program, "okse_control_%u($okse[%u])", function, index);
-    g_string_append(program, ")\ncatch {error: (\"it failed: \" + "
-                             "(if type == \"string\" then .[0:200] else \"?\" end))})");
+    g_string_append(program, ")\ncatch okse_failed)");
 }
 
 char *okse_evaluate_program(const OkseTask *tasks, unsigned count)

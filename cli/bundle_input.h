@@ -4,8 +4,8 @@
 #include "packager/thin_write.h"
 
 /* What a BUNDLE argument may be, opened in one place for every command: a file, a directory of parts, or one part with
- * the others beside it (docs/parts.md); whole or thin. (A pipe is for okse verify alone.) path: as the user gave it, and
- * the name in messages. */
+ * the others beside it (docs/parts.md); whole or thin. (A pipe is for okse verify alone.) path: as the user gave it,
+ * and the name in messages. */
 
 /* Where more of it may be. */
 typedef struct {

@@ -3,10 +3,12 @@
 #include "cli/commands.h"
 #include "cli/copied.h"
 #include "cli/parts_input.h"
+#include "cli/recipients.h"
+#include "core/sandbox.h"
 
 typedef struct {
-    gboolean check;
-    char *output, *set;
+    gboolean check, partial;
+    char *output, *set, *key, *certificate, *passphrase_fd;
 } JoinOptions;
 
 static const OkseOption options[] = {
@@ -14,8 +16,16 @@ static const OkseOption options[] = {
      offsetof(JoinOptions, output)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "write nothing: tell whether these parts are whole, each for itself",
      offsetof(JoinOptions, check)},
+    {OKSE_OPTION_FLAG, "partial", 0, NULL, "one reader, many media: join what is here, the rest comes with later runs",
+     offsetof(JoinOptions, partial)},
     {OKSE_OPTION_TEXT, "set", 0, "ID", "the set to take, where parts of several lie together",
      offsetof(JoinOptions, set)},
+    {OKSE_OPTION_PATH, "key", 'k', "URI", "opens encrypted parts (*.part.cms): a PEM or PKCS#12 file, or a pkcs11: URI",
+     offsetof(JoinOptions, key)},
+    {OKSE_OPTION_PATH, "cert", 0, "PEM", "the key's certificate, when a part has many recipients",
+     offsetof(JoinOptions, certificate)},
+    {OKSE_OPTION_TEXT, "passphrase-fd", 0, "N", "read the key's passphrase or PIN there",
+     offsetof(JoinOptions, passphrase_fd)},
     {0},
 };
 
@@ -31,27 +41,41 @@ static json_t *document_new(OkseVolumes *volumes, const char *schema, OkseVolume
     return document;
 }
 
+/* Everything else is open; what is read is hostile. */
+static bool sandbox_enter(const char *output, GError **error)
+{
+    g_autofree char *directory = output == NULL ? NULL : g_path_get_dirname(output);
+    const char *const writable[] = {directory, NULL};
+
+    return okse_sandbox_enter(NULL, writable, NULL, error);
+}
+
 static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError **error)
 {
     const JoinOptions *given = invocation->options;
     g_autofree char *name = okse_volume_set_name(okse_volumes_set(volumes)), *here = g_strconcat(name, ".okse", NULL);
-    const OkseJoin asked = {.volumes = volumes, .output = given->output != NULL ? given->output : here};
+    const OkseJoin asked = {
+        .volumes = volumes, .output = given->output != NULL ? given->output : here, .partial = given->partial};
     OkseJoined joined = {0};
-    bool good = okse_join(&asked, &joined, error);
+    bool good = sandbox_enter(asked.output, error) && okse_join(&asked, &joined, error);
     g_autofree char *copied = okse_copied_words(&joined.copied);
 
     okse_parts_tell(volumes, NULL);
     if (invocation->json) {
         g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", OKSE_VOLUMES_AS_SET);
 
-        json_object_set_new(document, "joined", json_boolean(good));
-        json_object_set_new(document, "path", good ? json_string(asked.output) : json_null());
+        json_object_set_new(document, "joined", json_boolean(good && !joined.unfinished));
+        json_object_set_new(document, "path", good && !joined.unfinished ? json_string(asked.output) : json_null());
         json_object_set_new(document, "repaired", json_integer((json_int_t)joined.repaired));
         json_object_set_new(document, "copied", okse_copied_json(&joined.copied));
-        return okse_print_json(document, good ? error : NULL) && good ? 0 : 3;
+        return okse_print_json(document, good ? error : NULL) && good ? (joined.unfinished ? 4 : 0) : 3;
     }
     if (!good)
         return 3;
+    if (joined.unfinished) {
+        okse_print("%s is not complete: %s; run this again with more parts\n", asked.output, copied);
+        return 4;
+    }
     okse_print("%s: %s\n", asked.output, copied);
     if (joined.repaired > 0)
         okse_print("  %" G_GUINT64_FORMAT " block%s of 1 MiB %s repaired\n", joined.repaired,
@@ -74,6 +98,8 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
     const json_t *row;
     size_t i;
 
+    if (!sandbox_enter(NULL, error))
+        return 3;
     for (unsigned index = 0; index < set->data + set->parity; index++)
         if (!okse_volumes_check(volumes, index, NULL, error))
             return 3;
@@ -90,11 +116,15 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
 }
 
 /* A part that cannot even say which set it is of is damaged, and that was the question. */
-static OkseVolumes *open_parts(const OkseInvocation *invocation, GError **error)
+static OkseVolumes *open_parts(const OkseInvocation *invocation, const OkseOpener *opener, GError **error)
 {
     const JoinOptions *given = invocation->options;
-    const OkseVolumesPlaces places = {
-        .paths = (const char *const *)invocation->arguments, .beside = invocation->count == 1, .wanted = given->set};
+    const OkseSealedKey key = {opener->key,
+                               opener->certificate != NULL ? okse_certificates_get(opener->certificate, 0) : NULL};
+    const OkseVolumesPlaces places = {.paths = (const char *const *)invocation->arguments,
+                                      .beside = invocation->count == 1,
+                                      .wanted = given->set,
+                                      .key = opener->key != NULL ? &key : NULL};
     g_autoptr(GError) cause = NULL;
     OkseVolumes *volumes = okse_volumes_open(&places, &cause);
 
@@ -111,8 +141,12 @@ static OkseVolumes *open_parts(const OkseInvocation *invocation, GError **error)
 static int run(const OkseInvocation *invocation, GError **error)
 {
     const JoinOptions *given = invocation->options;
-    g_autoptr(OkseVolumes) volumes = open_parts(invocation, error);
+    g_auto(OkseOpener) opener = {NULL, NULL};
+    g_autoptr(OkseVolumes) volumes = NULL;
 
+    if (!okse_opener_open(given->key, given->certificate, given->passphrase_fd, &opener, error))
+        return 2;
+    volumes = open_parts(invocation, &opener, error);
     if (volumes == NULL)
         return 3;
     return given->check ? check(invocation, volumes, error) : join(invocation, volumes, error);
@@ -127,7 +161,7 @@ const OkseCommand okse_command_join = {
     .details =
         "Parts come in any order, from any number of directories; one part alone brings those beside it. What is\n"
         "damaged or missing is named and, within the parity, repaired; parts of other sets are named and left out.\n"
-        "Parts are never written. A run that is interrupted is gone on with by the next one.",
+        "Encrypted parts need --key. Parts are never written. A run that is interrupted is gone on with.",
     .options = options,
     .options_size = sizeof(JoinOptions),
     .run = run,

@@ -47,21 +47,30 @@ static void tell_end(const OkseCertificates *chain)
     }
 }
 
+bool okse_decryption_key_open(const char *key, const char *certificate, const char *passphrase_fd,
+                              OkseSigningKey *opened, GError **error)
+{
+    g_auto(OkseSigningKey) made = {key_open(key, passphrase_fd, error), NULL};
+
+    if (made.key == NULL)
+        return false;
+    if (certificate != NULL) {
+        made.chain = chain_read(certificate, error);
+        if (made.chain == NULL)
+            return false;
+    }
+    *opened = made;
+    made = (OkseSigningKey){NULL, NULL};
+    return true;
+}
+
 bool okse_signing_key_open(const char *key, const char *certificate, const char *passphrase_fd, OkseSigningKey *signer,
                            GError **error)
 {
-    g_auto(OkseSigningKey) opened = {key_open(key, passphrase_fd, error), NULL};
-
-    if (opened.key == NULL)
+    if (!okse_decryption_key_open(key, certificate, passphrase_fd, signer, error))
         return false;
-    if (certificate != NULL) {
-        opened.chain = chain_read(certificate, error);
-        if (opened.chain == NULL)
-            return false;
-        tell_end(opened.chain);
-    }
-    *signer = opened;
-    opened = (OkseSigningKey){NULL, NULL};
+    if (signer->chain != NULL)
+        tell_end(signer->chain);
     return true;
 }
 

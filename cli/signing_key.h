@@ -13,6 +13,9 @@ typedef struct {
 /* certificate, passphrase_fd: as on the command line, may be NULL. Errors: those of reading a key and certificates. */
 bool okse_signing_key_open(const char *key, const char *certificate, const char *passphrase_fd, OkseSigningKey *signer,
                            GError **error);
+/* The same, for a key that decrypts: nothing is said about when its certificate ends. */
+bool okse_decryption_key_open(const char *key, const char *certificate, const char *passphrase_fd,
+                              OkseSigningKey *opened, GError **error);
 /* Who signs weights by OpenSSF Model Signing, which takes ECDSA keys only: --oms-key, else the signer when it can. */
 typedef struct {
     const char *key, *certificate; /* --oms-key, --oms-cert; or NULL */

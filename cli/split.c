@@ -3,10 +3,14 @@
 #include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/copied.h"
+#include "cli/parts_input.h"
+#include "cli/recipients.h"
+#include "core/fd.h"
 #include "core/text.h"
 
 typedef struct {
     char *size, *parity, *output;
+    char **recipients;
 } SplitOptions;
 
 static const OkseOption options[] = {
@@ -16,12 +20,15 @@ static const OkseOption options[] = {
      offsetof(SplitOptions, parity)},
     {OKSE_OPTION_PATH, "output", 'o', "DIR", "where the parts go (default: the present directory)",
      offsetof(SplitOptions, output)},
+    {OKSE_OPTION_LIST, "encrypt-to", 0, "PEM",
+     "encrypt every part to this certificate (may be repeated); parts of 1GiB unless --size",
+     offsetof(SplitOptions, recipients)},
     {0},
 };
 
-static json_t *volume_json(const OkseVolumeSet *set, const OkseVolume *volume)
+static json_t *volume_json(const OkseVolumeSet *set, const OkseVolume *volume, bool sealed)
 {
-    g_autofree char *name = okse_volume_name(set, volume);
+    g_autofree char *plain = okse_volume_name(set, volume), *name = g_strconcat(plain, sealed ? ".cms" : "", NULL);
     char text[OKSE_SHA256_TEXT];
 
     return json_pack("{s:s,s:s,s:i,s:s}", "file", name, "kind", volume->kind == OKSE_VOLUME_DATA ? "data" : "parity",
@@ -36,10 +43,12 @@ static bool print_json(const OkseSplitResult *result, GError **error)
     g_autoptr(json_t) document = NULL;
 
     for (unsigned i = 0; i < set->data + set->parity; i++)
-        json_array_append_new(parts, volume_json(set, &set->volumes[i]));
+        json_array_append_new(parts, volume_json(set, &set->volumes[i], result->list != NULL));
     document = json_pack("{s:s,s:s,s:s,s:i,s:o,s:o}", "schema", "okse.split.v1", "set", okse_sha256_text(&set->id, id),
                          "identity", okse_sha256_text(&set->bundle.identity, identity), "groups", (int)set->groups,
                          "parts", parts, "copied", okse_copied_json(&result->copied));
+    if (result->list != NULL)
+        json_object_set_new(document, "list", json_string(result->list));
     return okse_print_json(document, error);
 }
 
@@ -55,7 +64,11 @@ static bool print_words(const OkseSplitResult *result, const char *directory)
                    set->parity / set->groups, set->groups > 1 ? " of a group" : "");
     okse_print("\n  set       %s\n", okse_sha256_text(&set->id, text));
     okse_print("  identity  %s\n", okse_sha256_text(&set->bundle.identity, text));
-    okse_print("  labels    %s\n  data      %s\n", result->labels, copied);
+    okse_print("  labels    %s\n", result->labels);
+    if (result->list != NULL)
+        okse_print("  list      %s\n  data      encrypted, each part a CMS message\n", result->list);
+    else
+        okse_print("  data      %s\n", copied);
     return true;
 }
 
@@ -65,14 +78,19 @@ static int run(const OkseInvocation *invocation, GError **error)
     const char *path = invocation->arguments[0];
     OkseSplit split = {.origin = path, .directory = given->output != NULL ? given->output : "."};
     g_auto(OkseSplitResult) result = {0};
+    g_autoptr(OkseCertificates) recipients = NULL;
     g_autoptr(OkseBundle) bundle = NULL;
     g_autoptr(OkseBytes) bytes = NULL;
 
-    if (given->size == NULL) {
+    if (!okse_recipients_read(given->recipients, &recipients, error))
+        return 2;
+    split.recipients = recipients;
+    split.file_size = OKSE_SPLIT_SEALED;
+    if (given->size == NULL && recipients == NULL) {
         okse_fail(error, OKSE_ERROR_INVALID, "--size SIZE is missing: how much a medium holds, such as 25G or 4.7G");
         return 2;
     }
-    if (!okse_text_size_parse(given->size, &split.file_size, error)) {
+    if (given->size != NULL && !okse_text_size_parse(given->size, &split.file_size, error)) {
         g_prefix_error(error, "--size: ");
         return 2;
     }
@@ -80,6 +98,7 @@ static int run(const OkseInvocation *invocation, GError **error)
         g_prefix_error(error, "--parity: ");
         return 2;
     }
+    /* a thin bundle is read as the whole one, but travels thin */
     bundle = okse_bundle_input_read_as_it_is(path, &bytes, error);
     if (bundle == NULL)
         return 3;
@@ -97,10 +116,10 @@ const OkseCommand okse_command_split = {
     .maximum = 1,
     .summary = "Cut a bundle into parts for media, with parity.",
     .details =
-        "Each part says itself what it is, can be checked alone and is a tar that tar reads; the parts' data one "
-        "after\n"
-        "another is the bundle (docs/parts.md). okse join puts them together; verify, install and inspect take them\n"
-        "as they are. The same bundle and options give the same bytes.",
+        "Each part says itself what it is, can be checked alone and is a tar that tar reads; one after another,\n"
+        "the parts' data is the bundle (docs/parts.md). okse join puts them together; verify, install and\n"
+        "inspect take them as they are. The same bundle and options give the same bytes, but for encrypted\n"
+        "parts (docs/encryption.md), whose keys are fresh.",
     .options = options,
     .options_size = sizeof(SplitOptions),
     .run = run,

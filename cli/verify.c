@@ -46,6 +46,8 @@ static const OkseOption verify_options[] = {
      offsetof(VerifyOptions, shards.merge)},
     {OKSE_OPTION_TEXT, "since", 0, "TIME", "with --merge: refuse records that are older (default: one day)",
      offsetof(VerifyOptions, shards.since)},
+    {OKSE_OPTION_TEXT, "signed", 0, "ROLE", "with --merge: each RECORD needs a RECORD.sigstore.json of this role",
+     offsetof(VerifyOptions, shards.is_signed)},
     {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
      offsetof(VerifyOptions, parts)},
     {OKSE_OPTION_PATH, "oms", 0, "DIR", "verify a model's OpenSSF signature instead of a bundle",
@@ -108,8 +110,8 @@ static bool input_open(Session *session, const char *path, const VerifyOptions *
     if (strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)))
         return pipe_open(session, path, error);
     session->input.origin = path;
-    session->bytes =
-        okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL}, &session->input.thin, error);
+    session->bytes = okse_bundle_input_open(path, &(OkseBundlePlaces){options->parts, options->bases, NULL},
+                                            &session->input.thin, error);
     if (session->bytes == NULL)
         return false;
     session->input.bytes = session->bytes;
@@ -193,8 +195,10 @@ static bool shards_open(Session *session, const OkseInvocation *invocation, GErr
 
     if (divided && session->bytes == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
-    session->shards.terms = (OkseShardTerms){
-        .policy = &session->trust->digest, .clock = session->clock, .now = session->verifying.terms.now};
+    session->shards.terms = (OkseShardTerms){.policy = &session->trust->digest,
+                                             .trust = session->trust,
+                                             .clock = session->clock,
+                                             .now = session->verifying.terms.now};
     if (!okse_shard_session_open(&session->shards, invocation, &options->shards, error))
         return false;
     checking->shard = session->shards.record;

@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/approval.h"
 #include "packager/shard_plan.h"
 
 #include <string.h>
@@ -30,28 +31,51 @@ static bool shard_open(ShardSession *session, const char *text, GError **error)
     return true;
 }
 
-static bool merge_open(ShardSession *session, const OkseInvocation *invocation, const char *since, GError **error)
+/* What lies beside a record; *signature stays NULL where nothing does. */
+static bool signature_read(const char *record, GBytes **signature, GError **error)
 {
+    g_autofree char *beside = g_strconcat(record, OKSE_APPROVAL_SUFFIX, NULL);
+    g_autoptr(GError) cause = NULL;
+
+    *signature = okse_read_path(beside, OKSE_LIMIT_APPROVAL, &cause);
+    if (*signature != NULL || g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&cause));
+    return false;
+}
+
+static bool record_add(ShardSession *session, const char *path, GError **error)
+{
+    g_autoptr(GBytes) bytes = okse_read_path(path, OKSE_LIMIT_CHECKPOINT, error);
+    g_autoptr(GBytes) signature = NULL;
+
+    return bytes != NULL && (session->terms.signer == NULL || signature_read(path, &signature, error)) &&
+           okse_shard_merge_add(session->merge, bytes, signature, path, error);
+}
+
+static bool merge_open(ShardSession *session, const OkseInvocation *invocation, const ShardOptions *options,
+                       GError **error)
+{
+    const char *since = options->since;
+
+    session->terms.signer = options->is_signed;
     session->terms.since = session->terms.now - SINCE_DEFAULT;
     if (since != NULL && !okse_text_time_parse(since, &session->terms.since))
         return okse_fail(error, OKSE_ERROR_INVALID, "--since '%s' is no time such as 2026-11-23T07:30:00Z", since);
     session->merge = okse_shard_merge_new(&session->terms);
-    for (unsigned i = 1; i < invocation->count; i++) {
-        g_autoptr(GBytes) bytes = okse_read_path(invocation->arguments[i], OKSE_LIMIT_CHECKPOINT, error);
-
-        if (bytes == NULL || !okse_shard_merge_add(session->merge, bytes, invocation->arguments[i], error))
+    for (unsigned i = 1; i < invocation->count; i++)
+        if (!record_add(session, invocation->arguments[i], error))
             return false;
-    }
     return true;
 }
 
 bool okse_shard_session_open(ShardSession *session, const OkseInvocation *invocation, const ShardOptions *options,
                              GError **error)
 {
-    if (options->since != NULL && !options->merge)
-        return okse_fail(error, OKSE_ERROR_INVALID, "--since belongs to --merge");
+    if ((options->since != NULL || options->is_signed != NULL) && !options->merge)
+        return okse_fail(error, OKSE_ERROR_INVALID, "--since and --signed belong to --merge");
     if (options->merge)
-        return merge_open(session, invocation, options->since, error);
+        return merge_open(session, invocation, options, error);
     return options->shard == NULL || shard_open(session, options->shard, error);
 }
 
@@ -77,8 +101,8 @@ static void words_print(const ShardSession *session, const OkseVerified *verifie
     char identity[OKSE_SHA256_TEXT];
 
     okse_print("CHECKED, shard %u of %u; no verdict before okse verify --merge has all of them\n"
-               "  bundle    %s %s\n  identity  %s\n  checked   %s in %" G_GUINT64_FORMAT
-               " pieces, and all metadata and signatures\n",
+               "  bundle    %s %s\n  identity  %s\n  checked   %s (pieces: %" G_GUINT64_FORMAT
+               "), and all metadata and signatures\n",
                record->shard.number, record->shard.count, okse_bundle_name(verified->bundle),
                okse_bundle_version(verified->bundle), okse_sha256_text(&record->identity, identity), bytes,
                part.pieces);

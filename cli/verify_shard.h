@@ -6,7 +6,7 @@
 
 /* okse verify --shard and --merge: one verification by many machines. */
 typedef struct {
-    char *shard, *since;
+    char *shard, *since, *is_signed;
     gboolean merge;
 } ShardOptions;
 
@@ -20,7 +20,7 @@ typedef struct {
 void okse_shard_session_clear(ShardSession *session);
 
 /* Read the options, and for --merge the records that stand behind the bundle on the command line. terms.policy,
- * terms.clock and terms.now are set before. Errors: INVALID, SYSTEM. */
+ * terms.clock, terms.now and terms.trust are set before. Errors: INVALID, SYSTEM. */
 bool okse_shard_session_open(ShardSession *session, const OkseInvocation *invocation, const ShardOptions *options,
                              GError **error);
 /* The record of this shard: what was checked and what was refused. NULL when the bundle could not be read. */

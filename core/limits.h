@@ -21,9 +21,13 @@
 #define OKSE_LIMIT_TENSORS 262144u          /* tensors listed of one bundle: twice what the largest models have */
 #define OKSE_LIMIT_CHECKPOINT (64u << 20)   /* what an interrupted verification remembers: 60 TiB of files */
 #define OKSE_LIMIT_METADATA_TOTAL (256u << 20) /* all metadata of one bundle together */
-#define OKSE_LIMIT_SET_PARTS 9999u      /* parts a bundle is cut into, parity too: four digits, a set.json below 4 MiB */
+#define OKSE_LIMIT_SET_PARTS 9999u /* parts a bundle is cut into, parity too: four digits, a set.json below 4 MiB */
 #define OKSE_LIMIT_COLLECT_MEMORY (4ull << 30) /* of a process that looks at a target: its data */
 #define OKSE_LIMIT_REQUEST_HEAD 16384u         /* request line and headers of a request to okse serve */
 #define OKSE_LIMIT_REQUEST_TARGET 2048u        /* path and query in it */
 #define OKSE_LIMIT_BASES 64u                   /* bundles and install roots that complete a thin bundle */
 #define OKSE_LIMIT_PIECES 1000000u             /* runs of bytes in all recipes of a thin bundle */
+#define OKSE_LIMIT_CMS_HEADER (256u << 10)     /* of an encrypted message: everything before its content */
+#define OKSE_LIMIT_CMS_RECIPIENTS 64u          /* who one message may be encrypted to */
+#define OKSE_LIMIT_CMS_PART (1472ull << 20)    /* `openssl cms -decrypt` opens no larger one (decision 51) */
+#define OKSE_LIMIT_GCM ((1ull << 36) - 32)     /* bytes under one key and nonce. Source: NIST SP 800-38D §5.2.1.1 */

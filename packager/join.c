@@ -26,6 +26,7 @@ typedef struct {
     uint64_t blocks, next;
     OkseProgress *progress;
     uint64_t kept, written, shared;
+    bool unfinished;
 } Join;
 
 static void mark(Join *join, uint64_t block)
@@ -46,14 +47,19 @@ static unsigned volume_of(const Join *join, uint64_t block)
     return (unsigned)(at / each); /* plain parts are equal, but for the last */
 }
 
-/* A block that an earlier run, or sharing, put there. Holes are not looked at. */
-static bool is_there(const Join *join, uint64_t at, size_t size, const OkseSha256 *expected, uint8_t *buffer)
+static bool is_hole(const Join *join, uint64_t at, uint64_t size)
 {
     off_t data = lseek(join->output.fd, (off_t)at, SEEK_DATA);
+
+    return data < 0 ? errno == ENXIO : (uint64_t)data >= at + size;
+}
+
+/* A block that an earlier run, or sharing, put there. */
+static bool is_there(const Join *join, uint64_t at, size_t size, const OkseSha256 *expected, uint8_t *buffer)
+{
     OkseSha256 digest;
 
-    if (data < 0 || (uint64_t)data >= at + size ||
-        !okse_pread_exact(join->output.fd, buffer, size, at, join->output.path, NULL))
+    if (is_hole(join, at, size) || !okse_pread_exact(join->output.fd, buffer, size, at, join->output.path, NULL))
         return false;
     digest = okse_sha256_of(buffer, size);
     return okse_sha256_equal(&digest, expected);
@@ -84,22 +90,23 @@ static bool join_block(Join *join, uint64_t block, uint8_t *buffer, GError **err
     return true;
 }
 
-static bool join_lane(OkseJobs *jobs, unsigned index, void *context, GError **error)
+static bool join_blocks(OkseJobs *jobs, Join *join, uint8_t *buffer, GError **error)
 {
-    Join *join = context;
-    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
-
-    (void)index;
-    for (;;) {
-        uint64_t block = __atomic_fetch_add(&join->next, 1, __ATOMIC_RELAXED);
-
-        if (block >= join->blocks)
-            return true;
+    for (uint64_t block; (block = __atomic_fetch_add(&join->next, 1, __ATOMIC_RELAXED)) < join->blocks;) {
         if (okse_jobs_stopped(jobs))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
         if (!join_block(join, block, buffer, error))
             return false;
     }
+    return true;
+}
+
+static bool join_lane(OkseJobs *jobs, unsigned index, void *context, GError **error)
+{
+    g_autofree uint8_t *buffer = g_malloc(OKSE_VOLUME_BLOCK);
+
+    (void)index;
+    return join_blocks(jobs, context, buffer, error);
 }
 
 static bool join_good(Join *join, GError **error)
@@ -107,6 +114,9 @@ static bool join_good(Join *join, GError **error)
     unsigned threads = join->asked->threads > 0 ? join->asked->threads : okse_processors();
 
     threads = MIN(threads, THREADS_MOST);
+    for (unsigned i = 0; i < join->set->data; i++)
+        if (okse_volumes_is_sealed(join->volumes, i))
+            threads = 1; /* an encrypted part is read from its front to its end */
     return okse_jobs_run(threads, threads, join_lane, join, error);
 }
 
@@ -121,7 +131,8 @@ static bool share_parts(Join *join, GError **error)
         struct stat info;
         uint64_t shared;
 
-        if (fd < 0 || fstat(fd, &info) < 0 || (uint64_t)info.st_size < volume->at + volume->size)
+        if (fd < 0 || okse_volumes_is_sealed(join->volumes, i) || fstat(fd, &info) < 0 ||
+            (uint64_t)info.st_size < volume->at + volume->size)
             continue;
         if (!okse_share_blocks(&span, &shared, NULL, error))
             return false;
@@ -213,9 +224,9 @@ static bool keep_missing(Join *join, GError **error)
 {
     for (unsigned i = 0; i < join->set->data && !join->fresh; i++) {
         const OkseVolume *volume = &join->set->volumes[i];
-        bool same;
+        bool same = false;
 
-        if (okse_volumes_fd(join->volumes, i, NULL) >= 0)
+        if (okse_volumes_fd(join->volumes, i, NULL) >= 0 || is_hole(join, volume->offset, volume->size))
             continue;
         if (!check_whole(join, volume, &same, error))
             return false;
@@ -231,7 +242,7 @@ static bool check_untold(const Join *join, GError **error)
     for (unsigned i = 0; i < join->set->data; i++) {
         const OkseVolume *volume = &join->set->volumes[i];
         g_autofree char *words = okse_volume_words(join->set, volume);
-        bool same;
+        bool same = false;
 
         if (okse_volumes_has_table(join->volumes, i))
             continue;
@@ -297,14 +308,31 @@ static bool check_space(const Join *join, GError **error)
 }
 
 /* What is here is enough, with what an earlier run left. */
-static bool check_missing(const Join *join, GError **error)
+static bool check_missing(Join *join, GError **error)
 {
+    g_autoptr(GError) cause = NULL;
     bool kept = false;
 
     for (unsigned i = 0; i < join->set->data; i++)
         kept = kept || (okse_volumes_fd(join->volumes, i, NULL) < 0 &&
                         is_marked(join, join->set->volumes[i].offset / OKSE_VOLUME_BLOCK));
-    return kept || okse_volumes_suffice(join->volumes, error);
+    if (kept || okse_volumes_suffice(join->volumes, &cause))
+        return true;
+    join->unfinished = join->asked->partial;
+    if (!join->unfinished)
+        g_propagate_error(error, g_steal_pointer(&cause));
+    return join->unfinished;
+}
+
+/* Partial: is a part neither here nor joined before? */
+static bool lacks(const Join *join)
+{
+    bool lacking = false;
+
+    for (unsigned i = 0; i < join->set->data; i++)
+        lacking = lacking || (okse_volumes_fd(join->volumes, i, NULL) < 0 &&
+                              !is_marked(join, join->set->volumes[i].offset / OKSE_VOLUME_BLOCK));
+    return lacking;
 }
 
 static bool join_run(Join *join, GError **error)
@@ -317,7 +345,12 @@ static bool join_run(Join *join, GError **error)
         return false;
     join->fresh = join->fresh && join->shared == 0;
     okse_volumes_use_joined(join->volumes, join->output.fd, join->there);
-    if (!join_good(join, error) || !repair_all(join, error) || !check_untold(join, error))
+    if (!join_good(join, error))
+        return false;
+    join->unfinished = join->asked->partial && lacks(join) && !repair_all(join, NULL);
+    if (join->unfinished)
+        return true;
+    if (!repair_all(join, error) || !check_untold(join, error))
         return false;
     return okse_output_finish(&join->output, error);
 }
@@ -346,11 +379,12 @@ bool okse_join(const OkseJoin *asked, OkseJoined *joined, GError **error)
     good = open_output(&join, error) && join_run(&join, error);
     okse_progress_free(join.progress);
     okse_volumes_use_joined(asked->volumes, -1, NULL);
-    if (!good)
+    if (!good || join.unfinished)
         leave(&join);
     okse_output_clear(&join.output);
     join.shared = MIN(join.shared, join.kept);
     *joined = (OkseJoined){.copied = {.kept = join.kept - join.shared, .reflink = join.shared, .written = join.written},
-                           .repaired = okse_volumes_repaired(asked->volumes)};
+                           .repaired = okse_volumes_repaired(asked->volumes),
+                           .unfinished = join.unfinished};
     return good;
 }

@@ -9,11 +9,13 @@ typedef struct {
     OkseVolumes *volumes;
     const char *output; /* the bundle's path */
     unsigned threads;   /* 0: all */
+    bool partial;       /* too few parts are here, and the others come later: join what is */
 } OkseJoin;
 
 typedef struct {
     OkseCopied copied;
     uint64_t repaired; /* blocks */
+    bool unfinished;   /* partial: parts are still missing; not an error */
 } OkseJoined;
 
 /* Parts are only read. Errors: REFUSED (more is missing or damaged than parity covers), INVALID (an encoding this

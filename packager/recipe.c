@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define WORTH (64u << 10) /* bytes that must be saved: a recipe and a blob of pieces cost some themselves */
-#define RUNS 65536u /* of changed tensors in a bundle, so that recipes stay small; a tensor that has more goes whole   \
-                     */
+/* Runs of changed tensors in a bundle, so that recipes stay small; a tensor that has more goes whole. */
+#define RUNS 65536u
 
 struct OkseRecipes {
     const OkseBundle *bundle;

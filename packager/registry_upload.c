@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-#define CHUNK (32ull << 20)
+#define CHUNK (128ull << 20)        /* registries sync and note each, so small ones take long */
+#define SMALL (32ull << 20)         /* up to here a blob goes in one request */
 #define SMALLEST_CHUNK (1ull << 20) /* what a server that finds chunks too large (413) is offered at least */
 #define HASH_BUFFER (1u << 20)
 #define RESTARTS 10u             /* answers in a row that bring an upload no further */
@@ -32,7 +33,7 @@ typedef struct {
     char *url;                  /* of the upload, or NULL when none is under way */
     uint64_t at;                /* bytes that the registry has */
     uint64_t further, furthest; /* most that it had in this upload, and in any */
-    uint64_t chunk;
+    uint64_t chunk, minimum;
     unsigned tries, restarts, refusals;
     bool done;
 } Sending;
@@ -176,7 +177,6 @@ static bool begin(Sending *sending, GError **error)
     g_autofree char *url = g_strconcat(registry->base, "/blobs/uploads/", mount, NULL);
     g_auto(OkseHttpAnswer) answer = {0};
     const OkseHttpRequest request = {.url = url, .method = "POST", .body = nothing};
-    uint64_t minimum = 0;
 
     if (!registry_ask_again(sending->registry, &request, &answer, sending->origin, error))
         return false;
@@ -189,8 +189,8 @@ static bool begin(Sending *sending, GError **error)
     if (answer.location == NULL)
         return okse_fail(error, OKSE_ERROR_REFUSED, "%s: the registry names no place to send the blob to",
                          sending->origin);
-    if (answer.chunk_minimum != NULL && okse_chunk_minimum(answer.chunk_minimum, &minimum))
-        sending->chunk = MAX(sending->chunk, minimum);
+    if (answer.chunk_minimum != NULL && okse_chunk_minimum(answer.chunk_minimum, &sending->minimum))
+        sending->chunk = MAX(sending->chunk, sending->minimum);
     take_location(sending, &answer);
     return true;
 }
@@ -223,7 +223,7 @@ static bool find_place(Sending *sending, GError **error)
 /* The failure may pass: wait, and ask where it stands. */
 static bool recover(Sending *sending, const OkseHttpAnswer *answer, GError **cause, GError **error)
 {
-    if (answer->status == 413 && sending->chunk >= 2 * SMALLEST_CHUNK) {
+    if (answer->status == 413 && sending->chunk >= 2 * MAX(SMALLEST_CHUNK, sending->minimum)) {
         sending->chunk /= 2;
         return find_place(sending, error);
     }
@@ -299,7 +299,7 @@ static bool step(Sending *sending, GError **error)
     if (sending->url == NULL)
         return begin(sending, error);
     /* small: all of it with the last request */
-    if (sending->at == size || (sending->at == 0 && size <= MIN(sending->chunk, CHUNK)))
+    if (sending->at == size || (sending->at == 0 && size <= MIN(sending->chunk, SMALL)))
         return close_upload(sending, error);
     return send_chunk(sending, error);
 }

@@ -27,10 +27,10 @@ struct OkseServer {
     const OkseServing *serving;
     sigset_t signals; /* blocked before the start */
     struct MHD_Daemon *daemon;
-    int wake; /* eventfd: something is to be looked at */
-    GMutex lock;
-    GQueue connections; /* Connection; under the lock */
-    unsigned answering; /* of them; under the lock */
+    int wake;             /* eventfd: something is to be looked at */
+    pthread_mutex_t lock; /* ThreadSanitizer does not see GMutex */
+    GQueue connections;   /* Connection; under the lock */
+    unsigned answering;   /* of them; under the lock */
 };
 
 typedef struct {
@@ -89,12 +89,12 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     OkseServer *server = context;
     Connection *known = code == MHD_CONNECTION_NOTIFY_STARTED ? connection_new(server, connection) : *socket_context;
 
-    g_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock);
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         g_queue_push_tail_link(&server->connections, &known->link);
     else if (known != NULL)
         g_queue_unlink(&server->connections, &known->link);
-    g_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock);
     *socket_context = code == MHD_CONNECTION_NOTIFY_STARTED ? known : NULL;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED)
         g_free(known);
@@ -104,12 +104,12 @@ static void connection_turn(OkseServer *server, struct MHD_Connection *connectio
 {
     Connection *known = connection_of(server, connection);
 
-    g_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock);
     if (known != NULL && answering != (known->waiting == 0)) {
         server->answering += answering ? 1u : -1u;
         known->waiting = answering ? 0 : g_get_monotonic_time();
     }
-    g_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 /* The first that is known of a request: its target as it was sent. */
@@ -385,7 +385,7 @@ OkseServer *okse_server_start(const OkseServing *serving, GError **error)
 
     server->serving = serving;
     server->wake = -1;
-    g_mutex_init(&server->lock);
+    pthread_mutex_init(&server->lock, NULL);
     g_queue_init(&server->connections);
     pthread_sigmask(SIG_BLOCK, NULL, &server->signals);
     if (start(server, error))
@@ -408,14 +408,14 @@ static void cut_off(OkseServer *server, bool all)
 {
     gint64 now = g_get_monotonic_time(), patience = (gint64)server->serving->patience * G_USEC_PER_SEC;
 
-    g_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock);
     for (GList *link = server->connections.head; link != NULL; link = link->next) {
         const Connection *known = link->data;
 
         if (known->waiting != 0 && (all || now - known->waiting > patience || has_ended(known, now)))
             shutdown(known->fd, SHUT_RDWR);
     }
-    g_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 static void finish(OkseServer *server)
@@ -426,9 +426,9 @@ static void finish(OkseServer *server)
     httpd_of(server)->quiesce_daemon(server->daemon);
     while (busy && g_get_monotonic_time() < end) {
         cut_off(server, true);
-        g_mutex_lock(&server->lock);
+        pthread_mutex_lock(&server->lock);
         busy = server->answering > 0;
-        g_mutex_unlock(&server->lock);
+        pthread_mutex_unlock(&server->lock);
         if (busy)
             g_usleep(20000);
     }
@@ -460,6 +460,6 @@ void okse_server_free(OkseServer *server)
         httpd_of(server)->stop_daemon(server->daemon);
     pthread_sigmask(SIG_SETMASK, &server->signals, NULL);
     okse_fd_clear(&server->wake);
-    g_mutex_clear(&server->lock);
+    pthread_mutex_destroy(&server->lock);
     g_free(server);
 }

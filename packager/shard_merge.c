@@ -2,6 +2,7 @@
 
 #include "core/limits.h"
 #include "core/text.h"
+#include "packager/approval.h"
 #include "packager/shard_plan.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@
 typedef struct {
     OkseShardRecord *record;
     OkseSha256 digest;
+    GBytes *signature; /* NULL: none */
     char *name;
     uint64_t taken; /* pieces that it says it checked, and that are its own */
 } Source;
@@ -36,6 +38,7 @@ static void source_free(gpointer data)
     Source *source = data;
 
     okse_shard_record_free(source->record);
+    g_clear_pointer(&source->signature, g_bytes_unref);
     g_free(source->name);
     g_free(source);
 }
@@ -62,7 +65,7 @@ void okse_shard_merge_free(OkseShardMerge *merge)
     g_free(merge);
 }
 
-bool okse_shard_merge_add(OkseShardMerge *merge, GBytes *bytes, const char *name, GError **error)
+bool okse_shard_merge_add(OkseShardMerge *merge, GBytes *bytes, GBytes *signature, const char *name, GError **error)
 {
     OkseShardRecord *record;
     Source *source;
@@ -75,7 +78,8 @@ bool okse_shard_merge_add(OkseShardMerge *merge, GBytes *bytes, const char *name
     if (record == NULL)
         return false;
     source = g_new0(Source, 1);
-    *source = (Source){record, okse_sha256_of_bytes(bytes), g_strdup(name), 0};
+    *source = (Source){record, okse_sha256_of_bytes(bytes), signature != NULL ? g_bytes_ref(signature) : NULL,
+                       g_strdup(name), 0};
     g_ptr_array_add(merge->sources, source);
     return true;
 }
@@ -129,6 +133,26 @@ static bool fits_terms(const Judging *judging, const Source *source)
         refuse(judging, "%s: comes from the future: made %s, and here it is %s", source->name, time, now);
     else
         return true;
+    return false;
+}
+
+/* By whom --signed asks for: an approval of the record's bytes. */
+static bool is_signed(const Judging *judging, const Source *source)
+{
+    const OkseShardTerms *terms = judging->merge->terms;
+    g_auto(OkseApproval) approval = {0};
+
+    if (terms->signer == NULL)
+        return true;
+    if (source->signature == NULL) {
+        refuse(judging, "%s: is not signed: there is no %s" OKSE_APPROVAL_SUFFIX, source->name, source->name);
+        return false;
+    }
+    okse_approval_judge(&source->digest, source->signature, terms->trust, terms->now, &approval);
+    if (strcmp(approval.status, "valid") == 0 && g_strcmp0(approval.role, terms->signer) == 0)
+        return true;
+    refuse(judging, "%s: is not signed as %s: %s", source->name, terms->signer,
+           approval.reason != NULL ? approval.reason : "its signature is of another role");
     return false;
 }
 
@@ -280,7 +304,8 @@ GPtrArray *okse_shard_merge_judge(OkseShardMerge *merge, const OkseBundle *bundl
     for (guint i = 0; i < merge->sources->len; i++) {
         Source *source = g_ptr_array_index(merge->sources, i);
 
-        if (fits_bundle(&judging, source, both) && fits_terms(&judging, source) && is_clean(&judging, source) && all)
+        if (fits_bundle(&judging, source, both) && fits_terms(&judging, source) && is_signed(&judging, source) &&
+            is_clean(&judging, source) && all)
             work_take(&judging, source);
     }
     return reasons;

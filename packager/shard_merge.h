@@ -1,6 +1,7 @@
 #pragma once
 
 #include "packager/shard_record.h"
+#include "packager/trust.h"
 
 /* The records of all shards of one verification, held against the bundle they are about. Its metadata are read again
  * and its statements judged again, so nothing but "these bytes have this digest" is taken from a record. */
@@ -8,7 +9,9 @@ typedef struct {
     const OkseSha256 *policy; /* of trust.yaml */
     const char *clock;        /* where the time comes from; records must say the same */
     gint64 now;
-    gint64 since; /* older records are refused */
+    gint64 since;           /* older records are refused */
+    const char *signer;     /* the role that must have signed every record (approval.h); NULL: not asked */
+    const OkseTrust *trust; /* says who that is */
 } OkseShardTerms;
 
 typedef struct OkseShardMerge OkseShardMerge;
@@ -18,8 +21,8 @@ OkseShardMerge *okse_shard_merge_new(const OkseShardTerms *terms) G_GNUC_WARN_UN
 void okse_shard_merge_free(OkseShardMerge *merge);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseShardMerge, okse_shard_merge_free)
 
-/* Add a record. name: its file, for messages. Errors: INVALID. */
-bool okse_shard_merge_add(OkseShardMerge *merge, GBytes *bytes, const char *name, GError **error);
+/* Add a record. signature: what lies beside it, or NULL; name: its file, for messages. Errors: INVALID. */
+bool okse_shard_merge_add(OkseShardMerge *merge, GBytes *bytes, GBytes *signature, const char *name, GError **error);
 
 /* Everything that keeps the records from being one whole verification of this bundle, as char *; empty when nothing
  * does. Call it once. */

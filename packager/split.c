@@ -5,6 +5,7 @@
 
 #include "core/fd.h"
 #include "core/lane.h"
+#include "core/limits.h"
 #include "core/text.h"
 #include "core/worker.h"
 #include "packager/parity.h"
@@ -29,18 +30,26 @@ typedef struct {
     uint8_t *ring[RING];
     unsigned turn;
     OkseCopied copied;
+    uint64_t overhead; /* of encryption, a part */
 } Split;
 
-static char *temporary_name(const OkseVolumeSet *set, const OkseVolume *volume)
+static char *final_name(const SplitOutput *output, const OkseVolume *volume)
 {
-    g_autofree char *name = okse_volume_name(set, volume);
+    g_autofree char *name = okse_volume_name(output->set, volume);
+
+    return g_strconcat(name, output->tables_fd >= 0 ? ".cms" : "", NULL);
+}
+
+static char *temporary_name(const SplitOutput *output, const OkseVolume *volume)
+{
+    g_autofree char *name = final_name(output, volume);
 
     return g_strdup_printf(".%s.unfinished", name);
 }
 
 int split_part_open(const SplitOutput *output, const OkseVolume *volume, int flags, GError **error)
 {
-    g_autofree char *name = temporary_name(output->set, volume);
+    g_autofree char *name = temporary_name(output, volume);
     int fd = openat(output->dir_fd, name, flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0644);
 
     if (fd < 0)
@@ -120,14 +129,19 @@ static bool share_front(const Split *split, const OkseVolume *volume, int fd, ui
 
 static bool copy_part(Split *split, OkseVolume *volume, GError **error)
 {
-    okse_autofd fd = split_part_open(&split->output, volume, O_CREAT | O_TRUNC, error);
-    uint64_t table_at = okse_volume_table_at(split->output.set, volume), shared;
+    bool sealed = split->output.tables_fd >= 0; /* the part is written later, as a whole */
+    okse_autofd own = sealed ? -1 : split_part_open(&split->output, volume, O_CREAT | O_TRUNC, error);
+    int fd = sealed ? split->output.tables_fd : own;
+    uint64_t table_at =
+        sealed ? split_table_slot(split->output.set, volume) : okse_volume_table_at(split->output.set, volume);
+    uint64_t shared = 0;
 
-    if (fd < 0 || !share_front(split, volume, fd, &shared, error))
+    if (fd < 0 || (!sealed && !share_front(split, volume, fd, &shared, error)))
         return false;
+    shared = shared / OKSE_VOLUME_BLOCK * OKSE_VOLUME_BLOCK; /* the block that ends in between is written */
     split->copied.reflink += shared;
     for (uint64_t at = 0, block = 0; at < volume->size; at += OKSE_VOLUME_BLOCK, block++) {
-        if (!copy_block(split, volume, at, at + OKSE_VOLUME_BLOCK <= shared, fd, error))
+        if (!copy_block(split, volume, at, sealed || at < shared, fd, error))
             return false;
         if (block % LINES_KEPT != LINES_KEPT - 1)
             continue;
@@ -180,7 +194,7 @@ static bool finish_part(const SplitOutput *output, const OkseVolume *volume, GEr
 
 static bool rename_part(const SplitOutput *output, const OkseVolume *volume, GError **error)
 {
-    g_autofree char *from = temporary_name(output->set, volume), *to = okse_volume_name(output->set, volume);
+    g_autofree char *from = temporary_name(output, volume), *to = final_name(output, volume);
 
     return renameat(output->dir_fd, from, output->dir_fd, to) == 0 ||
            okse_fail_errno(error, "finish %s/%s", output->directory, to);
@@ -189,7 +203,7 @@ static bool rename_part(const SplitOutput *output, const OkseVolume *volume, GEr
 static void remove_unfinished(const SplitOutput *output)
 {
     for (unsigned i = 0; i < output->set->data + output->set->parity; i++) {
-        g_autofree char *name = temporary_name(output->set, &output->set->volumes[i]);
+        g_autofree char *name = temporary_name(output, &output->set->volumes[i]);
 
         unlinkat(output->dir_fd, name, 0);
     }
@@ -199,15 +213,18 @@ static bool write_all_parts(Split *split, GError **error)
 {
     SplitOutput *output = &split->output;
     OkseVolumeSet *set = output->set;
+    const OkseCertificates *recipients = split->asked->recipients;
     G_GNUC_UNUSED gsize planned = g_bytes_get_size(set->json);
 
     if (!copy_parts(split, error) || (set->parity > 0 && !split_parity(output, error)))
         return false;
     okse_volume_set_seal(set);
     g_assert(g_bytes_get_size(set->json) == planned);
-    for (unsigned i = 0; i < set->data + set->parity; i++)
+    for (unsigned i = 0; recipients == NULL && i < set->data + set->parity; i++)
         if (!finish_part(output, &set->volumes[i], error))
             return false;
+    if (recipients != NULL && !split_sealed_write(output, recipients, error))
+        return false;
     if (!okse_bytes_unchanged(split->asked->bytes, error))
         return false;
     for (unsigned i = 0; i < set->data + set->parity; i++)
@@ -229,7 +246,8 @@ static bool check_directory(const SplitOutput *output, GError **error)
     for (guint i = 0; i < names->len; i++) {
         const char *there = g_ptr_array_index(names, i);
 
-        if (g_str_has_prefix(there, start) && g_str_has_suffix(there, ".part"))
+        if (g_str_has_prefix(there, start) &&
+            (g_str_has_suffix(there, ".part") || g_str_has_suffix(there, ".part.cms")))
             return okse_fail(
                 error, OKSE_ERROR_INVALID,
                 "%s/%s is there: parts of two sets must not lie together (remove them, or give another -o)",
@@ -255,13 +273,14 @@ static bool check_space(const Split *split, GError **error)
     g_autofree char *want = NULL, *have = NULL;
     struct statvfs info;
     uint64_t needed = 0, available;
-    bool shares = can_share(split);
+    bool shares = split->asked->recipients == NULL && can_share(split);
 
     if (fstatvfs(split->output.dir_fd, &info) < 0)
         return okse_fail_errno(error, "%s", split->output.directory);
     available = (uint64_t)info.f_bavail * info.f_frsize;
     for (unsigned i = 0; i < set->data + set->parity; i++)
-        needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0);
+        needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
+                  split->overhead;
     want = okse_text_size(needed);
     have = okse_text_size(available);
     return available >= needed || okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s and %s are free",
@@ -281,12 +300,17 @@ static bool open_directory(SplitOutput *output, GError **error)
 
 static bool write_labels(const SplitOutput *output, OkseSplitResult *result, GError **error)
 {
+    bool sealed = output->tables_fd >= 0;
     g_autofree char *name = okse_volume_set_name(output->set), *file = g_strconcat(name, ".labels.txt", NULL);
-    char *text = okse_volume_labels(output->set);
+    g_autofree char *hint = sealed ? split_sealed_hint() : NULL, *labels = okse_volume_labels(output->set);
+    char *text = g_strconcat(sealed ? hint : "", labels, NULL);
     g_autoptr(GBytes) bytes = g_bytes_new_take(text, strlen(text));
 
     result->labels = g_build_filename(output->directory, file, NULL);
-    return okse_write_beneath(output->dir_fd, file, bytes, 0644, error);
+    if (sealed)
+        result->list = g_strdup_printf("%s/%s.set.json", output->directory, name);
+    return okse_write_beneath(output->dir_fd, file, bytes, 0644, error) &&
+           (!sealed || split_sealed_lists(output, name, error));
 }
 
 static OkseVolumeBundle describe(const OkseSplit *split)
@@ -302,10 +326,12 @@ static OkseVolumeBundle describe(const OkseSplit *split)
 static bool split_run(Split *split, OkseSplitResult *result, GError **error)
 {
     SplitOutput *output = &split->output;
-    uint64_t total = okse_bytes_length(split->asked->bytes) * (output->set->parity > 0 ? 2 : 1);
+    bool sealed = split->asked->recipients != NULL;
+    uint64_t total = okse_bytes_length(split->asked->bytes) * (output->set->parity > 0 ? 2 : 1) * (sealed ? 2 : 1);
     bool good;
 
-    if (!open_directory(output, error) || !check_directory(output, error))
+    if (!open_directory(output, error) || !check_directory(output, error) ||
+        (sealed && !split_sealed_prepare(output, error)))
         return false;
     if (!check_space(split, error)) {
         remove_unfinished(output);
@@ -321,11 +347,44 @@ static bool split_run(Split *split, OkseSplitResult *result, GError **error)
     return write_labels(output, result, error);
 }
 
+/* The largest message that OpenSSL's own command opens bounds an encrypted part. */
+static bool check_sealed_size(const OkseSplit *asked, const OkseVolumeBundle *bundle, GError **error)
+{
+    g_autoptr(OkseVolumeSet) set = NULL;
+
+    if (asked->file_size <= OKSE_LIMIT_CMS_PART)
+        return true;
+    set = okse_split_plan(bundle, OKSE_SPLIT_SEALED, &asked->parity, error);
+    if (set == NULL)
+        return false;
+    return okse_fail(error, OKSE_ERROR_INVALID,
+                     "encrypted parts of that size would open with okse only: openssl cms -decrypt takes a message "
+                     "into memory, and at most %" G_GUINT64_FORMAT " bytes; with --size 1GiB it becomes %u parts",
+                     (uint64_t)OKSE_LIMIT_CMS_PART, set->data + set->parity);
+}
+
+static OkseVolumeSet *plan(Split *split, const OkseVolumeBundle *bundle, GError **error)
+{
+    const OkseSplit *asked = split->asked;
+    uint64_t size = asked->file_size;
+
+    if (asked->recipients != NULL) {
+        if (!check_sealed_size(asked, bundle, error))
+            return NULL;
+        split->overhead = split_sealed_overhead(asked->recipients, error);
+        if (split->overhead == 0)
+            return NULL;
+        size -= MIN(size, split->overhead);
+    }
+    return okse_split_plan(bundle, size, &asked->parity, error);
+}
+
 bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
 {
     const OkseVolumeBundle bundle = describe(asked);
-    g_autoptr(OkseVolumeSet) set = okse_split_plan(&bundle, asked->file_size, &asked->parity, error);
-    Split split = {.asked = asked, .output = {.dir_fd = -1, .directory = asked->directory, .set = set}};
+    Split split = {.asked = asked,
+                   .output = {.dir_fd = -1, .directory = asked->directory, .tables_fd = -1, .origin = asked->origin}};
+    g_autoptr(OkseVolumeSet) set = plan(&split, &bundle, error);
     g_autoptr(OkseParity) parity = NULL;
     bool good;
 
@@ -336,8 +395,13 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
         if (parity == NULL)
             return false;
     }
+    split.output.set = set;
+    split.output.bytes = asked->recipients != NULL ? asked->bytes : NULL;
     good = split_run(&split, result, error);
     okse_fd_clear(&split.output.dir_fd);
+    okse_fd_clear(&split.output.tables_fd);
+    g_clear_pointer(&split.output.list, g_bytes_unref);
+    g_clear_pointer(&split.output.sums, g_bytes_unref);
     if (!good)
         return false;
     result->set = g_steal_pointer(&set);
@@ -349,4 +413,5 @@ void okse_split_result_clear(OkseSplitResult *result)
 {
     g_clear_pointer(&result->set, okse_volume_set_free);
     g_clear_pointer(&result->labels, g_free);
+    g_clear_pointer(&result->list, g_free);
 }

@@ -2,7 +2,10 @@
 
 #include "core/share.h"
 #include "packager/bundle_reader.h"
+#include "packager/certificate.h"
 #include "packager/volume_set.h"
+
+#define OKSE_SPLIT_SEALED (1ull << 30) /* of an encrypted part's file, when nothing else is asked for */
 
 /* Cutting a finished bundle into parts for media (docs/formats/parts.md): read once, front to back, for the parts, and
  * the parts once more for parity. Memory does not grow with the bundle. */
@@ -23,15 +26,20 @@ typedef struct {
     const OkseBundle *bundle;
     const OkseBytes *bytes; /* what it was opened from */
     const char *origin;     /* its name in messages */
-    uint64_t file_size;    /* of a part's file at most */
-    OkseParityWish parity; /* how many besides */
-    const char *directory; /* where they go; made when missing (not its parents) */
+    uint64_t file_size;     /* of a part's file at most */
+    OkseParityWish parity;  /* how many besides */
+    const char *directory;  /* where they go; made when missing (not its parents) */
+    /* Whole parts are encrypted to these (okse_cms_recipient_check()), each as one CMS message, NAME.….part.cms;
+     * nothing plain is written but a list of the parts (NAME.set.json, NAME.sha256). NULL: plain parts.
+     * docs/encryption.md. */
+    const OkseCertificates *recipients;
 } OkseSplit;
 
 typedef struct {
     OkseVolumeSet *set; /* owned by the caller */
     OkseCopied copied;  /* how the bundle's bytes got into the parts */
     char *labels;       /* path of the sheet of labels; owned */
+    char *list;         /* path of the list of encrypted parts, NULL for plain ones; owned */
 } OkseSplitResult;
 void okse_split_result_clear(OkseSplitResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseSplitResult, okse_split_result_clear)

@@ -4,15 +4,41 @@
 #include "packager/split.h"
 
 /* What the halves of split share: split.c writes the data parts and finishes all, split_parity.c the parity. */
+typedef struct SplitSealing SplitSealing;
+
 typedef struct {
     int dir_fd;
     const char *directory;
     OkseVolumeSet *set;
     OkseProgress *progress;
+    /* Encrypted parts are written front to back when the set is sealed: until then only digests are made. */
+    const OkseBytes *bytes; /* `data` is read from the bundle again; NULL: it stands in the parts' files */
+    const char *origin;     /* its name */
+    int tables_fd;          /* an unnamed file that has the tables of all parts meanwhile; -1: parts have them */
+    SplitSealing *sealing;  /* who takes parity now; NULL: it is hashed */
+    GBytes *list, *sums;    /* NAME.set.json and NAME.sha256, when the parts are there; owned */
 } SplitOutput;
+
+/* Where the table of a part stands in tables_fd. */
+uint64_t split_table_slot(const OkseVolumeSet *set, const OkseVolume *volume);
 
 /* A part's file under its temporary name, for reading and writing. */
 int split_part_open(const SplitOutput *output, const OkseVolume *volume, int flags, GError **error);
+
+/* Encrypted parts (split_sealed.c): the set is sealed, tables_fd is full. Makes every part's file under its temporary
+ * name, synced, and the two lists. */
+bool split_sealed_prepare(SplitOutput *output, GError **error);
+bool split_sealed_write(SplitOutput *output, const OkseCertificates *recipients, GError **error);
+bool split_sealed_lists(const SplitOutput *output, const char *name, GError **error);
+/* In front of the labels: what to do first. New. */
+char *split_sealed_hint(void);
+/* How much longer a message is than what it carries, at most; 0 on failure. */
+uint64_t split_sealed_overhead(const OkseCertificates *recipients, GError **error);
+/* For split_parity.c: a parity part begins, goes on, ends. */
+bool split_sealing_begin(SplitSealing *sealing, const OkseVolume *volume, GError **error);
+bool split_sealing_data(SplitSealing *sealing, const OkseVolume *volume, const void *data, size_t length,
+                        GError **error);
+bool split_sealing_end(SplitSealing *sealing, const OkseVolume *volume, GError **error);
 
 /* The digests of a part's `data` as it goes by: of all of it, of each block, and of the table of these. */
 typedef struct {

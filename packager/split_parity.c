@@ -42,6 +42,22 @@ static void hash_blocks(void *context, const void *data, size_t length)
     part_digests_blocks(&group->digests[group->turns[1]++ % group->parity], data, length);
 }
 
+/* Where a parity part goes: its file, or who encrypts it, or nowhere, when it is only hashed. */
+static bool parity_open(Group *group, unsigned i, GError **error)
+{
+    const SplitOutput *output = group->output;
+
+    if (output->sealing != NULL)
+        return split_sealing_begin(output->sealing, group->volumes[i], error);
+    group->table_at[i] = output->tables_fd >= 0 ? split_table_slot(output->set, group->volumes[i])
+                                                : okse_volume_table_at(output->set, group->volumes[i]);
+    group->fds[i] = output->tables_fd >= 0 ? fcntl(output->tables_fd, F_DUPFD_CLOEXEC, 0)
+                                           : split_part_open(output, group->volumes[i], O_CREAT | O_TRUNC, error);
+    if (group->fds[i] < 0 && output->tables_fd >= 0)
+        okse_fail_errno(error, "%s", output->directory);
+    return group->fds[i] >= 0;
+}
+
 static bool group_open(Group *group, const SplitOutput *output, unsigned number, GError **error)
 {
     OkseVolumeSet *set = output->set;
@@ -58,18 +74,18 @@ static bool group_open(Group *group, const SplitOutput *output, unsigned number,
         return false;
     for (unsigned i = 0; i < group->data; i++) {
         group->sources[i] = okse_volume_group_member(set, OKSE_VOLUME_DATA, number, i);
+        if (output->bytes != NULL)
+            continue;
         group->data_fds[i] = split_part_open(output, group->sources[i], 0, error);
         if (group->data_fds[i] < 0)
             return false;
     }
     for (unsigned i = 0; i < group->parity; i++) {
         group->volumes[i] = &set->volumes[okse_volume_group_member(set, OKSE_VOLUME_PARITY, number, i) - set->volumes];
-        group->table_at[i] = okse_volume_table_at(set, group->volumes[i]);
-        group->fds[i] = split_part_open(output, group->volumes[i], O_CREAT | O_TRUNC, error);
         part_digests_init(&group->digests[i]);
         group->results[0][i] = g_malloc(group->slice);
         group->results[1][i] = g_malloc(group->slice);
-        if (group->fds[i] < 0)
+        if (!parity_open(group, i, error))
             return false;
     }
     group->lanes[0] = okse_lane_new(hash_whole, group);
@@ -97,6 +113,16 @@ static size_t aligned(size_t length)
     return (length + OKSE_PARITY_ALIGN - 1) / OKSE_PARITY_ALIGN * OKSE_PARITY_ALIGN;
 }
 
+static bool read_source(Group *group, unsigned i, uint64_t at, size_t length, const char *name, GError **error)
+{
+    const OkseVolume *volume = group->sources[i];
+
+    return group->output->bytes != NULL
+               ? okse_bytes_read(group->output->bytes, volume->offset + at, group->source, length,
+                                 group->output->origin, error)
+               : okse_pread_exact(group->data_fds[i], group->source, length, volume->at + at, name, error);
+}
+
 /* results: of the slice of `length` bytes at `at` of every `data`. */
 static bool encode_slice(Group *group, uint64_t at, size_t length, uint8_t **results, GError **error)
 {
@@ -112,7 +138,7 @@ static bool encode_slice(Group *group, uint64_t at, size_t length, uint8_t **res
         if (there == 0)
             continue;
         name = okse_volume_name(set, volume);
-        if (!okse_pread_exact(group->data_fds[i], group->source, there, volume->at + at, name, error))
+        if (!read_source(group, i, at, there, name, error))
             return false;
         memset(group->source + there, 0, aligned(length) - there);
         okse_parity_add(group->code, i, group->source, aligned(length), results);
@@ -123,6 +149,8 @@ static bool encode_slice(Group *group, uint64_t at, size_t length, uint8_t **res
 
 static bool flush_tables(Group *group, GError **error)
 {
+    if (group->output->sealing != NULL)
+        return true;
     for (unsigned i = 0; i < group->parity; i++)
         if (!part_digests_flush(&group->digests[i], group->fds[i], &group->table_at[i], group->output->directory,
                                 error))
@@ -132,9 +160,18 @@ static bool flush_tables(Group *group, GError **error)
 
 static bool write_slice(Group *group, uint64_t at, size_t length, uint8_t **results, GError **error)
 {
+    const SplitOutput *output = group->output;
+
     for (unsigned i = 0; i < group->parity; i++) {
+        if (output->sealing != NULL) {
+            if (!split_sealing_data(output->sealing, group->volumes[i], results[i], length, error))
+                return false;
+            continue;
+        }
         for (unsigned lane = 0; lane < G_N_ELEMENTS(group->lanes); lane++)
             okse_lane_put(group->lanes[lane], results[i], length);
+        if (output->tables_fd >= 0)
+            continue;
         if (!okse_pwrite_all(group->fds[i], results[i], length, group->volumes[i]->at + at, group->output->directory,
                              error))
             return false;
@@ -162,8 +199,11 @@ static bool encode_group(Group *group, GError **error)
     for (unsigned lane = 0; lane < G_N_ELEMENTS(group->lanes); lane++)
         okse_lane_wait(group->lanes[lane], 0);
     for (unsigned i = 0; i < group->parity; i++)
-        if (!part_digests_end(&group->digests[i], group->volumes[i], group->fds[i], &group->table_at[i],
-                              group->output->directory, error))
+        if (group->output->sealing != NULL) {
+            if (!split_sealing_end(group->output->sealing, group->volumes[i], error))
+                return false;
+        } else if (!part_digests_end(&group->digests[i], group->volumes[i], group->fds[i], &group->table_at[i],
+                                     group->output->directory, error))
             return false;
     return true;
 }

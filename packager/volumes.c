@@ -20,6 +20,7 @@ void okse_volumes_free(OkseVolumes *volumes)
     g_ptr_array_unref(volumes->strangers);
     g_ptr_array_unref(volumes->stranger_paths);
     volumes_repairer_free(volumes->repairer);
+    okse_sealed_pool_free(volumes->pool);
     okse_volume_set_free(volumes->set);
     g_mutex_clear(&volumes->lock);
     g_free(volumes);
@@ -81,10 +82,10 @@ void okse_volumes_use_joined(OkseVolumes *volumes, int fd, const uint8_t *there)
 }
 
 /* errno of reading, 0 when all was read, -1 at an early end. */
-static int read_all(int fd, uint8_t *buffer, size_t length, uint64_t at)
+static int read_all(int fd, OkseSealedPart *sealed, uint8_t *buffer, size_t length, uint64_t at)
 {
     for (size_t done = 0; done < length;) {
-        ssize_t got = pread(fd, buffer + done, length - done, (off_t)(at + done));
+        ssize_t got = okse_part_pread(fd, sealed, buffer + done, length - done, at + done);
 
         if (got == 0)
             return -1;
@@ -106,8 +107,8 @@ static void note(OkseVolumes *volumes, VolumeFile *file, uint64_t block, int num
 {
     g_mutex_lock(&volumes->lock);
     volumes_note(number > 0 ? file->unreadable : file->damaged, block);
-    if (number > 0 && ++file->failures >= VOLUMES_GIVE_UP)
-        file->dead = number;
+    if (number > 0 && __atomic_add_fetch(&file->failures, 1, __ATOMIC_RELAXED) >= VOLUMES_GIVE_UP)
+        __atomic_store_n(&file->dead, number, __ATOMIC_RELAXED);
     g_mutex_unlock(&volumes->lock);
 }
 
@@ -116,16 +117,16 @@ static OkseBlockState read_from(OkseVolumes *volumes, const OkseVolume *volume, 
 {
     size_t size = okse_volume_block_size(volume, block);
     OkseSha256 expected;
-    int number;
+    int number = __atomic_load_n(&file->dead, __ATOMIC_RELAXED);
 
-    if (file->dead != 0) {
-        note(volumes, file, block, file->dead);
+    if (number != 0) {
+        note(volumes, file, block, number);
         return OKSE_BLOCK_UNREADABLE;
     }
-    number = read_all(file->fd, buffer, size, volume->at + block * OKSE_VOLUME_BLOCK);
+    number = read_all(file->fd, file->sealed, buffer, size, volume->at + block * OKSE_VOLUME_BLOCK);
     if (number == 0 && okse_volumes_digest(volumes, (unsigned)(volume - volumes->set->volumes), block, &expected) &&
         is_good(buffer, size, &expected)) {
-        file->failures = 0;
+        __atomic_store_n(&file->failures, 0, __ATOMIC_RELAXED);
         return OKSE_BLOCK_GOOD;
     }
     note(volumes, file, block, number);
@@ -161,7 +162,7 @@ bool volumes_is_unreadable(OkseVolumes *volumes, unsigned index, uint64_t block)
 static bool read_joined(const OkseVolumes *volumes, const OkseVolume *volume, uint64_t block, uint8_t *buffer)
 {
     return volumes_is_joined(volumes, volume, block) &&
-           read_all(volumes->joined_fd, buffer, okse_volume_block_size(volume, block),
+           read_all(volumes->joined_fd, NULL, buffer, okse_volume_block_size(volume, block),
                     volume->offset + block * OKSE_VOLUME_BLOCK) == 0;
 }
 

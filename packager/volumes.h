@@ -2,6 +2,7 @@
 
 #include "core/progress.h"
 #include "core/worker.h"
+#include "packager/sealed_part.h"
 #include "packager/volume_set.h"
 
 /* The parts of one set as they were found: which are there, under which names, and what is wrong with each. Files are
@@ -14,10 +15,13 @@ typedef struct {
     bool beside;              /* a part that is named brings those in its directory */
     const char *wanted;       /* the set to take ("sha256:…"), or NULL: that of the first path when it is a part, else
                                * the one with most parts here */
+    const OkseSealedKey *key; /* opens encrypted parts (*.part.cms); NULL: there is none. Borrowed for the call */
 } OkseVolumesPlaces;
 
-/* What is of another set is kept as a stranger, with its reason. Errors: INVALID (no part with a whole set.json, two
- * sets and neither is larger), NOT_FOUND, SYSTEM. */
+/* What is of another set is kept as a stranger, with its reason; so is an encrypted part that cannot be opened, for
+ * want of the key or because it was changed. Encrypted parts are read whole, once, here. Errors: INVALID (no part with
+ * a whole set.json, two sets and neither is larger, parts are encrypted and there is no key), REFUSED (no part opens
+ * with the key), NOT_FOUND, SYSTEM, CANCELLED. */
 OkseVolumes *okse_volumes_open(const OkseVolumesPlaces *places, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void okse_volumes_free(OkseVolumes *volumes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseVolumes, okse_volumes_free)
@@ -83,6 +87,8 @@ uint64_t okse_volumes_repaired(OkseVolumes *volumes);
 
 /* For callers that take bytes from files themselves (sharing blocks): a file of the volume, -1 when there is none. */
 int okse_volumes_fd(const OkseVolumes *volumes, unsigned index, const char **path);
+/* That file is encrypted: what stands in it is not what the part has. */
+bool okse_volumes_is_sealed(const OkseVolumes *volumes, unsigned index);
 /* Are the digests of this part's blocks surely known? If not, only all of its bytes together prove it. */
 bool okse_volumes_has_table(const OkseVolumes *volumes, unsigned index);
 /* The digest of a block, when it is known. */

@@ -36,6 +36,7 @@ void volume_file_free(gpointer data)
     VolumeFile *file = data;
 
     g_free(file->path);
+    okse_sealed_part_free(file->sealed);
     okse_fd_clear(&file->fd);
     okse_spool_clear(&file->table);
     g_ptr_array_unref(file->faults);
@@ -52,7 +53,7 @@ static uint64_t compare(const VolumeFile *file, const uint8_t *expected, uint64_
     *unreadable = 0;
     for (uint64_t done = 0; done < length;) {
         size_t now = (size_t)MIN(length - done, CHUNK);
-        ssize_t got = pread(file->fd, chunk, now, (off_t)(at + done));
+        ssize_t got = okse_part_pread(file->fd, file->sealed, chunk, now, at + done);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -91,7 +92,11 @@ static void check_size(const OkseVolume *volume, VolumeFile *file)
     uint64_t expected = okse_volume_file_size(volume);
     struct stat info;
 
-    if (fstat(file->fd, &info) < 0 || (uint64_t)info.st_size == expected)
+    if (fstat(file->fd, &info) < 0)
+        return;
+    if (file->sealed != NULL)
+        info.st_size = (off_t)okse_sealed_part_size(file->sealed);
+    if ((uint64_t)info.st_size == expected)
         return;
     if ((uint64_t)info.st_size < expected)
         fault(file, "it ends early: %jd of %" G_GUINT64_FORMAT " bytes", (intmax_t)info.st_size, expected);
@@ -109,7 +114,7 @@ static bool hash_table(const VolumeFile *file, const OkseVolume *volume, uint64_
     for (uint64_t done = 0; done < length;) {
         size_t now = (size_t)MIN(length - done, CHUNK);
 
-        if (!okse_pread_exact(file->fd, chunk, now, at + done, file->path, NULL))
+        if (!okse_part_pread_exact(file->fd, file->sealed, chunk, now, at + done, file->path, NULL))
             return false;
         okse_sha256_stream_update(stream, chunk, now);
         done += now;
@@ -129,8 +134,8 @@ static bool work_out_table(const OkseVolume *volume, VolumeFile *file)
     for (uint64_t i = 0; i < okse_volume_blocks(volume); i++) {
         size_t size = okse_volume_block_size(volume, i);
 
-        if (okse_interrupted() ||
-            !okse_pread_exact(file->fd, block, size, volume->at + i * OKSE_VOLUME_BLOCK, file->path, NULL))
+        if (okse_interrupted() || !okse_part_pread_exact(file->fd, file->sealed, block, size,
+                                                         volume->at + i * OKSE_VOLUME_BLOCK, file->path, NULL))
             return false;
         digest = okse_sha256_of(block, size);
         okse_sha256_hex(&digest, line);
@@ -187,8 +192,8 @@ bool volumes_line(const OkseVolumes *volumes, const OkseVolume *volume, const Vo
     if (!file->has_table)
         return false;
     if (file->has_own_table) {
-        if (!okse_pread_exact(file->fd, line, sizeof line, okse_volume_table_at(volumes->set, volume) + at, file->path,
-                              NULL))
+        if (!okse_part_pread_exact(file->fd, file->sealed, line, sizeof line,
+                                   okse_volume_table_at(volumes->set, volume) + at, file->path, NULL))
             return false;
     } else if (!okse_spool_read(&file->table, at, line, sizeof line, NULL)) {
         return false;

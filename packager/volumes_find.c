@@ -14,8 +14,9 @@ typedef struct {
     char *path;
     bool named; /* not only found beside */
     int fd;
-    OkseVolumeSet *set; /* borrowed; NULL: its set.json cannot be read */
-    bool has_part;      /* part.json was read */
+    OkseSealedPart *sealed; /* of an encrypted file */
+    OkseVolumeSet *set;     /* borrowed; NULL: its set.json cannot be read */
+    bool has_part;          /* part.json was read */
     OkseSha256 part_set;
     OkseVolumeKind kind;
     unsigned number;
@@ -24,7 +25,9 @@ typedef struct {
 typedef struct {
     GPtrArray *candidates; /* Candidate */
     GHashTable *sets;      /* OkseSha256 → OkseVolumeSet */
-    bool beside;           /* what is found now is only that */
+    GHashTable *seen;      /* files, by device and inode: one that was named is found beside it too */
+    VolumesSealed sealed;
+    bool beside; /* what is found now is only that */
 } Search;
 
 static void candidate_free(gpointer data)
@@ -32,6 +35,7 @@ static void candidate_free(gpointer data)
     Candidate *candidate = data;
 
     g_free(candidate->path);
+    okse_sealed_part_free(candidate->sealed);
     okse_fd_clear(&candidate->fd);
     g_free(candidate);
 }
@@ -49,18 +53,23 @@ static gboolean digest_equal(gconstpointer a, gconstpointer b)
     return okse_sha256_equal(a, b);
 }
 
+static bool candidate_pread(const Candidate *candidate, void *buffer, size_t length, uint64_t at)
+{
+    return okse_part_pread_exact(candidate->fd, candidate->sealed, buffer, length, at, candidate->path, NULL);
+}
+
 /* A small member at *at, which moves behind it. NULL when there is no such member. */
-static GBytes *read_member(int fd, uint64_t *at, const char *name, uint64_t limit)
+static GBytes *read_member(const Candidate *candidate, uint64_t *at, const char *name, uint64_t limit)
 {
     uint8_t block[OKSE_TAR_BLOCK];
     OkseTarMember member;
     void *data;
 
-    if (!okse_pread_exact(fd, block, sizeof block, *at, name, NULL) || !okse_tar_parse(block, &member, NULL) ||
+    if (!candidate_pread(candidate, block, sizeof block, *at) || !okse_tar_parse(block, &member, NULL) ||
         member.type != '0' || strcmp(member.name, name) != 0 || member.size > limit)
         return NULL;
     data = g_malloc((gsize)MAX(member.size, 1));
-    if (!okse_pread_exact(fd, data, (size_t)member.size, *at + OKSE_TAR_BLOCK, name, NULL)) {
+    if (!candidate_pread(candidate, data, (size_t)member.size, *at + OKSE_TAR_BLOCK)) {
         g_free(data);
         return NULL;
     }
@@ -99,38 +108,60 @@ static OkseVolumeSet *set_of(Search *search, GBytes *json, const char *path)
 static void candidate_read(Search *search, Candidate *candidate)
 {
     uint64_t at = 0;
-    g_autoptr(GBytes) label = read_member(candidate->fd, &at, OKSE_VOLUME_README, OKSE_LIMIT_VOLUME_README);
+    g_autoptr(GBytes) label = read_member(candidate, &at, OKSE_VOLUME_README, OKSE_LIMIT_VOLUME_README);
     g_autoptr(GBytes) set = NULL, part = NULL;
 
     if (label == NULL)
         return;
-    set = read_member(candidate->fd, &at, OKSE_VOLUME_SET, OKSE_LIMIT_METADATA);
+    set = read_member(candidate, &at, OKSE_VOLUME_SET, OKSE_LIMIT_METADATA);
     if (set == NULL)
         return;
     candidate->set = set_of(search, set, candidate->path);
-    part = read_member(candidate->fd, &at, OKSE_VOLUME_PART, OKSE_LIMIT_VOLUME_PART);
+    part = read_member(candidate, &at, OKSE_VOLUME_PART, OKSE_LIMIT_VOLUME_PART);
     if (part != NULL)
         read_part(candidate, part);
     if (candidate->has_part && candidate->set != NULL && !okse_sha256_equal(&candidate->part_set, &candidate->set->id))
         candidate->set = NULL; /* one of the two is damaged, and a part.json is checked by nothing else */
 }
 
-static void add_file(Search *search, const char *path, int *fd)
+static bool is_new(const Search *search, int fd)
 {
-    Candidate *candidate = g_new0(Candidate, 1);
+    struct stat info = {0};
 
+    fstat(fd, &info);
+    return g_hash_table_add(search->seen, g_strdup_printf("%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino));
+}
+
+static bool add_file(Search *search, const char *path, int *fd, GError **error)
+{
+    OkseSealedPart *sealed = NULL;
+    Candidate *candidate;
+
+    if (!is_new(search, *fd))
+        return true;
+    if (okse_sealed_part_is(*fd, path)) {
+        if (!volumes_sealed_open(&search->sealed, *fd, path, &sealed, error))
+            return false;
+        if (sealed == NULL)
+            return true;
+    }
+    candidate = g_new0(Candidate, 1);
     candidate->path = g_strdup(path);
     candidate->named = !search->beside;
     candidate->fd = okse_fd_steal(fd);
+    candidate->sealed = sealed;
     g_ptr_array_add(search->candidates, candidate);
     candidate_read(search, candidate);
+    return true;
 }
 
 static bool has_suffix(const char *name)
 {
     size_t length = strlen(name);
 
-    return length > 5 && name[0] != '.' && g_ascii_strcasecmp(name + length - 5, ".part") == 0;
+    if (length > 4 && g_ascii_strcasecmp(name + length - 4, ".cms") == 0)
+        length -= 4;
+    return length > 5 && name[0] != '.' && g_ascii_strncasecmp(name + length - 5, ".part", 5) == 0;
 }
 
 static bool is_regular(int fd)
@@ -156,8 +187,8 @@ static bool add_directory(Search *search, const char *path, GError **error)
         g_autofree char *full = g_build_filename(path, name, NULL);
         okse_autofd fd = has_suffix(name) ? openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 
-        if (fd >= 0 && is_regular(fd))
-            add_file(search, full, &fd);
+        if (fd >= 0 && is_regular(fd) && !add_file(search, full, &fd, error))
+            return false;
     }
     return true;
 }
@@ -176,8 +207,7 @@ static bool add_path(Search *search, const char *path, GError **error)
         return false;
     if (!is_regular(fd))
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is neither a part nor a directory of parts", path);
-    add_file(search, path, &fd);
-    return true;
+    return add_file(search, path, &fd, error);
 }
 
 static bool add_beside(Search *search, const char *path, GError **error)
@@ -186,25 +216,6 @@ static bool add_beside(Search *search, const char *path, GError **error)
 
     search->beside = true;
     return g_file_test(path, G_FILE_TEST_IS_DIR) || add_directory(search, directory, error);
-}
-
-/* The file that was named and the same one found beside it are one. */
-static void drop_repeated(Search *search)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-
-    for (guint i = 0; i < search->candidates->len;) {
-        const Candidate *candidate = g_ptr_array_index(search->candidates, i);
-        struct stat info = {0};
-        char *key;
-
-        fstat(candidate->fd, &info);
-        key = g_strdup_printf("%ju:%ju", (uintmax_t)info.st_dev, (uintmax_t)info.st_ino);
-        if (g_hash_table_add(seen, key))
-            i++;
-        else
-            g_ptr_array_remove_index(search->candidates, i);
-    }
 }
 
 static unsigned count_of(const Search *search, const OkseVolumeSet *set)
@@ -274,7 +285,7 @@ static const OkseVolume *volume_at(const OkseVolumeSet *set, OkseVolumeKind kind
     return &set->volumes[(kind == OKSE_VOLUME_DATA ? 0 : set->data) + number - 1];
 }
 
-static bool table_matches(const OkseVolumeSet *set, const OkseVolume *volume, int fd)
+static bool table_matches(const OkseVolumeSet *set, const OkseVolume *volume, const Candidate *candidate)
 {
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
     uint64_t at = okse_volume_table_at(set, volume);
@@ -282,7 +293,7 @@ static bool table_matches(const OkseVolumeSet *set, const OkseVolume *volume, in
     OkseSha256 digest;
 
     for (uint64_t i = 0; i < okse_volume_blocks(volume); i++, at += sizeof line) {
-        if (!okse_pread_exact(fd, line, sizeof line, at, OKSE_VOLUME_TABLE, NULL))
+        if (!candidate_pread(candidate, line, sizeof line, at))
             return false;
         okse_sha256_stream_update(stream, line, sizeof line);
     }
@@ -312,12 +323,12 @@ static const OkseVolume *identify(const OkseVolumeSet *set, const Candidate *can
     const OkseVolume *second = named(set, candidate->path);
 
     *certain = true;
-    if (first != NULL && table_matches(set, first, candidate->fd))
+    if (first != NULL && table_matches(set, first, candidate))
         return first;
-    if (second != NULL && table_matches(set, second, candidate->fd))
+    if (second != NULL && table_matches(set, second, candidate))
         return second;
     for (unsigned i = 0; i < set->data + set->parity; i++)
-        if (table_matches(set, &set->volumes[i], candidate->fd))
+        if (table_matches(set, &set->volumes[i], candidate))
             return &set->volumes[i];
     if (first != NULL)
         return first;
@@ -357,6 +368,7 @@ static void place(OkseVolumes *volumes, Candidate *candidate)
     }
     file = volume_file_new(candidate->path, okse_fd_steal(&candidate->fd));
     file->named = candidate->named;
+    file->sealed = g_steal_pointer(&candidate->sealed);
     volumes_check_file(volumes, volume, file, certain);
     g_ptr_array_add(volumes->files[volume - set->volumes], file);
 }
@@ -382,28 +394,50 @@ static void free_set(gpointer set)
     okse_volume_set_free(set);
 }
 
+static bool search_all(Search *search, const OkseVolumesPlaces *places, GError **error)
+{
+    for (const char *const *path = places->paths; *path != NULL; path++)
+        if (!add_path(search, *path, error))
+            return false;
+    for (const char *const *path = places->paths; places->beside && *path != NULL; path++)
+        if (!add_beside(search, *path, error))
+            return false;
+    return true;
+}
+
+/* Without one part that is known, why encrypted ones do not open is the better reason. */
+static OkseVolumeSet *choose_or_tell(Search *search, const OkseVolumesPlaces *places, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    bool named = !g_file_test(places->paths[0], G_FILE_TEST_IS_DIR);
+    OkseVolumeSet *set = choose(search, places->wanted, named, &cause);
+
+    if (set == NULL)
+        g_propagate_error(error, search->sealed.first != NULL && g_hash_table_size(search->sets) == 0
+                                     ? g_steal_pointer(&search->sealed.first)
+                                     : g_steal_pointer(&cause));
+    return set;
+}
+
 OkseVolumes *okse_volumes_open(const OkseVolumesPlaces *places, GError **error)
 {
-    g_autoptr(GPtrArray) candidates = g_ptr_array_new_with_free_func(candidate_free);
     g_autoptr(GHashTable) sets = g_hash_table_new_full(digest_hash, digest_equal, NULL, free_set);
-    Search search = {candidates, sets, false};
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Search search = {.candidates = g_ptr_array_new_with_free_func(candidate_free), .sets = sets, .seen = seen};
+    OkseVolumes *volumes = NULL;
     OkseVolumeSet *set;
-    OkseVolumes *volumes;
 
-    for (const char *const *path = places->paths; *path != NULL; path++)
-        if (!add_path(&search, *path, error))
-            return NULL;
-    for (const char *const *path = places->paths; places->beside && *path != NULL; path++)
-        if (!add_beside(&search, *path, error))
-            return NULL;
-    drop_repeated(&search);
-    set = choose(&search, places->wanted, !g_file_test(places->paths[0], G_FILE_TEST_IS_DIR), error);
-    if (set == NULL)
-        return NULL;
-    g_hash_table_steal(sets, &set->id);
-    volumes = volumes_new(set);
-    for (guint i = 0; i < candidates->len; i++)
-        place(volumes, g_ptr_array_index(candidates, i));
+    volumes_sealed_init(&search.sealed, places->key);
+    set = search_all(&search, places, error) ? choose_or_tell(&search, places, error) : NULL;
+    if (set != NULL) {
+        g_hash_table_steal(sets, &set->id);
+        volumes = volumes_new(set);
+        for (guint i = 0; i < search.candidates->len; i++)
+            place(volumes, g_ptr_array_index(search.candidates, i));
+        volumes_sealed_end(&search.sealed, volumes);
+    }
+    g_ptr_array_unref(search.candidates);
+    volumes_sealed_clear(&search.sealed);
     return volumes;
 }
 
@@ -430,6 +464,7 @@ bool okse_volumes_is_input(const char *path)
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || !is_regular(fd))
         return false;
-    return has_suffix(path) || (okse_pread_exact(fd, block, sizeof block, 0, path, NULL) &&
-                                okse_tar_parse(block, &member, NULL) && strcmp(member.name, OKSE_VOLUME_README) == 0);
+    return has_suffix(path) || okse_sealed_part_is(fd, path) ||
+           (okse_pread_exact(fd, block, sizeof block, 0, path, NULL) && okse_tar_parse(block, &member, NULL) &&
+            strcmp(member.name, OKSE_VOLUME_README) == 0);
 }

@@ -19,9 +19,10 @@ typedef struct {
     char *path;
     bool named; /* by the user, or in a directory that was */
     int fd;
-    bool has_table;     /* its digests of blocks can be used … */
-    bool has_own_table; /* … those in the file itself; otherwise `table`, worked out from the data */
-    bool trusted;       /* they are those that set.json promises; otherwise only hints */
+    OkseSealedPart *sealed; /* of an encrypted file; owned */
+    bool has_table;         /* its digests of blocks can be used … */
+    bool has_own_table;     /* … those in the file itself; otherwise `table`, worked out from the data */
+    bool trusted;           /* they are those that set.json promises; otherwise only hints */
     OkseSpool table;
     GPtrArray *faults;  /* what is wrong besides blocks, in words */
     GArray *damaged;    /* BlockRun, sorted by arrival */
@@ -46,7 +47,22 @@ struct OkseVolumes {
     } cache[VOLUMES_CACHE];
     uint64_t clock;
     struct VolumesRepairer *repairer;
+    OkseSealedPool *pool; /* of encrypted files */
 };
+
+/* Encrypted files while parts are looked for (volumes_sealed.c). */
+typedef struct {
+    const OkseSealedKey *key; /* or NULL */
+    OkseSealedPool *pool;
+    GPtrArray *paths, *reasons; /* of those that do not open; texts */
+    GError *first;              /* why the first does not */
+} VolumesSealed;
+void volumes_sealed_init(VolumesSealed *sealed, const OkseSealedKey *key);
+void volumes_sealed_clear(VolumesSealed *sealed);
+/* *part stays NULL when it does not open, which is noted. Errors: CANCELLED. */
+bool volumes_sealed_open(VolumesSealed *sealed, int fd, const char *path, OkseSealedPart **part, GError **error);
+/* What was noted becomes strangers; the pool goes to the volumes. */
+void volumes_sealed_end(VolumesSealed *sealed, OkseVolumes *volumes);
 
 VolumeFile *volume_file_new(const char *path, int fd);
 void volume_file_free(gpointer file);

@@ -14,7 +14,8 @@ import install_bundle as ib
 
 RECIPE = pathlib.Path(__file__).resolve().parents[2] / "docs/fleets/ansible"
 TOOLS = ("ansible-playbook", "/usr/sbin/sshd", "ssh", "ssh-keygen", "unshare", "nsenter", "ip")
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason="needs root and " + ", ".join(TOOLS))
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason="needs root and " + ", ".join(TOOLS)),
+              pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="what runs there is what other tests run under sanitizers")]
 HOSTS = [f"gpu{n}" for n in range(1, 9)]
 SILENT = "gpu9"  # in the inventory, and nobody is there
 ABROAD = {"gpu3": "# logs\n*.* @@logs.us-east-1.amazonaws.com:6514\n"}

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT, Okse
 from install_bundle import Site, raw
 from stacks import noise
+from test_copy import Disk
 
 MIB = 1 << 20
 NAME = "civic-search-1.0.0-VN"
@@ -390,6 +391,17 @@ def test_killed_and_gone_on_with(okse, made, parts):
     join(okse, made, parts)
 
 
+def test_one_reader_and_many_media(okse, made, parts, tmp_path):
+    drive = tmp_path / "drive"
+    for number, kind in ((4, ""), (1, ""), (5, ""), (2, ""), (1, ".parity")):  # part 3 is lost
+        drive.mkdir()
+        shutil.copy(part(parts, number, kind), drive)
+        result = okse("join", drive, "--partial", "-o", tmp_path / "j.okse", "--json", status=0 if kind else 4)
+        assert result.json["joined"] is bool(kind) and (tmp_path / "j.okse").exists() == bool(kind)
+        shutil.rmtree(drive)
+    assert (tmp_path / "j.okse").read_bytes() == made.bundle.read_bytes()
+
+
 def dead_reader():
     path = pathlib.Path(os.environ.get("OKSE", ROOT / "build" / "okse")).parent / "libokse-dead-reader.so"
     if not path.exists():
@@ -463,6 +475,37 @@ def test_verify_refuses_what_parity_does_not_cover(okse, made, parts, tmp_path):
         part(parts, number).unlink()
     assert "part 1 of 5, part 3 of 5, part 4 of 5 are missing" in okse("verify", parts, "--trust", made.trust, status=1).err
     okse("install", parts, "--trust", made.trust, "--root", tmp_path / "root", status=1)
+
+
+def test_a_thin_bundle_travels_thin(okse, made, tmp_path):
+    """Split as it is; from the parts it is complete with a base."""
+    newer = Site(okse, tmp_path)
+    newer.make(raw("serving", {"weights.bin": noise("a", 5 * MIB + 77), "more.bin": noise("c", 3 * MIB)}), sequence=13)
+    thin = tmp_path / "thin.okse"
+    okse("thin", newer.bundle, "--against", made.bundle, "-o", thin, status=0)
+    split(okse, thin, tmp_path / "p", "1.5M", "--parity", "1")
+    part(tmp_path / "p", 1).unlink()
+    okse("join", tmp_path / "p", "-o", tmp_path / "j.okse", status=0)
+    assert (tmp_path / "j.okse").read_bytes() == thin.read_bytes() and thin.stat().st_size < 4 * MIB
+    words = ["verify", tmp_path / "p", "--trust", newer.trust]
+    assert okse(*words, "--base", made.bundle, "--json", status=0).json["verdict"] == "verified"
+    okse(*words, status=1)
+
+
+@pytest.mark.parametrize("kind", ["xfs", "ext4"])
+def test_blocks_are_shared_where_they_can_be(okse, made, tmp_path, kind):
+    disk = Disk(kind, tmp_path / "disk", 400 * MIB)
+    try:
+        shutil.copy(made.bundle, disk.path / "b.okse")
+        cut = split(okse, disk.path / "b.okse", disk.path / "p", "2200K", "--json").json["copied"]
+        joined = okse("join", disk.path / "p", "-o", disk.path / "j.okse", "--json", status=0).json["copied"]
+        assert (disk.path / "j.okse").read_bytes() == made.bundle.read_bytes()
+        size = made.bundle.stat().st_size
+        for copied in (cut, joined):
+            assert copied["reflink"] + copied["written"] == size
+            assert copied["written"] < MIB if kind == "xfs" else copied["reflink"] == 0
+    finally:
+        disk.close()
 
 
 # --- by the book, hostile, large
@@ -543,6 +586,7 @@ def test_hundreds_of_parts_in_groups(okse, tmp_path):
     okse("join", tmp_path / "p", "-o", tmp_path / "k.okse", status=1)
 
 
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ or "asan" in os.environ.get("OKSE", ""), reason="sanitizers keep shadow memory")
 def test_memory_stays_flat(okse, made, tmp_path):
     """400 MiB, half of the parts worked out from parity."""
     site = Site(okse, tmp_path)

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 import install_bundle as ib
+import signing
 from small_bundle import sha
 from test_verify import SEGMENT, flip, offset_of, pattern
 
@@ -91,6 +92,15 @@ def test_no_byte_is_left_out_and_none_is_checked_twice(shards):
     large = sha(shards.site.large)
     assert sorted(p for name, p in covered if name == large) == [0, 1, 2]
     assert {sha(pattern(3 << 20, 1)), sha(b""), sha(b"c" * 9000)} <= {name for name, _ in covered}
+
+
+def test_shards_are_even(okse, tmp_path):
+    site = ib.Site(okse, tmp_path)
+    site.make(ib.raw("data", {f"{n:02}.bin": pattern(n * 7000, n) for n in range(1, 61)}, "dataset"))
+    sizes, shards = payload(site), Shards(site, tmp_path)
+    loads = [sum(sizes[blob["digest"][7:]] for blob in json.loads(record.read_text())["blobs"]) for record in shards.all(7)]
+    assert sum(loads) == sum(n * 7000 for n in range(1, 61)) and max(loads) - min(loads) <= 60 * 7000 / 10, loads
+    shards.merge([tmp_path / f"{n}.json" for n in range(1, 8)])
 
 
 def test_a_segment_that_a_record_tells_is_the_trees(shards):
@@ -237,3 +247,43 @@ def test_the_merge_remembers_and_records_like_a_verification(shards, honest, tmp
                      "--record", tmp_path / "no.json", status=1)
     assert json.loads((tmp_path / "no.json").read_text())["predicate"]["verificationResult"] == "FAILED"
     assert not (tmp_path / "other/seen.json").exists()
+
+
+def test_records_that_nodes_signed(shards, made, tmp_path):
+    node, stranger = signing.Key(tmp_path, "node"), signing.Key(tmp_path, "stranger")
+    shutil.copy(made.key.public, tmp_path / "vendor.pub")
+    trust = tmp_path / "trust.yaml"
+    trust.write_text(made.trust.read_text() + "approvals: {node: {signers: [{key: node.pub}]}, other: {signers: [{key: node.pub}]}}\n")
+
+    def run(*words, status):
+        return made.okse("verify", made.bundle, "--trust", trust, "--at", AT, "--json", *words, status=status, env={"SOURCE_DATE_EPOCH": "1893456000"})
+
+    def sign(record, key, role):
+        made.okse("sign", "--document", record, "--key", key.path, "--role", role, status=0, env={"SOURCE_DATE_EPOCH": "1893456000"})
+
+    records = [tmp_path / f"{n}.json" for n in (1, 2)]
+    for n, record in enumerate(records, 1):
+        run("--shard", f"{n}/2", "--record", record, status=4)
+        sign(record, node, "node")
+    run("--merge", *records, "--signed", "node", status=0)
+    for key, role, words in ((stranger, "node", "is not signed as node"), (node, "other", "another role"), (None, None, "is not signed: there is no")):
+        (tmp_path / "2.json.sigstore.json").unlink()
+        if key:
+            sign(records[1], key, role)
+        reasons = run("--merge", *records, "--signed", "node", status=1).json["reasons"]
+        assert len(reasons) == 1 and "2.json" in reasons[0] and words in reasons[0], reasons
+        run("--merge", *records, status=0)  # nobody asked
+    sign(records[1], node, "node")
+    records[1].write_bytes(records[1].read_bytes() + b"\n")
+    assert "is not signed as node" in run("--merge", *records, "--signed", "node", status=1).json["reasons"][0]
+    run("--shard", "1/2", "--record", tmp_path / "x", "--signed", "node", status=2)
+
+
+def test_a_bundle_in_parts_is_divided_like_one(shards, made, tmp_path):
+    (tmp_path / "parts").mkdir()
+    made.okse("split", made.bundle, "--size", "50M", "-o", tmp_path / "parts", status=0)
+    records = [shards.run(n, 3, bundle=tmp_path / "parts") for n in (1, 2, 3)]
+    whole = made.okse("verify", made.bundle, "--trust", made.trust, "--at", AT, "--json", status=0).json
+    verdict = shards.merge(records, bundle=tmp_path / "parts")
+    assert (verdict["identity"], verdict["checked"]["bytes"]) == (whole["identity"], whole["checked"]["bytes"])
+    assert all("another file" in reason for reason in shards.merge(records, status=1)["reasons"])  # the parts were read, not the bundle

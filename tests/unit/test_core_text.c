@@ -32,11 +32,52 @@ static void times(void)
     g_assert_false(okse_text_time_parse("soon", &seconds));
 }
 
+static void sizes(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes; /* 0: refused */
+    } rows[] = {
+        {"1", 1},
+        {"25G", 25000000000u},
+        {"4.7G", 4700000000u},
+        {"650m", 650000000},
+        {"25GB", 25000000000u},
+        {"25GiB", 26843545600u}, /* numfmt --from=iec-i 25Gi */
+        {"1.5KiB", 1536},
+        {"0.25k", 250},
+        {"1.9999999999K", 1999},
+        {"9223372036854775807", INT64_MAX},
+        {"9223372036854775808", 0},
+        {"18446744073709551616", 0},
+        {"9999999T", 0},
+        {"", 0},
+        {"G", 0},
+        {".5G", 0},
+        {"5.G", 0},
+        {"-1G", 0},
+        {" 1G", 0},
+        {"1 G", 0},
+        {"1Gi", 0},
+        {"1iB", 0},
+        {"1P", 0},
+        {"1e9", 0},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        uint64_t bytes = 0;
+
+        g_assert_cmpint(okse_text_size_parse(rows[i].text, &bytes, NULL), ==, rows[i].bytes != 0);
+        g_assert_cmpuint(bytes, ==, rows[i].bytes);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/core/text/escapes", escapes_what_hides_or_moves_text);
     g_test_add_func("/core/text/nearest", nearest_word);
     g_test_add_func("/core/text/times", times);
+    g_test_add_func("/core/text/sizes", sizes);
     return g_test_run();
 }
