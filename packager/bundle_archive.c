@@ -353,7 +353,7 @@ static bool take_named(Walk *walk, uint64_t prefix_at, const OkseTarMember *memb
         *stored = (Stored){.blob = blob, .prefix_at = prefix_at, .prefix = flags};
         g_ptr_array_add(bundle->stored, stored);
         taken = take_content(walk, stored, error);
-        blob.payload = stored->blob.payload;
+        blob.payload = bundle->thin != NULL && bundle_stands_among_payload(bundle, &stored->blob);
     }
     if (taken && bundle->thin != NULL && blob.payload)
         bundle->thin->tail_at = walk->at;

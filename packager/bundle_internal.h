@@ -105,6 +105,9 @@ bool bundle_members(const OkseBundle *bundle, const json_t *object, const char *
 
 /* bundle_order.c: everything expected is there, in the one right order, with the right padding. */
 bool bundle_check_order(const OkseBundle *bundle, GError **error);
+/* Payload, and a file whose bytes are "{}": it stands among the payload and is metadata as well once the bundle has a
+ * statement, whose config it is. All manifests must have been read. */
+bool bundle_stands_among_payload(const OkseBundle *bundle, const OkseBlob *blob);
 
 /* bundle_digest.c: for every blob that is announced, by which digest its payload is checked. When all metadata was read
  * (and, from a pipe, statements may still follow the payload: then nothing is checked by its tree alone). */

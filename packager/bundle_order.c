@@ -45,22 +45,43 @@ static bool place_descriptor(Order *order, const json_t *descriptor, unsigned pr
     return bundle_descriptor(order->bundle, descriptor, &digest, &size, error) && place(order, &digest, prefix, error);
 }
 
-static bool is_referenced_by_components(const OkseBundle *bundle, const OkseSha256 *digest)
+/* Names the descriptor this digest? */
+static bool names(const json_t *descriptor, const char *digest)
 {
+    return g_strcmp0(okse_json_peek_text(descriptor, "digest"), digest) == 0;
+}
+
+typedef struct {
+    bool metadata; /* a config, or a layer of the stack manifest */
+    bool payload;  /* a layer of another component */
+} References;
+
+static References references_of(const OkseBundle *bundle, const OkseSha256 *digest)
+{
+    References found = {false, false};
     char text[OKSE_SHA256_TEXT];
 
     okse_sha256_text(digest, text);
     for (guint i = 0; i < bundle->components->len; i++) {
         const json_t *manifest = ((OkseBundleComponent *)g_ptr_array_index(bundle->components, i))->manifest;
         const json_t *layers = json_object_get(manifest, "layers");
+        bool *kind = i == 0 ? &found.metadata : &found.payload;
 
-        if (g_strcmp0(okse_json_peek_text(json_object_get(manifest, "config"), "digest"), text) == 0)
-            return true;
-        for (size_t k = 0; k < json_array_size(layers); k++)
-            if (g_strcmp0(okse_json_peek_text(json_array_get(layers, k), "digest"), text) == 0)
-                return true;
+        found.metadata = found.metadata || names(json_object_get(manifest, "config"), text);
+        for (size_t k = 0; k < json_array_size(layers) && !*kind; k++)
+            *kind = names(json_array_get(layers, k), text);
     }
-    return false;
+    return found;
+}
+
+bool bundle_stands_among_payload(const OkseBundle *bundle, const OkseBlob *blob)
+{
+    References references;
+
+    if (blob->payload || blob->size != 2)
+        return blob->payload;
+    references = references_of(bundle, &blob->digest);
+    return references.payload && !references.metadata;
 }
 
 /* One statement: the empty blob if nothing else brings it, the manifest, the sigstore bundle. */
@@ -69,7 +90,9 @@ static bool place_statement(Order *order, guint index, GError **error)
     const OkseBundleStatement *statement = g_ptr_array_index(order->bundle->statements, index);
     OkseSha256 empty = okse_sha256_of("{}", 2);
 
-    if (index == 0 && !is_referenced_by_components(order->bundle, &empty) && !place(order, &empty, PREFIX_PLAIN, error))
+    References components = references_of(order->bundle, &empty);
+
+    if (index == 0 && !components.metadata && !components.payload && !place(order, &empty, PREFIX_PLAIN, error))
         return false;
     if (!place(order, &statement->manifest_digest, PREFIX_PLAIN, error) ||
         !place(order, &statement->digest, PREFIX_PLAIN, error))

@@ -230,6 +230,14 @@ static bool payload_append(Completing *completing, const Expected *expected, con
     return true;
 }
 
+static bool is_among_payload(const OkseBundle *sparse, const Expected *expected)
+{
+    const OkseBlob blob = {
+        .digest = expected->digest, .size = expected->size, .payload = expected->kind == EXPECT_PAYLOAD};
+
+    return bundle_stands_among_payload(sparse, &blob);
+}
+
 /* A component's layers, as far as they are payload that no component before had. */
 static bool component_append(Completing *completing, const OkseBundleComponent *component, GError **error)
 {
@@ -250,7 +258,7 @@ static bool component_append(Completing *completing, const OkseBundleComponent *
         if (!bundle_descriptor(sparse, layer, &digest, &size, NULL))
             continue;
         expected = bundle_expected(sparse, &digest);
-        if (expected != NULL && expected->kind == EXPECT_PAYLOAD &&
+        if (expected != NULL && is_among_payload(sparse, expected) &&
             g_hash_table_add(completing->placed, (gpointer)(uintptr_t)expected) &&
             !payload_append(completing, expected, files, error))
             return false;

@@ -111,7 +111,7 @@ static bool payload_range(const OkseBundle *bundle, uint64_t *begin, uint64_t *e
     for (guint i = 0; i < bundle->stored->len; i++) {
         const Stored *stored = stored_at(bundle, i);
 
-        if (!stored->blob.payload)
+        if (!bundle_stands_among_payload(bundle, &stored->blob))
             continue;
         *begin = *end == 0 ? stored->prefix_at : *begin;
         *end = stored->blob.offset + okse_tar_padded(stored->blob.size);
@@ -176,7 +176,7 @@ bool okse_bundle_copy(const OkseCopying *copying, int fd, OkseCopied *copied, GE
                      .prefix_at = stored->prefix_at,
                      .data_at = stored->blob.offset};
 
-        if (stored->blob.payload)
+        if (bundle_stands_among_payload(bundle, &stored->blob))
             g_array_append_val(items, item);
     }
     if (!copy_range(copying, 0, begin, fd, 0, error) || !write_items(&work, &sum, error) ||
@@ -254,10 +254,12 @@ static bool blob_choose(Thinning *thinning, const OkseBlob *blob, GError **error
                  .size = blob->size,
                  .digest = blob->digest,
                  .hashed = true};
-    bool listing = g_hash_table_contains(thinning->listings, &blob->digest);
-    bool left_out = !listing && has_blob(thinning->against, blob);
+    const OkseSha256 empty = okse_sha256_of("{}", 2); /* the config of whatever statement comes later */
+    bool needed = okse_sha256_equal(&blob->digest, &empty) ||
+                  g_hash_table_contains(thinning->listings, &blob->digest);
+    bool left_out = !needed && has_blob(thinning->against, blob);
 
-    if (!listing && !left_out && !recipe_take(thinning, blob, &left_out, error))
+    if (!needed && !left_out && !recipe_take(thinning, blob, &left_out, error))
         return false;
     if (left_out) {
         thinning->sum.left_out++;
@@ -274,7 +276,8 @@ static bool blobs_choose(Thinning *thinning, GError **error)
     const OkseBundle *bundle = thinning->copying->bundle;
 
     for (guint i = 0; i < bundle->stored->len; i++)
-        if (stored_at(bundle, i)->blob.payload && !blob_choose(thinning, &stored_at(bundle, i)->blob, error))
+        if (bundle_stands_among_payload(bundle, &stored_at(bundle, i)->blob) &&
+            !blob_choose(thinning, &stored_at(bundle, i)->blob, error))
             return false;
     thinning->sum.carried += thinning->sum.pieces;
     return true;

@@ -52,6 +52,7 @@ def sources(directory, sequence, changed):
     stacks.write(directory / "tree/lib/libx.so.1", stacks.noise("lib", 90000), 0o755)
     (directory / "tree/lib/libx.so").symlink_to("libx.so.1")
     stacks.write(directory / "papers/same.pdf", stacks.noise("same", 70000))
+    stacks.write(directory / "papers/none.json", "{}")  # a statement's config has the same bytes
     stacks.write(directory / "papers/notes.txt", f"release {sequence}\n" * 500)
     stacks.image(directory / "image", tag="1")
     stacks.wheel(directory / "engine.whl")
