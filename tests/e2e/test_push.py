@@ -17,12 +17,13 @@ import yaml
 from conftest import ROOT
 from registries import MemoryRegistry, running
 from servers import Authority, Registry, Server, auth_file, token_server
-from stacks import HEAD, Bundle, civic, noise, run, simple, write
+from test_serve import Serving
+from stacks import Bundle, civic, noise, run, simple, write
 
 MIB = 1 << 20
 HEAVY = 48 * MIB
 ORAS = str(pathlib.Path(os.environ.get("OKSE_TOOLS", ROOT / "build-tools")) / "oras")
-SLOW = pytest.mark.skipif("OKSE_SLOW" not in os.environ, reason="slow: run with OKSE_SLOW=1 and 20 GiB of disk")
+SLOW = pytest.mark.skipif("OKSE_SLOW" not in os.environ, reason="slow: run with OKSE_SLOW=1 and 25 GiB of disk")
 
 
 def sign(okse, bundle, name="vendor"):
@@ -187,6 +188,21 @@ def test_after_a_kill_a_real_registry_is_sent_what_it_lacks_and_nothing_else(oks
         assert len(begun) <= 1, "docker-registry gives up an upload whose chunk was cut, and only that is begun anew"
         pull(okse, registry, tmp_path / "back.okse")
     assert (tmp_path / "back.okse").read_bytes() == heavy.read_bytes()
+
+
+def test_from_parts_and_from_a_bundle_that_is_served(okse, signed, heavy, tmp_path):
+    """Parts are pushed as they lie; what okse serve gives, by its referrers API, is the bundle that it serves."""
+    okse("split", heavy, "--size", "20M", "-o", tmp_path / "parts", status=0)
+    with MemoryRegistry() as registry:
+        assert push(okse, tmp_path / "parts", registry).json["identity"] == Bundle(heavy).identity
+        pull(okse, registry, tmp_path / "heavy.okse")
+    assert (tmp_path / "heavy.okse").read_bytes() == heavy.read_bytes()
+    with Serving(okse, signed[0], "--unverified") as served:
+        pull(okse, served, tmp_path / "back.okse", reference="civic:1.4.0")
+        again = push(okse, signed[0], served, name="civic").json
+        assert again["bytes"]["sent"] == 0 and again["manifests"]["put"] == 0 and again["referrers"] == "api"
+        assert "status 405" in push(okse, heavy, served, "--replace", "--retries", 0, name="civic", status=3).err, "it can only be read"
+    assert (tmp_path / "back.okse").read_bytes() == signed[0].read_bytes()
 
 
 # ---- what was interrupted goes on
