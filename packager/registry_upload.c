@@ -220,12 +220,24 @@ static bool find_place(Sending *sending, GError **error)
     return there || may_restart(sending, error);
 }
 
+/* Some registries take the first chunk of an upload and no second one. */
+static bool refuses_chunks(const Sending *sending, const OkseHttpAnswer *answer)
+{
+    return (answer->status == 400 || answer->status == 405 || answer->status == 501) && sending->at > 0 &&
+           sending->at < sending->upload->blob.size && sending->chunk < sending->upload->blob.size;
+}
+
 /* The failure may pass: wait, and ask where it stands. */
 static bool recover(Sending *sending, const OkseHttpAnswer *answer, GError **cause, GError **error)
 {
     if (answer->status == 413 && sending->chunk >= 2 * MAX(SMALLEST_CHUNK, sending->minimum)) {
         sending->chunk /= 2;
         return find_place(sending, error);
+    }
+    if (refuses_chunks(sending, answer)) { /* then all of it in one */
+        sending->chunk = sending->upload->blob.size;
+        abandon(sending);
+        return true;
     }
     if (answer->status == 404 || answer->status == 416)
         return may_restart(sending, error) && find_place(sending, error);

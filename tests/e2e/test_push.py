@@ -288,6 +288,14 @@ def test_an_upload_goes_on_where_the_registry_says(okse, heavy, how):
             assert sizes == [HEAVY] and lost[1] - lost[0] >= 1, "it did not wait as long as it was asked to"
 
 
+def test_a_registry_that_takes_one_chunk_alone_gets_all_of_it_in_one(okse, tmp_path):
+    write(tmp_path / "data/wide.bin", noise("wide", 130 * MIB))
+    okse("build", simple(tmp_path), "--country", "VN", "-o", tmp_path / "x.okse", "--unsigned", status=0)
+    with MemoryRegistry(twist=lambda r: r.command == "PATCH" and not r.headers["Content-Range"].startswith("0-") and (r.reply(405), True)[1]) as registry:
+        push(okse, tmp_path / "x.okse", registry)
+        assert [length // MIB for _, length in registry.chunks] == [128, 130]
+
+
 def test_a_killed_pull_goes_on_and_believes_nothing(okse, heavy, tmp_path):
     part = tmp_path / ".back.okse.part"
     with MemoryRegistry() as registry:
