@@ -68,6 +68,14 @@ uint64_t okse_frames_index_size(uint64_t plain)
     return count_of(plain) * ENTRY + FOOTER;
 }
 
+bool okse_frames_fit(uint64_t plain, uint64_t size, bool last)
+{
+    uint64_t index = okse_frames_index_size(plain);
+
+    return plain <= OKSE_LIMIT_BUNDLE_SIZE && (last || plain % OKSE_FRAME_PLAIN == 0) && size > index &&
+           size - index <= plain;
+}
+
 GByteArray *okse_frames_index(const OkseFrames *frames)
 {
     GByteArray *index = g_byte_array_sized_new((guint)okse_frames_index_size(frames->plain));

@@ -24,6 +24,9 @@ GByteArray *okse_frames_index(const OkseFrames *frames) G_GNUC_WARN_UNUSED_RESUL
 
 /* Bytes of the index for so many plain bytes. */
 uint64_t okse_frames_index_size(uint64_t plain);
+/* Can `plain` plain bytes be coded in `size`, index and all? last: only the last run of a bundle ends within a frame.
+ */
+bool okse_frames_fit(uint64_t plain, uint64_t size, bool last);
 /* An index from outside: of `plain` plain bytes, at the end of `size` bytes, both known from elsewhere; index has
  * okse_frames_index_size(plain) bytes. Every entry is checked, and their sum. Errors: INVALID. */
 OkseFrames *okse_frames_read(const uint8_t *index, uint64_t plain, uint64_t size,
