@@ -96,7 +96,8 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
 
         if (set == NULL)
             return NULL;
-        each = frames_surely(capacity_at(okse_volume_first_place(set, &set->volumes[0]), split->file_size));
+        each = frames_surely(
+            capacity_at(okse_volume_first_place(set, &set->volumes[0]) + OKSE_TAR_ALIGN, split->file_size));
         if (each == 0) {
             okse_fail(error, OKSE_ERROR_INVALID,
                       "a part of %" G_GUINT64_FORMAT " bytes has no room for a frame of 1 MiB: give a larger --size",
@@ -164,7 +165,8 @@ static uint64_t place_of_largest(const OkseVolumeSet *planned, const OkseVolume 
 {
     OkseVolume parity = {.kind = OKSE_VOLUME_PARITY, .number = planned->parity, .size = volume->size};
 
-    return planned->parity == 0 ? volume->at : MAX(volume->at, okse_volume_first_place(planned, &parity));
+    return planned->parity == 0 ? volume->at
+                                : MAX(volume->at, okse_volume_first_place(planned, &parity) + OKSE_TAR_ALIGN);
 }
 
 /* `data` begins where it can in the worst case: all numbers as long as they can be, and as many lines in the table as
@@ -188,7 +190,8 @@ static bool part_begin(Framer *framer, GError **error)
                            .offset = done,
                            .length = left,
                            .size = MIN(framer->asked->file_size, most)};
-    volume->at = okse_volume_first_place(planned, volume);
+    volume->at =
+        okse_volume_first_place(planned, volume) + OKSE_TAR_ALIGN; /* a shorter head may need a longer padding */
     framer->table_at = framer->first_table_at = okse_volume_table_at(planned, volume);
     framer->capacity = capacity_at(place_of_largest(planned, volume), framer->asked->file_size);
     framer->unflushed = 0;
@@ -299,7 +302,7 @@ static bool write_parts(Framer *framer, GError **error)
     return part_end(framer, error);
 }
 
-/* Where everything stands in the end. Places only go down from those that were left room for, so this ends. */
+/* Where everything stands in the end. A place is changed when it must be, not when it could be, so this ends. */
 static void settle(OkseVolumeSet *set)
 {
     for (bool changed = true; changed;) {
@@ -308,9 +311,8 @@ static void settle(OkseVolumeSet *set)
         for (unsigned i = 0; i < set->data + set->parity; i++) {
             OkseVolume *volume = &set->volumes[i];
             uint64_t first = okse_volume_first_place(set, volume);
-            bool stays = i < set->data && volume->at >= first && volume->at - first <= OKSE_VOLUME_SLACK;
 
-            if (stays || volume->at == first)
+            if (volume->at >= first && volume->at - first <= OKSE_VOLUME_SLACK)
                 continue;
             volume->at = first;
             changed = true;
