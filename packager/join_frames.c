@@ -1,40 +1,99 @@
 #include "packager/join_frames.h"
 
 #include "core/fd.h"
+#include "core/lane.h"
 #include "packager/frames.h"
 #include "packager/volumes_bytes.h"
 
 #define THREADS_MOST 8u
+#define BATCH                                                                                                          \
+    8u /* frames; above OKSE_LANE_RUNS, so that the lane is done with a batch before its memory is used again */
+
+G_STATIC_ASSERT(BATCH > OKSE_LANE_RUNS);
 
 typedef struct {
     OkseBytes *bytes;
     int fd;
     const char *name;
     OkseProgress *progress;
-    uint64_t next;
+    uint8_t *plain[2][BATCH], **batch; /* OKSE_FRAME_PLAIN each */
+    uint64_t at;                       /* of the batch in the bundle */
+    unsigned count, next;
+    OkseSha256Stream *stream;
+    OkseLane *lane;
 } Frames;
 
+static size_t length_at(const Frames *frames, uint64_t at)
+{
+    return (size_t)MIN(okse_bytes_length(frames->bytes) - at, OKSE_FRAME_PLAIN);
+}
+
 /* Parts are cut between frames, so a MiB of the bundle is a frame. */
-static bool join_lane(OkseJobs *jobs, unsigned index, void *context, GError **error)
+static bool join_some(OkseJobs *jobs, unsigned index, void *context, GError **error)
 {
     Frames *frames = context;
-    g_autofree uint8_t *plain = g_malloc(OKSE_FRAME_PLAIN);
 
     (void)index;
     for (;;) {
-        uint64_t at = __atomic_fetch_add(&frames->next, OKSE_FRAME_PLAIN, __ATOMIC_RELAXED);
-        size_t length;
+        unsigned turn = __atomic_fetch_add(&frames->next, 1, __ATOMIC_RELAXED);
+        uint64_t at = frames->at + (uint64_t)turn * OKSE_FRAME_PLAIN;
 
-        if (at >= okse_bytes_length(frames->bytes))
+        if (turn >= frames->count)
             return true;
         if (okse_jobs_stopped(jobs))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
-        length = (size_t)MIN(okse_bytes_length(frames->bytes) - at, OKSE_FRAME_PLAIN);
-        if (!okse_bytes_read(frames->bytes, at, plain, length, frames->name, error) ||
-            !okse_pwrite_all(frames->fd, plain, length, at, frames->name, error))
+        if (!okse_bytes_read(frames->bytes, at, frames->batch[turn], length_at(frames, at), frames->name, error) ||
+            !okse_pwrite_all(frames->fd, frames->batch[turn], length_at(frames, at), at, frames->name, error))
             return false;
-        okse_progress_add(frames->progress, length);
+        okse_progress_add(frames->progress, length_at(frames, at));
     }
+}
+
+static void hash(void *context, const void *data, size_t length)
+{
+    okse_sha256_stream_update(context, data, length);
+}
+
+static bool join_all(Frames *frames, unsigned threads, GError **error)
+{
+    uint64_t size = okse_bytes_length(frames->bytes);
+
+    for (unsigned turn = 0; frames->at < size; turn++, frames->at += BATCH * OKSE_FRAME_PLAIN) {
+        uint64_t left = (size - frames->at + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
+
+        frames->batch = frames->plain[turn % 2];
+        frames->count = (unsigned)MIN(left, BATCH);
+        frames->next = 0;
+        if (!okse_jobs_run(MIN(threads, frames->count), threads, join_some, frames, error))
+            return false;
+        for (unsigned i = 0; i < frames->count; i++)
+            okse_lane_put(frames->lane, frames->batch[i],
+                          length_at(frames, frames->at + (uint64_t)i * OKSE_FRAME_PLAIN));
+    }
+    return true;
+}
+
+/* The digests of blocks are of the coded bytes; that the plain ones came back, only the bundle's own digest says. */
+static bool join_and_check(Frames *frames, unsigned threads, const OkseSha256 *expected, GError **error)
+{
+    OkseSha256 digest;
+    bool good;
+
+    for (unsigned i = 0; i < 2 * BATCH; i++)
+        frames->plain[i / BATCH][i % BATCH] = g_malloc(OKSE_FRAME_PLAIN);
+    frames->stream = okse_sha256_stream_new();
+    frames->lane = okse_lane_new(hash, frames->stream);
+    good = join_all(frames, threads, error);
+    okse_lane_wait(frames->lane, 0);
+    okse_lane_free(frames->lane);
+    digest = okse_sha256_stream_end(frames->stream);
+    okse_sha256_stream_free(frames->stream);
+    for (unsigned i = 0; i < 2 * BATCH; i++)
+        g_free(frames->plain[i / BATCH][i % BATCH]);
+    return good && (okse_sha256_equal(&digest, expected) ||
+                    okse_fail(error, OKSE_ERROR_REFUSED,
+                              "the parts are what their set says, and what comes out is not the bundle that it names: "
+                              "they were made wrongly, or to deceive"));
 }
 
 /* A part whose table of digests is lost: all of its `data` must have the digest that the set promises. */
@@ -76,7 +135,8 @@ bool okse_join_frames(const OkseJoin *join, int fd, const char *name, OkseProgre
     for (unsigned i = 0; i < okse_volumes_set(join->volumes)->data; i++)
         if (!check_untold(join->volumes, i, error))
             return false;
-    if (!okse_jobs_run(threads, threads, join_lane, &frames, error) || !okse_bytes_unchanged(bytes, error))
+    if (!join_and_check(&frames, threads, &okse_volumes_set(join->volumes)->bundle.digest, error) ||
+        !okse_bytes_unchanged(bytes, error))
         return false;
     *written = okse_bytes_length(bytes);
     return true;

@@ -40,6 +40,7 @@ typedef struct {
     OkseLane *lanes[3]; /* of the bundle, of the part, of its blocks */
     PartDigests digests;
     OkseCoder *coders[THREADS_MOST];
+    uint8_t *back[THREADS_MOST]; /* OKSE_FRAME_PLAIN each */
     unsigned threads, next;
     Slot slots[2][BATCH], *batch;
     unsigned count, turn;
@@ -134,8 +135,10 @@ static void framer_start(Framer *framer)
     framer->lanes[0] = okse_lane_new(hash_bundle, framer->bundle);
     framer->lanes[1] = okse_lane_new(hash_part, &framer->digests);
     framer->lanes[2] = okse_lane_new(hash_blocks, &framer->digests);
-    for (unsigned i = 0; i < framer->threads; i++)
+    for (unsigned i = 0; i < framer->threads; i++) {
         framer->coders[i] = okse_coder_new();
+        framer->back[i] = g_malloc(OKSE_FRAME_PLAIN);
+    }
     for (unsigned i = 0; i < 2 * BATCH; i++) {
         framer->slots[i / BATCH][i % BATCH].plain = g_malloc(OKSE_FRAME_PLAIN);
         framer->slots[i / BATCH][i % BATCH].coded = g_malloc(OKSE_FRAME_PLAIN);
@@ -147,8 +150,10 @@ static void framer_stop(Framer *framer)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(framer->lanes); i++)
         g_clear_pointer(&framer->lanes[i], okse_lane_free);
-    for (unsigned i = 0; i < framer->threads; i++)
+    for (unsigned i = 0; i < framer->threads; i++) {
         okse_coder_free(framer->coders[i]);
+        g_free(framer->back[i]);
+    }
     for (unsigned i = 0; i < 2 * BATCH; i++) {
         g_free(framer->slots[i / BATCH][i % BATCH].plain);
         g_free(framer->slots[i / BATCH][i % BATCH].coded);
@@ -249,12 +254,21 @@ static bool put_frame(Framer *framer, const Slot *slot, GError **error)
     return part_digests_flush(&framer->digests, framer->fd, &framer->table_at, framer->output->directory, error);
 }
 
+/* Where the parts arrive nobody can make them again: what was coded is decoded before it is written. */
+static bool comes_back(OkseCoder *coder, const Slot *slot, uint8_t *back, GError **error)
+{
+    return slot->bytes == slot->plain ||
+           (okse_frame_decode(coder, &slot->frame, slot->coded, back, slot->length, error) &&
+            (memcmp(back, slot->plain, slot->length) == 0 ||
+             okse_fail(error, OKSE_ERROR_SYSTEM,
+                       "what was compressed does not come back: this machine's memory or its libzstd is at fault")));
+}
+
 static bool encode_some(OkseJobs *jobs, unsigned index, void *context, GError **error)
 {
     Framer *framer = context;
 
     (void)jobs;
-    (void)error;
     for (;;) {
         unsigned turn = __atomic_fetch_add(&framer->next, 1, __ATOMIC_RELAXED);
         Slot *slot;
@@ -265,6 +279,8 @@ static bool encode_some(OkseJobs *jobs, unsigned index, void *context, GError **
         slot->bytes = okse_frame_encode(framer->coders[index], slot->plain, slot->length, &slot->frame);
         if (slot->bytes != slot->plain)
             slot->bytes = memcpy(slot->coded, slot->bytes, slot->frame.coded);
+        if (!comes_back(framer->coders[index], slot, framer->back[index], error))
+            return false;
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The bundle out of compressed parts, by docs/formats/parts.md ("Frames") and nothing of okse's.
 
-    python3 unframe.py NAME.????.part > NAME.okse
+    python3 parts-unframe.py NAME.????.part > NAME.okse
 
 Needs Python 3.9 and either the module zstandard or the command zstd. Checks what follows from the format, not digests:
 those are in set.json, and the bundle's own are checked by okse verify or docs/verify-by-hand.md.
