@@ -381,6 +381,9 @@ bool okse_join(const OkseJoin *asked, OkseJoined *joined, GError **error)
 
     if (!okse_volumes_encoding_known(set, error))
         return false;
+    if (set->encoding != NULL && asked->partial)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "compressed parts are joined all at once: --partial is for plain ones (copy them together)");
     join.blocks = (set->bundle.size + OKSE_VOLUME_BLOCK - 1) / OKSE_VOLUME_BLOCK;
     join.there = there = g_malloc0((gsize)(join.blocks / 8 + 1));
     join.progress = okse_progress_new("joining", set->bundle.size);

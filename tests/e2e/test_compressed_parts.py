@@ -184,6 +184,7 @@ def test_beyond_the_parity_is_refused(okse, made, parts, tmp_path):
     for number in (1, 2, 3):
         (parts / f"{NAME}.{number:04}.part").unlink()
     assert "part 1 of" in okse("join", parts, "-o", tmp_path / "joined.okse", status=1).err
+    assert "all at once" in okse("join", parts, "--partial", "-o", tmp_path / "joined.okse", status=2).err
     assert not (tmp_path / "joined.okse").exists()
 
 
