@@ -8,8 +8,10 @@
 #include "core/fd.h"
 #include "core/text.h"
 
+#include <string.h>
+
 typedef struct {
-    char *size, *parity, *output;
+    char *size, *parity, *compress, *output;
     char **recipients;
 } SplitOptions;
 
@@ -18,6 +20,8 @@ static const OkseOption options[] = {
      "of a part's file at most: 25G, 4.7G, 650M (powers of 1000), 25GiB (of 1024)", offsetof(SplitOptions, size)},
     {OKSE_OPTION_TEXT, "parity", 'p', "N%|N", "parity parts besides: as many parts may be lost or damaged",
      offsetof(SplitOptions, parity)},
+    {OKSE_OPTION_TEXT, "compress", 0, "weights", "compress what the parts carry, without loss (BF16 to 0.67)",
+     offsetof(SplitOptions, compress)},
     {OKSE_OPTION_PATH, "output", 'o', "DIR", "where the parts go (default: the present directory)",
      offsetof(SplitOptions, output)},
     {OKSE_OPTION_LIST, "encrypt-to", 0, "PEM",
@@ -35,6 +39,16 @@ static json_t *volume_json(const OkseVolumeSet *set, const OkseVolume *volume, b
                      "number", (int)volume->number, "sha256", okse_sha256_text(&volume->digest, text));
 }
 
+/* Bytes of `data` of all data parts. */
+static uint64_t coded_size(const OkseVolumeSet *set)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < set->data; i++)
+        size += set->volumes[i].size;
+    return size;
+}
+
 static bool print_json(const OkseSplitResult *result, GError **error)
 {
     const OkseVolumeSet *set = result->set;
@@ -49,6 +63,8 @@ static bool print_json(const OkseSplitResult *result, GError **error)
                          "parts", parts, "copied", okse_copied_json(&result->copied));
     if (result->list != NULL)
         json_object_set_new(document, "list", json_string(result->list));
+    if (document != NULL && set->encoding != NULL)
+        json_object_set_new(document, "encoding", json_string(set->encoding));
     return okse_print_json(document, error);
 }
 
@@ -69,6 +85,9 @@ static bool print_words(const OkseSplitResult *result, const char *directory)
         okse_print("  list      %s\n  data      encrypted, each part a CMS message\n", result->list);
     else
         okse_print("  data      %s\n", copied);
+    if (set->encoding != NULL)
+        okse_print("  size      %.3f of the bundle, as %s\n", (double)coded_size(set) / (double)set->bundle.size,
+                   set->encoding);
     return true;
 }
 
@@ -98,6 +117,11 @@ static int run(const OkseInvocation *invocation, GError **error)
         g_prefix_error(error, "--parity: ");
         return 2;
     }
+    if (given->compress != NULL && strcmp(given->compress, "weights") != 0) {
+        okse_fail(error, OKSE_ERROR_INVALID, "--compress: there is 'weights' and no '%s'", given->compress);
+        return 2;
+    }
+    split.compress = given->compress != NULL;
     /* a thin bundle is read as the whole one, but travels thin */
     bundle = okse_bundle_input_read_as_it_is(path, &bytes, error);
     if (bundle == NULL)
@@ -119,7 +143,8 @@ const OkseCommand okse_command_split = {
         "Each part says itself what it is, can be checked alone and is a tar that tar reads; one after another,\n"
         "the parts' data is the bundle (docs/parts.md). okse join puts them together; verify, install and\n"
         "inspect take them as they are. The same bundle and options give the same bytes, but for encrypted\n"
-        "parts (docs/encryption.md), whose keys are fresh.",
+        "parts (docs/encryption.md), whose keys are fresh. --compress weights codes what they carry without loss;\n"
+        "nothing of it remains after join or install.",
     .options = options,
     .options_size = sizeof(SplitOptions),
     .run = run,

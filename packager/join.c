@@ -6,6 +6,8 @@
 
 #include "core/fd.h"
 #include "core/text.h"
+#include "packager/join_frames.h"
+#include "packager/volumes_bytes.h"
 
 #include <string.h>
 #include <sys/file.h>
@@ -355,6 +357,13 @@ static bool join_run(Join *join, GError **error)
     return okse_output_finish(&join->output, error);
 }
 
+static bool join_compressed(Join *join, GError **error)
+{
+    return check_space(join, error) &&
+           okse_join_frames(join->asked, join->output.fd, join->output.path, join->progress, &join->written, error) &&
+           okse_output_finish(&join->output, error);
+}
+
 /* What was joined stays; a file in which nothing was is no use. */
 static void leave(Join *join)
 {
@@ -370,13 +379,16 @@ bool okse_join(const OkseJoin *asked, OkseJoined *joined, GError **error)
     Join join = {.asked = asked, .volumes = asked->volumes, .set = set, .output = output};
     bool good;
 
-    if (set->encoding != NULL)
-        return okse_fail(error, OKSE_ERROR_INVALID, "the parts are encoded as '%s', which this version does not know",
-                         set->encoding);
+    if (!okse_volumes_encoding_known(set, error))
+        return false;
+    if (set->encoding != NULL && asked->partial)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "compressed parts are joined all at once: --partial is for plain ones (copy them together)");
     join.blocks = (set->bundle.size + OKSE_VOLUME_BLOCK - 1) / OKSE_VOLUME_BLOCK;
     join.there = there = g_malloc0((gsize)(join.blocks / 8 + 1));
     join.progress = okse_progress_new("joining", set->bundle.size);
-    good = open_output(&join, error) && join_run(&join, error);
+    good =
+        open_output(&join, error) && (set->encoding != NULL ? join_compressed(&join, error) : join_run(&join, error));
     okse_progress_free(join.progress);
     okse_volumes_use_joined(asked->volumes, -1, NULL);
     if (!good || join.unfinished)

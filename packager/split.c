@@ -212,11 +212,15 @@ static void remove_unfinished(const SplitOutput *output)
 static bool write_all_parts(Split *split, GError **error)
 {
     SplitOutput *output = &split->output;
-    OkseVolumeSet *set = output->set;
+    OkseVolumeSet *set;
     const OkseCertificates *recipients = split->asked->recipients;
-    G_GNUC_UNUSED gsize planned = g_bytes_get_size(set->json);
+    G_GNUC_UNUSED gsize planned;
 
-    if (!copy_parts(split, error) || (set->parity > 0 && !split_parity(output, error)))
+    if (split->asked->compress ? !split_frames(split->asked, output, &split->copied, error) : !copy_parts(split, error))
+        return false;
+    set = output->set;
+    planned = g_bytes_get_size(set->json);
+    if (set->parity > 0 && !split_parity(output, error))
         return false;
     okse_volume_set_seal(set);
     g_assert(g_bytes_get_size(set->json) == planned);
@@ -267,13 +271,16 @@ static bool can_share(const Split *split)
     return fd >= 0 && place.fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
 }
 
+/* Compressed parts: less than this is not enough in any case, and how much it will be shows only in the end. */
+#define COMPRESSED_LEAST(size) ((size) / 2)
+
 static bool check_space(const Split *split, GError **error)
 {
     const OkseVolumeSet *set = split->output.set;
     g_autofree char *want = NULL, *have = NULL;
     struct statvfs info;
     uint64_t needed = 0, available;
-    bool shares = split->asked->recipients == NULL && can_share(split);
+    bool shares = split->asked->recipients == NULL && !split->asked->compress && can_share(split);
 
     if (fstatvfs(split->output.dir_fd, &info) < 0)
         return okse_fail_errno(error, "%s", split->output.directory);
@@ -281,6 +288,8 @@ static bool check_space(const Split *split, GError **error)
     for (unsigned i = 0; i < set->data + set->parity; i++)
         needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
                   split->overhead;
+    if (split->asked->compress)
+        needed = COMPRESSED_LEAST(set->bundle.size);
     want = okse_text_size(needed);
     have = okse_text_size(available);
     return available >= needed || okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s and %s are free",
@@ -376,7 +385,16 @@ static OkseVolumeSet *plan(Split *split, const OkseVolumeBundle *bundle, GError 
             return NULL;
         size -= MIN(size, split->overhead);
     }
-    return okse_split_plan(bundle, size, &asked->parity, error);
+    return asked->compress ? split_frames_plan(asked, bundle, error)
+                           : okse_split_plan(bundle, size, &asked->parity, error);
+}
+
+/* Tried before anything is written. */
+static bool parity_works(const OkseVolumeSet *set, GError **error)
+{
+    g_autoptr(OkseParity) parity = set->parity == 0 ? NULL : okse_parity_new(1, 1, error);
+
+    return set->parity == 0 || parity != NULL;
 }
 
 bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
@@ -384,29 +402,24 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
     const OkseVolumeBundle bundle = describe(asked);
     Split split = {.asked = asked,
                    .output = {.dir_fd = -1, .directory = asked->directory, .tables_fd = -1, .origin = asked->origin}};
-    g_autoptr(OkseVolumeSet) set = plan(&split, &bundle, error);
-    g_autoptr(OkseParity) parity = NULL;
+    SplitOutput *output = &split.output;
     bool good;
 
-    if (set == NULL)
-        return false;
-    if (set->parity > 0) { /* tried before anything is written */
-        parity = okse_parity_new(1, 1, error);
-        if (parity == NULL)
-            return false;
-    }
-    split.output.set = set;
-    split.output.bytes = asked->recipients != NULL ? asked->bytes : NULL;
-    good = split_run(&split, result, error);
-    okse_fd_clear(&split.output.dir_fd);
-    okse_fd_clear(&split.output.tables_fd);
-    g_clear_pointer(&split.output.list, g_bytes_unref);
-    g_clear_pointer(&split.output.sums, g_bytes_unref);
+    if (asked->compress && asked->recipients != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "parts are either compressed or encrypted: --compress and --encrypt-to do not go together");
+    output->set = plan(&split, &bundle, error);
+    output->bytes = asked->recipients != NULL ? asked->bytes : NULL;
+    good = output->set != NULL && parity_works(output->set, error) && split_run(&split, result, error);
+    okse_fd_clear(&output->dir_fd);
+    okse_fd_clear(&output->tables_fd);
+    g_clear_pointer(&output->list, g_bytes_unref);
+    g_clear_pointer(&output->sums, g_bytes_unref);
     if (!good)
-        return false;
-    result->set = g_steal_pointer(&set);
+        g_clear_pointer(&output->set, okse_volume_set_free);
+    result->set = output->set;
     result->copied = split.copied;
-    return true;
+    return good;
 }
 
 void okse_split_result_clear(OkseSplitResult *result)

@@ -3,13 +3,14 @@
 #include "core/progress.h"
 #include "packager/split.h"
 
-/* What the halves of split share: split.c writes the data parts and finishes all, split_parity.c the parity. */
+/* What the halves of split share: split.c writes the data parts and finishes all, split_frames.c writes them
+ * compressed, split_parity.c the parity. */
 typedef struct SplitSealing SplitSealing;
 
 typedef struct {
     int dir_fd;
     const char *directory;
-    OkseVolumeSet *set;
+    OkseVolumeSet *set; /* owned */
     OkseProgress *progress;
     /* Encrypted parts are written front to back when the set is sealed: until then only digests are made. */
     const OkseBytes *bytes; /* `data` is read from the bundle again; NULL: it stands in the parts' files */
@@ -58,3 +59,13 @@ bool part_digests_end(PartDigests *digests, OkseVolume *volume, int fd, uint64_t
 
 /* Writes `data` and table of every parity part, out of the data parts as they are now. */
 bool split_parity(const SplitOutput *output, GError **error);
+
+/* A set of so many data parts and the parity that is wished for, numbered and otherwise zero. Errors: INVALID. */
+OkseVolumeSet *split_set_new(const OkseVolumeBundle *bundle, uint64_t data, const OkseParityWish *wish, GError **error);
+
+/* Compressed parts: how many there are shows only when they are written. A set with more parts and larger numbers than
+ * that of any outcome, so that what is written in front of it is not too short. */
+OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error);
+/* Writes `data` and table of every data part and puts the set that came out in the place of the planned one, with the
+ * bundle's digest. */
+bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copied, GError **error);

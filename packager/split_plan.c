@@ -1,7 +1,7 @@
 /* How a bundle is cut. Where `data` begins depends on the length of set.json, which says where it begins: asked again
  * until nothing changes, which ends because both only grow. */
 #include "core/limits.h"
-#include "packager/split.h"
+#include "packager/split_internal.h"
 #include "packager/volume_header.h"
 
 #include <string.h>
@@ -50,10 +50,9 @@ static void fill_places(OkseVolumeSet *set)
     }
 }
 
-static OkseVolumeSet *cut(const OkseVolumeBundle *bundle, uint64_t each, const OkseParityWish *wish, GError **error)
+OkseVolumeSet *split_set_new(const OkseVolumeBundle *bundle, uint64_t data, const OkseParityWish *wish, GError **error)
 {
-    uint64_t data = (bundle->size + each - 1) / each;
-    g_autoptr(OkseVolumeSet) set = NULL;
+    OkseVolumeSet *set;
     unsigned parity, groups;
 
     parity = data > OKSE_LIMIT_SET_PARTS ? 0 : parity_count((unsigned)data, wish);
@@ -77,9 +76,18 @@ static OkseVolumeSet *cut(const OkseVolumeBundle *bundle, uint64_t each, const O
     set->bundle.name = g_strdup(bundle->name);
     set->bundle.version = g_strdup(bundle->version);
     set->bundle.country = g_strdup(bundle->country);
+    return set;
+}
+
+static OkseVolumeSet *cut(const OkseVolumeBundle *bundle, uint64_t each, const OkseParityWish *wish, GError **error)
+{
+    OkseVolumeSet *set = split_set_new(bundle, (bundle->size + each - 1) / each, wish, error);
+
+    if (set == NULL)
+        return NULL;
     fill_data(set, each);
     fill_places(set);
-    return g_steal_pointer(&set);
+    return set;
 }
 
 OkseVolumeSet *okse_split_plan(const OkseVolumeBundle *bundle, uint64_t file_size, const OkseParityWish *wish,

@@ -88,6 +88,8 @@ static void append_hints(GString *text, const OkseVolumeSet *set)
                                "  Without okse, NAME being %s:\n"
                                "    for part in NAME.????.part; do tar -xOf \"$part\" data; done > NAME.okse\n",
                                name);
+    else
+        g_string_append(text, "  Without okse: its data is compressed; docs/parts-unframe.py reads it.\n");
     g_string_append(text, "  This label says nothing about who made the bundle: okse verify does.\n");
 }
 

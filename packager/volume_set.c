@@ -3,6 +3,7 @@
 #include "packager/volume_set.h"
 
 #include "core/limits.h"
+#include "packager/frames.h"
 #include "packager/stack.h"
 #include "packager/volume_header.h"
 
@@ -196,6 +197,9 @@ static bool check_cover(const OkseVolumeSet *set, const char *origin, GError **e
         if (volume->offset != at || volume->length == 0 || volume->length > set->bundle.size - at)
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: part %u does not begin where the one before it ends",
                              origin, volume->number);
+        if (g_strcmp0(set->encoding, OKSE_ENCODING_FRAMES) == 0 && !okse_frames_fit(volume->length, volume->size, last))
+            return okse_fail(error, OKSE_ERROR_INVALID, "%s: part %u is not a whole number of frames", origin,
+                             volume->number);
         if (set->encoding == NULL &&
             (volume->size != volume->length || (!last && volume->size % OKSE_VOLUME_BLOCK != 0)))
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: part %u is not a whole number of blocks", origin,

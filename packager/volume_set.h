@@ -9,6 +9,8 @@
 #define OKSE_VOLUME_LINE (OKSE_SHA256_HEX) /* a line of blocks.sha256: 64 digits and a newline */
 #define OKSE_VOLUME_GROUP 255u             /* parts of one Reed–Solomon group, data and parity */
 
+#define OKSE_ENCODING_FRAMES "frames.v1" /* `data` is frames with their index: packager/frames.h */
+
 typedef enum { OKSE_VOLUME_DATA, OKSE_VOLUME_PARITY } OkseVolumeKind;
 
 typedef struct {
