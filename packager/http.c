@@ -286,7 +286,8 @@ static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
     if (request->large) {
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_LIMIT, STILL_BYTES);
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME, STILL_SECONDS);
-        curl->easy_setopt(http->easy, CURLOPT_BUFFERSIZE, BUFFER);
+        if (http->rate == 0) /* libcurl looks at the rate after a hundred buffers */
+            curl->easy_setopt(http->easy, CURLOPT_BUFFERSIZE, BUFFER);
         curl->easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
         curl->easy_setopt(http->easy, CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)http->rate);
         curl->easy_setopt(http->easy, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)http->rate);
