@@ -134,10 +134,11 @@ static OkseTerm *read_text(Reader *reader)
     }
     if (node->kind == OKSE_TERM_LITERAL)
         node->literal = json_stringn(start, (size_t)(reader->at - start));
-    if ((node->kind == OKSE_TERM_LITERAL && node->literal == NULL) || *reader->at++ != '"') {
+    if ((node->kind == OKSE_TERM_LITERAL && node->literal == NULL) || *reader->at != '"') {
         okse_term_free(node);
         return NULL;
     }
+    reader->at++;
     return node;
 }
 

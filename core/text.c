@@ -130,8 +130,9 @@ char *okse_text_time(gint64 seconds)
 
 bool okse_text_time_parse(const char *text, gint64 *seconds)
 {
-    g_autofree char *full = strlen(text) == 10 ? g_strconcat(text, "T00:00:00Z", NULL) : g_strdup(text);
-    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(full, NULL); /* NULL zone: an offset is required */
+    g_autofree char *full = text != NULL && strlen(text) == 10 ? g_strconcat(text, "T00:00:00Z", NULL) : g_strdup(text);
+    /* NULL zone: an offset is required */
+    g_autoptr(GDateTime) time = full == NULL ? NULL : g_date_time_new_from_iso8601(full, NULL);
 
     if (time == NULL || strlen(full) < 20 || full[4] != '-')
         return false;

@@ -31,5 +31,5 @@ char *okse_text_size(guint64 bytes) G_GNUC_WARN_UNUSED_RESULT;
 
 /* RFC 3339 in UTC, second precision: "2026-11-23T07:30:00Z". */
 char *okse_text_time(gint64 seconds) G_GNUC_WARN_UNUSED_RESULT;
-/* Parse RFC 3339 (offset required) or a bare date (midnight UTC) into seconds since 1970. */
+/* Parse RFC 3339 (offset required) or a bare date (midnight UTC) into seconds since 1970; NULL is no time. */
 bool okse_text_time_parse(const char *text, gint64 *seconds);

@@ -255,8 +255,7 @@ static bool blob_choose(Thinning *thinning, const OkseBlob *blob, GError **error
                  .digest = blob->digest,
                  .hashed = true};
     const OkseSha256 empty = okse_sha256_of("{}", 2); /* the config of whatever statement comes later */
-    bool needed = okse_sha256_equal(&blob->digest, &empty) ||
-                  g_hash_table_contains(thinning->listings, &blob->digest);
+    bool needed = okse_sha256_equal(&blob->digest, &empty) || g_hash_table_contains(thinning->listings, &blob->digest);
     bool left_out = !needed && has_blob(thinning->against, blob);
 
     if (!needed && !left_out && !recipe_take(thinning, blob, &left_out, error))
