@@ -6,6 +6,7 @@
 #include "packager/generation.h"
 #include "packager/install_root.h"
 #include "packager/records.h"
+#include "packager/tar_extract.h"
 #include "packager/tar_header.h"
 
 /* One installed blob: a file, or the tar of a component. */
@@ -175,12 +176,8 @@ static bool member_read(const void *context, uint64_t offset, void *buffer, size
 
 static void tar_append(const OkseBase *base, OkseBytes *bytes, const char *directory, const OkseTreeEntry *entry)
 {
-    static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
-    unsigned mode = entry->type == OKSE_TREE_LINK                             ? 0777
-                    : entry->type == OKSE_TREE_DIRECTORY || entry->executable ? 0755
-                                                                              : 0644;
     uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0;
-    g_autoptr(GBytes) header = okse_tar_entry(entry->path, types[entry->type], mode, size, entry->link);
+    g_autoptr(GBytes) header = okse_tar_tree_entry(entry);
     Member *member;
 
     okse_bytes_append_memory(bytes, header);

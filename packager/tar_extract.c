@@ -98,14 +98,20 @@ static bool extract_link(const OkseTreeEntry *entry, int dir_fd, GError **error)
     return symlinkat(entry->link, parent, name) == 0 || okse_fail_errno(error, "link %s", entry->path);
 }
 
-static bool extract_member(Input *input, const OkseTreeEntry *entry, OkseSha256Stream *hash, int dir_fd, GError **error)
+GBytes *okse_tar_tree_entry(const OkseTreeEntry *entry)
 {
     static const char types[] = {[OKSE_TREE_FILE] = '0', [OKSE_TREE_DIRECTORY] = '5', [OKSE_TREE_LINK] = '2'};
     unsigned mode = entry->type == OKSE_TREE_LINK                             ? 0777
                     : entry->type == OKSE_TREE_DIRECTORY || entry->executable ? 0755
                                                                               : 0644;
-    uint64_t size = entry->type == OKSE_TREE_FILE ? entry->size : 0;
-    g_autoptr(GBytes) header = okse_tar_entry(entry->path, types[entry->type], mode, size, entry->link);
+
+    return okse_tar_entry(entry->path, types[entry->type], mode, entry->type == OKSE_TREE_FILE ? entry->size : 0,
+                          entry->link);
+}
+
+static bool extract_member(Input *input, const OkseTreeEntry *entry, OkseSha256Stream *hash, int dir_fd, GError **error)
+{
+    g_autoptr(GBytes) header = okse_tar_tree_entry(entry);
     gsize length;
     const uint8_t *wanted = g_bytes_get_data(header, &length);
 
