@@ -8,31 +8,32 @@
 
 #include <sys/stat.h>
 
-static OkseBytes *file_open(const char *path, GError **error)
+static OkseBytes *file_bytes(int *fd, const char *path, GError **error)
 {
-    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
     g_autoptr(OkseBytes) bytes = NULL;
     struct stat info;
 
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
+    if (fstat(*fd, &info) == 0 && !S_ISREG(info.st_mode)) {
         okse_fail(error, OKSE_ERROR_INVALID, "%s: %s", path,
                   S_ISDIR(info.st_mode) ? "is a directory where a bundle belongs"
                                         : "a bundle is read from a file, not a pipe or device (copy it first)");
         return NULL;
     }
-    bytes = okse_bytes_of_file(fd, path, error);
+    bytes = okse_bytes_of_file(*fd, path, error);
     if (bytes == NULL)
         return NULL;
-    okse_bytes_keep_fd(bytes, &fd);
+    okse_bytes_keep_fd(bytes, fd);
     return g_steal_pointer(&bytes);
 }
 
-/* A file, or parts where they lie. */
+/* A file, or parts where they lie. A bundle is opened once: what takes its name after the first look is never read. */
 static OkseBytes *input_open(const char *path, char *const *parts, GError **error)
 {
-    return okse_parts_input_is(path) ? okse_parts_input_open(path, parts, error) : file_open(path, error);
+    okse_autofd fd = okse_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
+
+    if (fd < 0)
+        return NULL;
+    return okse_parts_input_is_at(fd, path) ? okse_parts_input_open(path, parts, error) : file_bytes(&fd, path, error);
 }
 
 static OkseBase *base_of_file(const char *path, GError **error)

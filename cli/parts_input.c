@@ -2,6 +2,8 @@
 
 #include "cli/options.h"
 
+#include <sys/stat.h>
+
 typedef struct {
     OkseVolumes *volumes;
     GHashTable *told; /* lines */
@@ -10,6 +12,14 @@ typedef struct {
 bool okse_parts_input_is(const char *path)
 {
     return okse_volumes_is_input(path);
+}
+
+bool okse_parts_input_is_at(int fd, const char *path)
+{
+    struct stat info;
+
+    return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode) ? okse_volumes_is_input(path)
+                                                          : okse_volumes_is_part(fd, path);
 }
 
 void okse_parts_tell(OkseVolumes *volumes, GHashTable *told)

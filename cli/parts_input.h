@@ -4,6 +4,8 @@
 
 /* Is this BUNDLE argument a set of parts: a directory of some, or one of them? */
 bool okse_parts_input_is(const char *path);
+/* The same of what was opened by that name. */
+bool okse_parts_input_is_at(int fd, const char *path);
 
 /* The bundle that they carry. path: a directory, or one part with the others beside it. more: further directories and
  * parts (--part), or NULL. What is missing or foreign is told on stderr now, what turns out damaged when the bytes are

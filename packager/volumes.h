@@ -28,6 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OkseVolumes, okse_volumes_free)
 
 /* Does this path look like parts: a directory that holds some, or a file that is named or begins as a part? */
 bool okse_volumes_is_input(const char *path);
+/* Is this file a part? fd: borrowed, only read with pread(); path: the name it was opened by. */
+bool okse_volumes_is_part(int fd, const char *path);
 
 const OkseVolumeSet *okse_volumes_set(const OkseVolumes *volumes);
 /* How many of the parts (parity too) have a file. */

@@ -471,18 +471,24 @@ static bool holds_parts(const char *path)
     return found;
 }
 
-bool okse_volumes_is_input(const char *path)
+bool okse_volumes_is_part(int fd, const char *path)
 {
-    okse_autofd fd = -1;
     uint8_t block[OKSE_TAR_BLOCK];
     OkseTarMember member;
 
-    if (g_file_test(path, G_FILE_TEST_IS_DIR))
-        return holds_parts(path);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || !is_regular(fd))
+    if (!is_regular(fd))
         return false;
     return has_suffix(path) || okse_sealed_part_is(fd, path) ||
            (okse_pread_exact(fd, block, sizeof block, 0, path, NULL) && okse_tar_parse(block, &member, NULL) &&
             strcmp(member.name, OKSE_VOLUME_README) == 0);
+}
+
+bool okse_volumes_is_input(const char *path)
+{
+    okse_autofd fd = -1;
+
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return holds_parts(path);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd >= 0 && okse_volumes_is_part(fd, path);
 }
