@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import subprocess
 import pytest
 import signing
 from conftest import Okse
 from install_bundle import Site, raw
+from memory import measured
 from signing import openssl
 from stacks import noise
 from test_token import MODULE
@@ -295,22 +295,11 @@ def test_a_key_that_cannot_leave_its_token_opens_parts(made, okse, tmp_path):
                                   stdin="9999\n", env=environment, status=2).err
 
 
-def peak(okse, *words):
-    """MiB of resident memory at most."""
-    before = os.fork()
-    if before == 0:
-        done = subprocess.run([okse.binary, *map(str, words)], capture_output=True, env=okse.environment, cwd=okse.directory)
-        os._exit(min(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 12, 254) if done.returncode == 0 else 255)
-    status = os.waitstatus_to_exitcode(os.waitpid(before, 0)[1])
-    assert status != 255
-    return status * 4
-
-
 @pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="a sanitizer's own memory would be counted")
 def test_memory_does_not_grow_with_the_part(made, okse, tmp_path):
     site = Site(okse, tmp_path)
     site.make(raw("serving", {"weights.bin": noise("d", 150 * MIB)}))
-    assert peak(okse, "split", site.bundle, "--encrypt-to", made.ec.certificate, "-o", tmp_path / "parts") <= 64
+    assert measured(okse, "split", site.bundle, "--encrypt-to", made.ec.certificate, "-o", tmp_path / "parts")[0] <= 64 * MIB
     assert len(list((tmp_path / "parts").glob("*.cms"))) == 1
-    assert peak(okse, "join", tmp_path / "parts", "--key", made.ec.key, "-o", tmp_path / "joined") <= 64
+    assert measured(okse, "join", tmp_path / "parts", "--key", made.ec.key, "-o", tmp_path / "joined")[0] <= 64 * MIB
     assert (tmp_path / "joined").read_bytes() == site.bundle.read_bytes()

@@ -13,6 +13,7 @@ import tarfile
 import pytest
 from conftest import ROOT, Okse
 from install_bundle import Site, raw
+from memory import measured
 from stacks import noise
 from test_copy import Disk
 
@@ -605,11 +606,8 @@ def test_memory_stays_flat(okse, made, tmp_path):
             file.write(noise(str(number), MIB))
         file.truncate(400 * MIB)
     site.make(raw("serving", {"a.bin": (tmp_path / "payload").read_bytes()}))
-    script = "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], check=True, capture_output=True)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    def peak(*words):
-        return int(subprocess.run([sys.executable, "-c", script, okse.binary, *map(str, words)], check=True, capture_output=True, text=True).stdout)
-    assert peak("split", site.bundle, "--size", "8M", "--parity", "100%", "-o", tmp_path / "p") < 64 * 1024
+    assert measured(okse, "split", site.bundle, "--size", "8M", "--parity", "100%", "-o", tmp_path / "p")[0] < 64 * MIB
     for number in range(1, 58, 2):
         part(tmp_path / "p", number).unlink(missing_ok=True)
-    assert peak("join", tmp_path / "p", "-o", tmp_path / "j.okse") < 64 * 1024
+    assert measured(okse, "join", tmp_path / "p", "-o", tmp_path / "j.okse")[0] < 64 * MIB
     assert subprocess.run(["cmp", tmp_path / "j.okse", site.bundle]).returncode == 0

@@ -1,27 +1,14 @@
 """What does not grow: manifests, memory a file, time a component. Reduced here; OKSE_SLOW=1 runs the full sizes."""
 import json
 import os
-import subprocess
-import sys
 import time
 import pytest
 import signing
+from memory import measured
 from stacks import HEAD, Bundle, build, noise, simple, write
 
 SLOW = "OKSE_SLOW" in os.environ
 SANITIZED = "ASAN_OPTIONS" in os.environ or "asan" in os.environ.get("OKSE", "")
-MEASURE = """import json, resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
-print(json.dumps({"status": done.returncode, "out": done.stdout, "err": done.stderr,
-                  "peak": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024}))"""
-
-
-def measured(okse, *words):
-    """Run to success; returns (the peak of resident memory in bytes, stdout)."""
-    done = json.loads(subprocess.run([sys.executable, "-c", MEASURE, okse.binary, *map(str, words)], check=True,
-                                     capture_output=True, text=True, env=okse.environment, cwd=okse.directory).stdout)
-    assert done["status"] == 0, done["err"]
-    return done["peak"], done["out"]
 
 
 def many(directory, count):
