@@ -100,6 +100,101 @@ def test_small_blobs_are_no_faster_than_they_may_be_either(okse, signed):
         assert time.monotonic() - begun > 0.8 * sent / (128 << 10) > 2
 
 
+# ---- statements of anybody who may write to the repository
+
+def refer(registry, manifest, listed=True):
+    """A referrer as anybody can put it; listed alone when it is not there."""
+    data = canonical(manifest)
+    if listed:
+        registry.manifests[("lab/civic", digest(data))], registry.types[digest(data)] = data, MANIFEST
+    return {"mediaType": MANIFEST, "digest": digest(data), "size": len(data), "artifactType": SIGSTORE, "annotations": manifest["annotations"]}
+
+
+def statement_of(registry, bundle):
+    """The manifest of the bundle's own statement, which others are made like."""
+    (found,) = [told for told in map(json.loads, registry.manifests.values()) if told.get("subject", {}).get("digest") == Bundle(bundle).identity]
+    return found
+
+
+def like(registry, statement, sigstore):
+    """A statement with other content, in the one form that statements have."""
+    registry.blobs[("lab/civic", digest(sigstore))] = sigstore
+    return statement | {"layers": [statement["layers"][0] | {"digest": digest(sigstore), "size": len(sigstore)}]}
+
+
+@pytest.mark.parametrize("what", ["manifest", "blob"])
+def test_a_statement_that_is_listed_and_gone_stops_nothing(okse, signed, tmp_path, what):
+    bundle, _ = signed
+    tag = "sha256-" + Bundle(bundle).identity.removeprefix("sha256:")
+    with MemoryRegistry(api=False) as registry:
+        push(okse, bundle, registry)
+        gone = like(registry, statement_of(registry, bundle), b'{"gone":1}')
+        del registry.blobs[("lab/civic", gone["layers"][0]["digest"])]
+        listed = json.loads(registry.manifests[("lab/civic", registry.tags[("lab/civic", tag)])])
+        listed["manifests"].insert(0, refer(registry, gone, listed=what == "blob"))
+        data = canonical(listed)
+        registry.manifests[("lab/civic", digest(data))], registry.types[digest(data)] = data, INDEX
+        registry.tags[("lab/civic", tag)] = digest(data)
+        result = pull(okse, registry, tmp_path / "back.okse").json
+        assert result["statements"] == 2 and result["others"] == 1
+    assert (tmp_path / "back.okse").read_bytes() == bundle.read_bytes()
+
+
+@pytest.mark.parametrize("sigstore", [b"{}", b'{"no":"sigstore bundle"}', b"\xff"])
+def test_a_statement_with_which_nobody_would_accept_the_bundle_is_left_out(okse, signed, tmp_path, sigstore):
+    """What cannot be read; and the empty blob, which every bundle with statements has already."""
+    bundle, _ = signed
+    with MemoryRegistry() as registry:
+        push(okse, bundle, registry)
+        statement = statement_of(registry, bundle)
+        own = ("lab/civic", digest(canonical(statement)))
+        for key in [key for key, data in registry.manifests.items() if key != own and json.loads(data).get("subject")]:
+            del registry.manifests[key]
+        pull(okse, registry, tmp_path / "one.okse")
+        refer(registry, like(registry, statement, sigstore))
+        registry.manifests[own] = registry.manifests.pop(own)  # so that the other comes first
+        result = pull(okse, registry, tmp_path / "back.okse").json
+        assert result["statements"] == 1 and result["others"] == 1
+    assert (tmp_path / "back.okse").read_bytes() == (tmp_path / "one.okse").read_bytes()
+
+
+def test_more_statements_than_a_bundle_holds_stop_nothing(okse, signed, tmp_path):
+    bundle, trust = signed
+    with MemoryRegistry() as registry:
+        push(okse, bundle, registry)
+        statement = statement_of(registry, bundle)
+        sigstore = json.loads(registry.blobs[("lab/civic", statement["layers"][0]["digest"])])
+        for number in range(200):
+            sigstore["verificationMaterial"]["publicKey"]["hint"] = f"of somebody else, {number}"
+            refer(registry, like(registry, statement, canonical(sigstore)))
+        result = pull(okse, registry, tmp_path / "back.okse").json
+        assert result["statements"] + result["others"] == 202 and result["statements"] > 100 and result["others"] > 0
+    assert Bundle(tmp_path / "back.okse").identity == Bundle(bundle).identity
+    okse("verify", tmp_path / "back.okse", "--trust", trust, status=0)
+
+
+def test_a_list_that_another_push_wrote_over_is_written_again(okse, signed):
+    """It had read the list of the weights before this push put a statement on it, and writes it when this one is further."""
+    bundle, _ = signed
+    stale = canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
+    lists = []
+
+    def twist(request):
+        if request.command == "PUT" and "/manifests/sha256-" in request.path:
+            lists.append(request.path.rpartition("/")[2])
+            if len(lists) == 2 and lists[0] != lists[1]:
+                registry.manifests[("lab/civic", digest(stale))], registry.types[digest(stale)] = stale, INDEX
+                registry.tags[("lab/civic", lists[0])] = digest(stale)
+        return False
+
+    with MemoryRegistry(api=False, twist=twist) as registry:
+        push(okse, bundle, registry)
+        assert len(set(lists)) == 2
+        for tag in set(lists):
+            (listed,) = json.loads(registry.manifests[("lab/civic", registry.tags[("lab/civic", tag)])])["manifests"]
+            assert listed["artifactType"] == SIGSTORE
+
+
 # ---- slow
 
 class SlowLine(MemoryRegistry):
