@@ -233,12 +233,13 @@ static bool print_bundle(const OkseBundle *bundle, const GPtrArray *listed, cons
 static bool check_tensors(const OkseBundle *bundle, const GPtrArray *listed, const OkseInvocation *invocation,
                           GError **error)
 {
+    g_autoptr(OkseResources) resources = okse_resources_open(invocation->manifests, error);
+    g_autoptr(OkseWeightsRules) rules = resources == NULL ? NULL : okse_weights_rules_read(resources, error);
     g_autofree char *lie = NULL;
 
-    if (!okse_bundle_tensors_check(bundle, listed, !invocation->json, &lie, error))
+    if (rules == NULL || !okse_bundle_tensors_check(bundle, listed, rules, !invocation->json, &lie, error))
         return false;
-    return lie == NULL || okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s has another digest than its list says",
-                                    invocation->arguments[0], lie);
+    return lie == NULL || okse_fail(error, OKSE_ERROR_REFUSED, "%s: %s", invocation->arguments[0], lie);
 }
 
 static int run(const OkseInvocation *invocation, GError **error)

@@ -134,11 +134,24 @@ static bool state_open(Session *session, const char *directory, GError **error)
     return session->state != NULL;
 }
 
+/* Payload comes from an install, whose files are opened one by one: nobody knows later whether they are still the same.
+ */
+static bool takes_from_root(const Session *session, const VerifyOptions *options)
+{
+    g_autoptr(GPtrArray) roots = okse_bundle_bases_roots(options->bases);
+
+    return session->input.thin != NULL && roots->len > 1;
+}
+
 /* With --state, an interrupted verification of a file can be gone on with. */
-static const OkseCheckpoint *checkpoint_open(Session *session)
+static const OkseCheckpoint *checkpoint_open(Session *session, const VerifyOptions *options)
 {
     if (session->state == NULL || session->bytes == NULL)
         return NULL;
+    if (takes_from_root(session, options)) {
+        okse_note("note: everything is checked: files of an install can change unseen");
+        return NULL;
+    }
     session->checkpoint = okse_checkpoint_open(session->state_fd, session->bytes, (gint64)time(NULL));
     if (okse_checkpoint_note(session->checkpoint) != NULL)
         okse_note("note: everything is checked: %s", okse_checkpoint_note(session->checkpoint));
@@ -195,6 +208,11 @@ static bool shards_open(Session *session, const OkseInvocation *invocation, GErr
 
     if (divided && session->bytes == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
+    if (divided && takes_from_root(session, options))
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: --shard and --merge are about files that are the same for all of them, and an install is "
+                         "not (make it whole first: okse thin %s --base ROOT --complete -o FILE)",
+                         session->input.origin, session->input.origin);
     session->shards.terms = (OkseShardTerms){.policy = &session->trust->digest,
                                              .trust = session->trust,
                                              .clock = session->clock,
@@ -240,7 +258,7 @@ static bool session_open(Session *session, const OkseInvocation *invocation, GEr
         .both = options->both,
         .all = options->all,
         .progress = okse_progress_new("verifying", session->bytes != NULL ? okse_bytes_length(session->bytes) : 0),
-        .checkpoint = options->shards.merge ? NULL : checkpoint_open(session)};
+        .checkpoint = options->shards.merge ? NULL : checkpoint_open(session, options)};
     return shards_open(session, invocation, error);
 }
 

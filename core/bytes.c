@@ -36,6 +36,9 @@ struct OkseBytes {
     GArray *extents; /* Extent */
     GArray *files;   /* File */
     GArray *kept;    /* Kept; NULL as long as there is none */
+    /* of OkseBytes of which there are parts here, kept: which of our files each of theirs is; NULL as long as there is
+     * none. A part of the same others may come a million times. */
+    GHashTable *taken;
 };
 
 static void file_clear(gpointer data)
@@ -72,6 +75,7 @@ void okse_bytes_unref(OkseBytes *bytes)
         kept->let_go(kept->kept);
     }
     g_clear_pointer(&bytes->kept, g_array_unref);
+    g_clear_pointer(&bytes->taken, g_hash_table_unref);
     g_array_unref(bytes->extents);
     g_array_unref(bytes->files);
     g_free(bytes);
@@ -239,8 +243,18 @@ static guint extent_find(const OkseBytes *bytes, uint64_t at)
     return low;
 }
 
-static void files_take(OkseBytes *bytes, const OkseBytes *others, unsigned *indices)
+static void bytes_let_go(gpointer kept)
 {
+    okse_bytes_unref(kept);
+}
+
+static const unsigned *files_take(OkseBytes *bytes, const OkseBytes *others)
+{
+    unsigned *indices = bytes->taken == NULL ? NULL : g_hash_table_lookup(bytes->taken, others);
+
+    if (indices != NULL)
+        return indices;
+    indices = g_new(unsigned, others->files->len + 1);
     for (guint i = 0; i < others->files->len; i++) {
         File file = g_array_index(others->files, File, i);
         gint64 known = file_find(bytes, file.fd);
@@ -250,19 +264,18 @@ static void files_take(OkseBytes *bytes, const OkseBytes *others, unsigned *indi
             g_array_append_val(bytes->files, file);
         indices[i] = known < 0 ? bytes->files->len - 1 : (unsigned)known;
     }
-}
-
-static void bytes_let_go(gpointer kept)
-{
-    okse_bytes_unref(kept);
+    if (bytes->taken == NULL)
+        bytes->taken = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    g_hash_table_insert(bytes->taken, (gpointer)(uintptr_t)others, indices);
+    okse_bytes_keep(bytes, okse_bytes_ref(others), bytes_let_go);
+    return indices;
 }
 
 void okse_bytes_append_bytes(OkseBytes *bytes, const OkseBytes *others, uint64_t offset, uint64_t length)
 {
-    g_autofree unsigned *indices = g_new(unsigned, others->files->len + 1);
+    const unsigned *indices = files_take(bytes, others);
 
     g_assert(offset <= others->length && length <= others->length - offset);
-    files_take(bytes, others, indices);
     for (guint i = length > 0 ? extent_find(others, offset) : others->extents->len; length > 0; i++) {
         Extent extent = g_array_index(others->extents, Extent, i);
         uint64_t skip = offset - extent.at;
@@ -274,8 +287,18 @@ void okse_bytes_append_bytes(OkseBytes *bytes, const OkseBytes *others, uint64_t
         length -= extent.length;
         extent_append(bytes, extent);
     }
-    if (bytes->kept == NULL || g_array_index(bytes->kept, Kept, bytes->kept->len - 1).kept != others)
-        okse_bytes_keep(bytes, okse_bytes_ref(others), bytes_let_go);
+}
+
+static bool read_through(const void *context, uint64_t offset, void *buffer, size_t length, GError **error)
+{
+    return okse_bytes_read(context, offset, buffer, length, "a piece", error);
+}
+
+void okse_bytes_append_through(OkseBytes *bytes, const OkseBytes *others, uint64_t offset, uint64_t length)
+{
+    g_assert(offset <= others->length && length <= others->length - offset);
+    files_take(bytes, others);
+    okse_bytes_append_source(bytes, &(OkseSourcePiece){read_through, others, offset, length});
 }
 
 uint64_t okse_bytes_length(const OkseBytes *bytes)

@@ -41,6 +41,9 @@ void okse_bytes_append_memory(OkseBytes *bytes, GBytes *memory);
 void okse_bytes_append_zeros(OkseBytes *bytes, uint64_t length);
 /* A part of others, whose pieces become pieces here. It must lie within them. */
 void okse_bytes_append_bytes(OkseBytes *bytes, const OkseBytes *others, uint64_t offset, uint64_t length);
+/* The same as one piece that is read through the others, however many they have there: where somebody else says how
+ * often. The kernel cannot be asked for it. */
+void okse_bytes_append_through(OkseBytes *bytes, const OkseBytes *others, uint64_t offset, uint64_t length);
 
 /* A file that a source reads: it must not change either. Errors: INVALID (no regular file), SYSTEM. */
 bool okse_bytes_watch(OkseBytes *bytes, int fd, const char *name, GError **error);

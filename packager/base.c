@@ -10,13 +10,15 @@
 #include "packager/tar_header.h"
 
 /* One installed blob: a file, or the tar of a component. */
-typedef struct {
+typedef struct Installed Installed;
+struct Installed {
     OkseSha256 digest; /* the key */
     char *path;        /* beneath the root; of a tar: its component's directory */
     uint64_t size;     /* of a file */
     const OksePart *tar;
     OkseBytes *bytes; /* once it was asked for */
-} Installed;
+    Installed *older; /* the same blob in a generation before, for when this one is gone; owned */
+};
 
 struct OkseBase {
     char *name;
@@ -28,11 +30,14 @@ struct OkseBase {
 
 static void installed_free(gpointer data)
 {
-    Installed *installed = data;
+    Installed *installed = data, *older;
 
-    okse_bytes_unref(installed->bytes);
-    g_free(installed->path);
-    g_free(installed);
+    for (; installed != NULL; installed = older) {
+        older = installed->older;
+        okse_bytes_unref(installed->bytes);
+        g_free(installed->path);
+        g_free(installed);
+    }
 }
 
 OkseBase *okse_base_of_bundle(OkseBundle *bundle, const char *name)
@@ -43,27 +48,31 @@ OkseBase *okse_base_of_bundle(OkseBundle *bundle, const char *name)
     return base;
 }
 
-static void add(OkseBase *base, const OkseSha256 *digest, char *path, uint64_t size, const OksePart *tar)
+static void add(OkseBase *base, const Installed *added)
 {
-    Installed *installed;
+    Installed *known = g_hash_table_lookup(base->blobs, &added->digest);
+    Installed *installed = g_memdup2(added, sizeof *added);
 
-    if (g_hash_table_contains(base->blobs, digest)) {
-        g_free(path);
+    if (known == NULL) {
+        g_hash_table_insert(base->blobs, &installed->digest, installed);
         return;
     }
-    installed = g_new0(Installed, 1);
-    *installed = (Installed){*digest, path, size, tar, NULL};
-    g_hash_table_insert(base->blobs, &installed->digest, installed);
+    installed->older = known->older;
+    known->older = installed;
 }
 
-static void add_tree(OkseBase *base, const OkseTree *tree, const char *generation, const char *directory)
+/* Files of a tar are no blobs by themselves, but of another bundle they may be: one place is enough of each. */
+static void add_tree(OkseBase *base, const OkseTree *tree, const char *generation, const char *directory, bool of_tar)
 {
     for (unsigned i = 0; i < okse_tree_count(tree); i++) {
         const OkseTreeEntry *entry = okse_tree_entry(tree, i);
 
-        if (entry->type == OKSE_TREE_FILE && !entry->any_content)
-            add(base, &entry->digest, g_strdup_printf("generations/%s/%s/%s", generation, directory, entry->path),
-                entry->size, NULL);
+        if (entry->type != OKSE_TREE_FILE || entry->any_content ||
+            (of_tar && g_hash_table_contains(base->blobs, &entry->digest)))
+            continue;
+        add(base, &(Installed){.digest = entry->digest,
+                               .path = g_strdup_printf("generations/%s/%s/%s", generation, directory, entry->path),
+                               .size = entry->size});
     }
 }
 
@@ -76,15 +85,17 @@ static void add_generation(OkseBase *base, const char *generation)
         return;
     g_ptr_array_add(base->records, records);
     if (records->own != NULL)
-        add_tree(base, records->own, generation, OKSE_RECORDS);
+        add_tree(base, records->own, generation, OKSE_RECORDS, false);
     for (guint i = 0; records->parts != NULL && i < records->parts->len; i++) {
         const OksePart *part = g_ptr_array_index(records->parts, i);
 
         if (part->tree == NULL)
             continue;
         if (part->form == OKSE_FORM_TAR)
-            add(base, &part->archive, g_strdup_printf("generations/%s/%s", generation, part->name), 0, part);
-        add_tree(base, part->tree, generation, part->name);
+            add(base, &(Installed){.digest = part->archive,
+                                   .path = g_strdup_printf("generations/%s/%s", generation, part->name),
+                                   .tar = part});
+        add_tree(base, part->tree, generation, part->name, part->form == OKSE_FORM_TAR);
     }
 }
 
@@ -190,16 +201,32 @@ static void tar_append(const OkseBase *base, OkseBytes *bytes, const char *direc
     okse_bytes_append_zeros(bytes, okse_tar_padded(size) - size);
 }
 
+static bool lies_there(const OkseBase *base, const char *directory, const OkseTreeEntry *entry)
+{
+    g_autofree char *path = g_build_filename(directory, entry->path, NULL);
+    okse_autofd fd = okse_open_beneath(base->root_fd, path, O_PATH, 0, NULL);
+    struct stat info;
+
+    return fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (uint64_t)info.st_size == entry->size;
+}
+
+/* NULL when one of its files is gone or has another size. */
 static OkseBytes *tar_open(const OkseBase *base, const Installed *installed)
 {
-    OkseBytes *bytes = okse_bytes_new();
+    g_autoptr(OkseBytes) bytes = okse_bytes_new();
     const OkseTree *tree = installed->tar->tree;
 
+    for (unsigned i = 0; i < okse_tree_count(tree); i++) {
+        const OkseTreeEntry *entry = okse_tree_entry(tree, i);
+
+        if (!entry->beside && entry->type == OKSE_TREE_FILE && !lies_there(base, installed->path, entry))
+            return NULL;
+    }
     for (unsigned i = 0; i < okse_tree_count(tree); i++)
         if (!okse_tree_entry(tree, i)->beside)
             tar_append(base, bytes, installed->path, okse_tree_entry(tree, i));
     okse_bytes_append_zeros(bytes, 2 * (uint64_t)OKSE_TAR_BLOCK);
-    return bytes;
+    return g_steal_pointer(&bytes);
 }
 
 bool okse_base_find(OkseBase *base, const OkseSha256 *digest, uint64_t size, OkseBaseBlob *blob)
@@ -207,12 +234,16 @@ bool okse_base_find(OkseBase *base, const OkseSha256 *digest, uint64_t size, Oks
     const OkseBlob *stored = base->bundle != NULL ? okse_bundle_find(base->bundle, digest) : NULL;
     Installed *installed = base->blobs != NULL ? g_hash_table_lookup(base->blobs, digest) : NULL;
 
-    if (installed != NULL && installed->bytes == NULL)
-        installed->bytes =
-            installed->tar != NULL ? tar_open(base, installed) : file_open(base, installed->path, installed->size);
+    for (; installed != NULL; installed = installed->older) {
+        if (installed->bytes == NULL)
+            installed->bytes =
+                installed->tar != NULL ? tar_open(base, installed) : file_open(base, installed->path, installed->size);
+        if (installed->bytes != NULL)
+            break;
+    }
     if (stored != NULL)
         *blob = (OkseBaseBlob){okse_bundle_bytes(base->bundle), stored->offset, stored->size};
-    else if (installed != NULL && installed->bytes != NULL)
+    else if (installed != NULL)
         *blob = (OkseBaseBlob){installed->bytes, 0, okse_bytes_length(installed->bytes)};
     else
         return false;

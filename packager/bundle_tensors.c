@@ -110,33 +110,56 @@ static bool may_have_tensors(const OkseReadable *file, bool *may, GError **error
     return true;
 }
 
-static bool list_file(Computing *computing, const OkseBundleComponent *component, const OkseBundleFile *file,
-                      GError **error)
-{
-    const Peek at = {computing->bundle, okse_bundle_find(computing->bundle, &file->digest)->offset};
-    const OkseReadable readable = {.path = file->path, .size = file->size, .read = peek, .context = &at};
-    g_autoptr(GError) failed = NULL;
-    OkseTensorFile *listed;
-    bool may;
+/* One file, by what lists say of it: its tensors without their digests; *read NULL: none that a list may have. */
+typedef struct {
+    const char *component, *path;
+    OkseSha256 digest;
+    uint64_t size;
+} Named;
 
-    if (file->size < OKSE_TENSORS_FROM)
+static bool read_header(const Computing *computing, const Named *named, OkseTensorFile **read, GError **error)
+{
+    const Peek at = {computing->bundle, okse_bundle_find(computing->bundle, &named->digest)->offset};
+    const OkseReadable readable = {.path = named->path, .size = named->size, .read = peek, .context = &at};
+    g_autoptr(GError) failed = NULL;
+    bool may = false;
+
+    *read = NULL;
+    if (named->size < OKSE_TENSORS_FROM)
         return true;
     if (!may_have_tensors(&readable, &may, error))
         return false;
-    listed = may ? okse_weights_tensors(computing->rules, &readable, &failed) : NULL;
+    *read = may ? okse_weights_tensors(computing->rules, &readable, &failed) : NULL;
     if (failed != NULL) {
         g_propagate_error(error, g_steal_pointer(&failed));
         return false;
     }
-    if (listed == NULL || listed->tensors->len > OKSE_LIMIT_TENSORS - computing->tensors) {
-        okse_tensor_file_free(listed);
+    if (*read == NULL)
         return true;
-    }
-    listed->component = g_strdup(component->name);
-    listed->digest = file->digest;
-    computing->tensors += listed->tensors->len;
+    (*read)->component = g_strdup(named->component);
+    (*read)->digest = named->digest;
+    return true;
+}
+
+static void add_file(Computing *computing, OkseTensorFile *file)
+{
+    computing->tensors += file->tensors->len;
     computing->size += file->size;
-    g_ptr_array_add(computing->files, listed);
+    g_ptr_array_add(computing->files, file);
+}
+
+static bool list_file(Computing *computing, const OkseBundleComponent *component, const OkseBundleFile *file,
+                      GError **error)
+{
+    const Named named = {component->name, file->path, file->digest, file->size};
+    OkseTensorFile *listed;
+
+    if (!read_header(computing, &named, &listed, error))
+        return false;
+    if (listed != NULL && listed->tensors->len <= OKSE_LIMIT_TENSORS - computing->tensors)
+        add_file(computing, listed);
+    else
+        okse_tensor_file_free(listed);
     return true;
 }
 
@@ -151,16 +174,33 @@ static bool hash_file(OkseJobs *jobs, unsigned index, void *context, GError **er
     return okse_tensor_hash_range(file, &range, jobs, computing->progress, error);
 }
 
-/* What a list says, without its digests. */
-static OkseTensorFile *copy_places(const OkseTensorFile *listed)
+static bool same_place(const OkseTensor *one, const OkseTensor *other)
 {
-    OkseTensorFile *copy = okse_tensor_file_new(listed->component, listed->path, listed->size);
+    return strcmp(one->name, other->name) == 0 && strcmp(one->dtype, other->dtype) == 0 &&
+           one->offset == other->offset && one->length == other->length && one->dimensions == other->dimensions &&
+           memcmp(one->shape, other->shape, one->dimensions * sizeof one->shape[0]) == 0;
+}
 
-    copy->digest = listed->digest;
+/* Does the header say what the list says? A list that leaves one out would hide that it changed. */
+static bool same_places(const OkseTensorFile *listed, const OkseTensorFile *found)
+{
+    if (found == NULL || found->tensors->len != listed->tensors->len || strcmp(found->format, listed->format) != 0)
+        return false;
     for (guint i = 0; i < listed->tensors->len; i++)
-        g_assert(okse_tensor_file_add(copy, okse_tensor(listed, i)));
-    g_assert(okse_tensor_file_finish(copy));
-    return copy;
+        if (!same_place(okse_tensor(listed, i), okse_tensor(found, i)))
+            return false;
+    return true;
+}
+
+static char *lie_of(const OkseTensorFile *file, const OkseTensor *tensor)
+{
+    g_autofree char *words =
+        tensor == NULL
+            ? g_strdup_printf("%s/%s: its header has other tensors than its list says", file->component, file->path)
+            : g_strdup_printf("%s/%s: tensor '%s' has another digest than its list says", file->component, file->path,
+                              tensor->name);
+
+    return okse_text_show(words, -1, false);
 }
 
 static char *first_lie(const GPtrArray *listed, const GPtrArray *found)
@@ -168,30 +208,45 @@ static char *first_lie(const GPtrArray *listed, const GPtrArray *found)
     for (guint i = 0; i < listed->len; i++) {
         const OkseTensorFile *file = g_ptr_array_index(listed, i);
 
-        for (guint k = 0; k < file->tensors->len; k++) {
-            const OkseTensor *tensor = okse_tensor(file, k);
-            g_autofree char *words = NULL;
-
-            if (okse_sha256_equal(&tensor->digest, &okse_tensor(g_ptr_array_index(found, i), k)->digest))
-                continue;
-            words = g_strdup_printf("%s/%s: tensor '%s'", file->component, file->path, tensor->name);
-            return okse_text_show(words, -1, false);
-        }
+        for (guint k = 0; k < file->tensors->len; k++)
+            if (!okse_sha256_equal(&okse_tensor(file, k)->digest, &okse_tensor(g_ptr_array_index(found, i), k)->digest))
+                return lie_of(file, okse_tensor(file, k));
     }
     return NULL;
 }
 
-bool okse_bundle_tensors_check(const OkseBundle *bundle, const GPtrArray *listed, bool show_progress, char **lie,
-                               GError **error)
+/* The files of the lists, read from their headers; *lie: the first that has another one. */
+static bool read_headers(Computing *computing, const GPtrArray *listed, char **lie, GError **error)
+{
+    for (guint i = 0; i < listed->len && *lie == NULL; i++) {
+        const OkseTensorFile *file = g_ptr_array_index(listed, i);
+        const Named named = {file->component, file->path, file->digest, file->size};
+        OkseTensorFile *found;
+
+        if (!read_header(computing, &named, &found, error))
+            return false;
+        if (same_places(file, found)) {
+            add_file(computing, found);
+            continue;
+        }
+        okse_tensor_file_free(found);
+        *lie = lie_of(file, NULL);
+    }
+    return true;
+}
+
+bool okse_bundle_tensors_check(const OkseBundle *bundle, const GPtrArray *listed, const OkseWeightsRules *rules,
+                               bool show_progress, char **lie, GError **error)
 {
     g_autoptr(GPtrArray) files = okse_tensor_files_new();
     g_autoptr(OkseProgress) progress = NULL;
-    Computing computing = {.bundle = bundle, .files = files};
+    Computing computing = {.bundle = bundle, .rules = rules, .files = files};
 
-    for (guint i = 0; i < listed->len; i++) {
-        g_ptr_array_add(files, copy_places(g_ptr_array_index(listed, i)));
-        computing.size += ((const OkseTensorFile *)g_ptr_array_index(files, i))->size;
-    }
+    *lie = NULL;
+    if (!read_headers(&computing, listed, lie, error))
+        return false;
+    if (*lie != NULL)
+        return true;
     progress = show_progress ? okse_progress_new("hashing tensors", computing.size) : NULL;
     computing.progress = progress;
     if (!okse_jobs_run(files->len, 0, hash_file, &computing, error))

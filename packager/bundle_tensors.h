@@ -9,10 +9,11 @@
  * component has with this digest and size. */
 GPtrArray *okse_bundle_tensors(const OkseBundle *bundle, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Are the listed digests those of the payload? *lie: the first tensor that has another one, as "COMPONENT/PATH: tensor
- * 'NAME'", made safe to show, new; NULL when all agree. Errors: INVALID (the file ends early), SYSTEM, CANCELLED. */
-bool okse_bundle_tensors_check(const OkseBundle *bundle, const GPtrArray *listed, bool show_progress, char **lie,
-                               GError **error);
+/* Are the lists those of the payload: every tensor that a listed file's header has, with its place, type, shape and
+ * digest? *lie: what is not, as "COMPONENT/PATH: …", made safe to show, new; NULL when all agree. Errors: INVALID (the
+ * file ends early), SYSTEM, CANCELLED. */
+bool okse_bundle_tensors_check(const OkseBundle *bundle, const GPtrArray *listed, const OkseWeightsRules *rules,
+                               bool show_progress, char **lie, GError **error);
 
 /* The same lists from the payload, whatever the documents say: headers are read, tensors hashed, on all processors.
  * Whether the files are what their digests say is not looked at. Errors: INVALID (the file ends early), SYSTEM,

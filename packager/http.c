@@ -148,6 +148,16 @@ static void keep(char **member, char *value)
     *member = value;
 }
 
+/* Seconds, as many as anybody waits; 0 for a date. */
+static unsigned wait_of(const char *value)
+{
+    guint64 seconds = 0;
+
+    if (*value == '\0' || value[strspn(value, "0123456789")] != '\0')
+        return 0;
+    return g_ascii_string_to_unsigned(value, 10, 0, LONGEST_WAIT, &seconds, NULL) ? (unsigned)seconds : LONGEST_WAIT;
+}
+
 static void read_header(Round *round, const char *line)
 {
     OkseHttpAnswer *answer = round->answer;
@@ -155,12 +165,11 @@ static void read_header(Round *round, const char *line)
     g_autofree char *wait = value_of(line, "Retry-After");
     const char *name = NULL;
     char **member;
-    guint64 seconds = 0;
 
     if (challenge != NULL)
         g_ptr_array_add(answer->challenges, challenge);
-    if (wait != NULL && g_ascii_string_to_unsigned(wait, 10, 0, LONGEST_WAIT, &seconds, NULL))
-        answer->wait = (unsigned)seconds;
+    if (wait != NULL)
+        answer->wait = wait_of(wait);
     for (unsigned i = 0; (member = member_of(answer, i, &name)) != NULL; i++)
         keep(member, value_of(line, name));
     keep(&round->location, value_of(line, "Location"));
@@ -285,7 +294,8 @@ static void set_policy(OkseHttp *http, const OkseHttpRequest *request)
     curl->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     if (request->large) {
         curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_LIMIT, STILL_BYTES);
-        curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME, STILL_SECONDS);
+        curl->easy_setopt(http->easy, CURLOPT_LOW_SPEED_TIME,
+                          request->seconds > 0 ? (long)request->seconds : STILL_SECONDS);
         if (http->rate == 0) /* libcurl looks at the rate after a hundred buffers */
             curl->easy_setopt(http->easy, CURLOPT_BUFFERSIZE, BUFFER);
         curl->easy_setopt(http->easy, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER);
@@ -346,6 +356,19 @@ static bool status_may_pass(unsigned status)
     return status == 429 || status == 408 || (status >= 500 && status != 501 && status != 505);
 }
 
+static bool is_secure(const char *url)
+{
+    return g_str_has_prefix(url, "https://");
+}
+
+/* Where the server says to go on, unless that leaves TLS: this machine's own servers are nobody's to send bytes to. */
+static char *location_of(const Round *round)
+{
+    g_autofree char *location = round->location == NULL ? NULL : okse_url_resolve(round->url, round->location, NULL);
+
+    return location == NULL || (is_secure(round->url) && !is_secure(location)) ? NULL : g_steal_pointer(&location);
+}
+
 /* What became of a transfer. A body that was not wanted and was cut short is no failure. */
 static bool conclude(Round *round, CURLcode code, const char *url, GError **error)
 {
@@ -353,8 +376,7 @@ static bool conclude(Round *round, CURLcode code, const char *url, GError **erro
 
     answer->status = status_of(round->http);
     answer->again = status_may_pass(answer->status);
-    if (round->location != NULL)
-        answer->location = okse_url_resolve(round->url, round->location, NULL);
+    answer->location = location_of(round);
     if (round->said != NULL && answer->status >= 400)
         answer->said = g_strndup(round->said->str, round->said->len);
     if (round->error != NULL) {
@@ -402,7 +424,7 @@ static bool perform(Round *round, const char *url, bool with_secret, GError **er
     const OkseCurl *curl = &http->curl;
     struct curl_slist *headers = headers_of(http, request, with_secret);
     g_autofree char *range = request->from == 0 ? NULL : g_strdup_printf("%" G_GUINT64_FORMAT "-", request->from);
-    g_autofree char *shown = g_strndup(url, strcspn(url, "?")); /* a query may be a secret */
+    g_autofree char *shown = okse_url_shown(url);
     CURLcode code;
 
     curl->easy_reset(http->easy);
@@ -429,7 +451,7 @@ static char *follow(const Round *round, const char *url, GError **error)
 {
     g_autoptr(GError) cause = NULL;
     g_autofree char *next = okse_url_resolve(url, round->location, &cause);
-    g_autofree char *shown = okse_text_show(round->location, MIN(strlen(round->location), 200), false);
+    g_autofree char *shown = okse_url_shown(round->location);
     g_auto(OkseOrigin) from = {0}, to = {0};
 
     if (next == NULL) {
@@ -453,7 +475,7 @@ static char *follow(const Round *round, const char *url, GError **error)
 
 bool okse_http_exchange(OkseHttp *http, const OkseHttpRequest *request, OkseHttpAnswer *answer, GError **error)
 {
-    g_autofree char *url = g_strdup(request->url);
+    g_autofree char *url = g_strdup(request->url), *shown = okse_url_shown(request->url);
     g_auto(OkseOrigin) home = {0};
 
     answer->challenges = g_ptr_array_new_with_free_func(g_free);
@@ -464,19 +486,22 @@ bool okse_http_exchange(OkseHttp *http, const OkseHttpRequest *request, OkseHttp
         g_auto(OkseOrigin) here = {0};
         g_autofree char *next = NULL;
 
-        if (!okse_origin_read(url, &here, error) || !perform(&round, url, okse_origin_equal(&here, &home), error))
+        if (!okse_origin_read(url, &here, error))
+            return false;
+        answer->away = !okse_origin_equal(&here, &home);
+        if (!perform(&round, url, !answer->away, error))
             return false;
         if (!is_redirect(answer->status, &round))
             return true;
         next = follow(&round, url, error);
         if (next == NULL) {
-            g_prefix_error(error, "%s: ", request->url);
+            g_prefix_error(error, "%s: ", shown);
             return false;
         }
         g_free(url);
         url = g_steal_pointer(&next);
     }
-    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: more than %u redirects", request->url, OKSE_HTTP_REDIRECTS);
+    return okse_fail(error, OKSE_ERROR_REFUSED, "%s: more than %u redirects", shown, OKSE_HTTP_REDIRECTS);
 }
 
 bool okse_http_wait(const OkseHttp *http, const OkseHttpAnswer *answer, unsigned *tries)

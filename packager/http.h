@@ -43,7 +43,7 @@ typedef struct {
     const char *body_type;        /* of either */
     uint64_t from;                /* the body from there on, when the server can (status 206) */
     uint64_t limit;               /* of the body's bytes, from `from` on */
-    unsigned seconds;             /* bound on the whole time of what is not large; 0: two minutes */
+    unsigned seconds;             /* bound on the whole time; of what is large, on standing still; 0: the usual one */
     bool elsewhere;               /* redirects may lead to other hosts */
     bool large;                   /* no bound on the whole time, only on standing still */
     OkseHttpSink sink;            /* sees a body with status 200 or 206; NULL: nobody wants it */
@@ -53,11 +53,12 @@ typedef struct {
 typedef struct {
     unsigned status;
     bool again;            /* the failure, or the status, may pass: try again */
+    bool away;             /* it is another host's, to which redirects led, and not the server's word */
     GPtrArray *challenges; /* char: values of WWW-Authenticate */
     char *type;            /* Content-Type without parameters, or NULL */
     char *range;           /* Content-Range, or NULL */
-    unsigned wait;         /* Retry-After in seconds, bounded; 0 when there is none */
-    char *location;        /* Location from where it was said, as okse_url_resolve() takes it, or NULL */
+    unsigned wait;         /* Retry-After in seconds, a minute at most; 0 when there is none */
+    char *location;        /* Location, resolved from where it was said; NULL: none, no address, or out of TLS */
     char *received;        /* Range: what of an upload is there, or NULL */
     char *chunk_minimum;   /* OCI-Chunk-Min-Length, or NULL */
     char *subject;         /* OCI-Subject, or NULL */

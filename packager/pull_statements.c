@@ -9,8 +9,10 @@
 #include "packager/media_types.h"
 #include "packager/registry_referrers.h"
 #include "packager/sign_layout.h"
+#include "packager/sigstore_bundle.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOOKS 1024u /* referrers that are fetched to see what they are */
 
@@ -61,6 +63,80 @@ static bool read_manifest(const Taking *taking, GBytes *manifest, OkseRegistryBl
     return true;
 }
 
+/* Lists name what the registry has no more: nobody keeps those under a tag. */
+static bool is_gone(GError *cause, GError **error)
+{
+    if (!g_error_matches(cause, OKSE_ERROR, OKSE_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, cause);
+        return false;
+    }
+    g_error_free(cause);
+    return true;
+}
+
+static void write_free(gpointer memory)
+{
+    OkseWrite *write = memory;
+
+    g_bytes_unref(write->bytes);
+    g_free(write);
+}
+
+/* What stands where `writes` go, in a file of that size. */
+static GPtrArray *read_there(const Taking *taking, const GPtrArray *writes, uint64_t size, GError **error)
+{
+    g_autoptr(GPtrArray) there = g_ptr_array_new_with_free_func(write_free);
+
+    for (guint i = 0; i < writes->len; i++) {
+        const OkseWrite *write = g_ptr_array_index(writes, i);
+        uint64_t most = size > write->offset ? size - write->offset : 0;
+        gsize length = (gsize)MIN(g_bytes_get_size(write->bytes), most);
+        g_autofree void *data = g_malloc(length + 1);
+        OkseWrite *old;
+
+        if (!okse_pread_exact(taking->fd, data, length, write->offset, taking->name, error))
+            return NULL;
+        old = g_new(OkseWrite, 1);
+        *old = (OkseWrite){write->offset, g_bytes_new_take(g_steal_pointer(&data), length)};
+        g_ptr_array_add(there, old);
+    }
+    return g_steal_pointer(&there);
+}
+
+/* Into the file, and out of it again when it is no bundle with it: whoever may write to the repository must not be able
+ * to fill it until nobody can have it. */
+static bool add_statement(Taking *taking, const OkseNewStatement *added, bool *taken, GError **error)
+{
+    bool present = false;
+    g_autoptr(GPtrArray) writes = okse_sign_plan(taking->bundle, added, &present, NULL), there = NULL;
+    struct stat info;
+
+    *taken = false;
+    if (writes == NULL) /* there is no room for it */
+        return true;
+    if (fstat(taking->fd, &info) < 0)
+        return okse_fail_errno(error, "%s", taking->name);
+    there = read_there(taking, writes, (uint64_t)info.st_size, error);
+    if (there == NULL || !write_all(taking, writes, error))
+        return false;
+    *taken = reopen(taking, NULL);
+    if (*taken)
+        return true;
+    if (!write_all(taking, there, error))
+        return false;
+    if (ftruncate(taking->fd, info.st_size) < 0)
+        return okse_fail_errno(error, "%s", taking->name);
+    return reopen(taking, error);
+}
+
+/* One that cannot be read would make the whole bundle one that nobody accepts. */
+static bool is_sigstore(GBytes *bytes)
+{
+    g_autoptr(OkseSigstoreBundle) read = okse_sigstore_read(bytes, "statement", NULL);
+
+    return read != NULL;
+}
+
 /* *taken: it is one, and in the bundle now. */
 static bool take_statement(Taking *taking, GBytes *manifest, const OkseBundleComponent *about, bool *taken,
                            GError **error)
@@ -68,25 +144,20 @@ static bool take_statement(Taking *taking, GBytes *manifest, const OkseBundleCom
     OkseRegistryBlob named;
     g_autofree char *predicate = NULL;
     g_autoptr(GBytes) sigstore = NULL, derived = NULL;
-    g_autoptr(GPtrArray) writes = NULL;
     OkseNewStatement added = {.component = about};
-    bool present = false;
+    GError *cause = NULL;
 
     if (!read_manifest(taking, manifest, &named, &predicate) || okse_bundle_find(taking->bundle, &named.digest) != NULL)
         return true;
-    sigstore = okse_registry_blob_bytes(taking->registry, &named, error);
+    sigstore = okse_registry_blob_bytes(taking->registry, &named, &cause);
     if (sigstore == NULL)
-        return false;
+        return is_gone(cause, error);
+    if (!is_sigstore(sigstore))
+        return true;
     added.sigstore = sigstore;
     added.predicate_type = predicate;
     derived = okse_sign_manifest(taking->bundle, &added);
-    if (!g_bytes_equal(derived, manifest))
-        return true;
-    writes = okse_sign_plan(taking->bundle, &added, &present, error);
-    if (writes == NULL)
-        return false;
-    *taken = true;
-    return write_all(taking, writes, error) && reopen(taking, error);
+    return !g_bytes_equal(derived, manifest) || add_statement(taking, &added, taken, error);
 }
 
 static bool take_referrer(Taking *taking, const OkseReferrer *referrer, const char *about, GError **error)
@@ -94,15 +165,20 @@ static bool take_referrer(Taking *taking, const OkseReferrer *referrer, const ch
     const OkseBundleComponent *component = NULL;
     char text[OKSE_SHA256_TEXT];
     g_autoptr(GBytes) manifest = NULL;
+    GError *cause = NULL;
     bool taken = false;
 
     if (g_strcmp0(referrer->artifact_type, OKSE_TYPE_SIGSTORE) != 0 || ++taking->looks > LOOKS) {
         taking->found->others++;
         return true;
     }
-    manifest = okse_registry_manifest(taking->registry, okse_sha256_text(&referrer->digest, text), error);
-    if (manifest == NULL)
+    manifest = okse_registry_manifest(taking->registry, okse_sha256_text(&referrer->digest, text), &cause);
+    if (manifest == NULL && !is_gone(cause, error))
         return false;
+    if (manifest == NULL) {
+        taking->found->others++;
+        return true;
+    }
     for (unsigned i = 0; about != NULL && i < okse_bundle_components(taking->bundle); i++)
         if (strcmp(okse_bundle_component(taking->bundle, i)->name, about) == 0)
             component = okse_bundle_component(taking->bundle, i);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define ROUNDS 5u /* until all statements are listed at one time */
+
 typedef struct {
     OkseRegistry *registry;
     const OkseBundle *bundle;
@@ -59,7 +61,20 @@ static bool attach(Attaching *attaching, const json_t *manifest, GError **error)
                                okse_registry_name(attaching->registry), attaching->reference);
 }
 
-static bool attach_statement(Attaching *attaching, const OkseBundleStatement *statement, GError **error)
+/* Another push may have written a list that it had read before this statement was on it. *again: so it was. */
+static bool attach_again(Attaching *attaching, const json_t *manifest, bool *again, GError **error)
+{
+    g_autoptr(json_t) descriptor = descriptor_of(attaching, manifest);
+    bool listed = false;
+
+    if (!is_listed(attaching, &listed, error))
+        return false;
+    *again = *again || !listed;
+    return listed || okse_registry_refer(attaching->registry, &attaching->subject, descriptor, error);
+}
+
+/* again: NULL the first time. */
+static bool attach_statement(Attaching *attaching, const OkseBundleStatement *statement, bool *again, GError **error)
 {
     const char *origin = okse_registry_name(attaching->registry);
     GBytes *bytes = okse_bundle_metadata(attaching->bundle, &statement->manifest_digest);
@@ -71,15 +86,33 @@ static bool attach_statement(Attaching *attaching, const OkseBundleStatement *st
     attaching->manifest =
         (PushManifest){.digest = statement->manifest_digest, .type = OKSE_TYPE_MANIFEST, .bytes = bytes};
     okse_sha256_text(&statement->manifest_digest, attaching->reference);
-    return attach(attaching, manifest, error);
+    return again == NULL ? attach(attaching, manifest, error) : attach_again(attaching, manifest, again, error);
+}
+
+static bool attach_all(Attaching *attaching, bool *again, GError **error)
+{
+    for (unsigned i = 0; i < okse_bundle_statements(attaching->bundle); i++)
+        if (!attach_statement(attaching, okse_bundle_statement(attaching->bundle, i), again, error))
+            return false;
+    return true;
 }
 
 bool push_statements(OkseRegistry *registry, const OkseBundle *bundle, PushStatements *done, GError **error)
 {
     Attaching attaching = {.registry = registry, .bundle = bundle, .done = done};
+    bool again = true;
 
-    for (unsigned i = 0; i < okse_bundle_statements(bundle); i++)
-        if (!attach_statement(&attaching, okse_bundle_statement(bundle, i), error))
+    if (!attach_all(&attaching, NULL, error))
+        return false;
+    /* lists under a tag are everybody's to write, so they are looked at once more when all is there */
+    for (unsigned i = 0; again && done->by_tag && done->put > 0; i++) {
+        if (i >= ROUNDS)
+            return okse_fail(error, OKSE_ERROR_REFUSED,
+                             "%s: its lists of referrers lose statements again and again; do others push at this time?",
+                             okse_registry_name(registry));
+        again = false;
+        if (!attach_all(&attaching, &again, error))
             return false;
+    }
     return true;
 }

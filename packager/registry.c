@@ -137,17 +137,28 @@ static char *fetch_token(OkseRegistry *registry, const OkseChallenge *challenge,
     return okse_challenge_token(bytes, origin, error);
 }
 
+/* What is asked over TLS is answered over TLS. */
+static bool find_challenge(const OkseRegistry *registry, const OkseHttpAnswer *answer, OkseChallenge *challenge)
+{
+    bool secure = g_str_has_prefix(registry->base, "https://");
+
+    for (guint i = 0; i < answer->challenges->len; i++) {
+        okse_challenge_clear(challenge);
+        if (okse_challenge_read(g_ptr_array_index(answer->challenges, i), challenge) &&
+            (!challenge->bearer || !secure || g_str_has_prefix(challenge->realm, "https://")))
+            return true;
+    }
+    return false;
+}
+
 /* What the registry wants to see, after it said 401. False when there is nothing (new) to show. */
 static bool log_in(OkseRegistry *registry, const OkseHttpAnswer *answer, const char *origin, GError **error)
 {
     g_auto(OkseChallenge) challenge = {0};
     g_autoptr(GError) cause = NULL;
     char *secret, *shown;
-    bool found = false;
 
-    for (guint i = 0; i < answer->challenges->len && !found; i++)
-        found = okse_challenge_read(g_ptr_array_index(answer->challenges, i), &challenge);
-    if (!found)
+    if (!find_challenge(registry, answer, &challenge))
         return okse_fail(error, OKSE_ERROR_REFUSED, "%s: access denied, and the registry says no way to ask for it",
                          origin);
     secret = secret_of(registry, &cause);
@@ -180,7 +191,8 @@ bool registry_ask(OkseRegistry *registry, const OkseHttpRequest *request, OkseHt
         asked.authorization = at_home ? registry->authorization : NULL;
         if (!okse_http_exchange(registry->access.http, &asked, answer, error))
             return false;
-        if (answer->status != 401 || logged_in || !at_home)
+        /* a host that redirects led to does not say where the password goes */
+        if (answer->status != 401 || logged_in || !at_home || answer->away)
             return true;
         if (!log_in(registry, answer, origin, error))
             return false;

@@ -183,7 +183,7 @@ GBytes *okse_registry_blob_bytes(OkseRegistry *registry, const OkseRegistryBlob 
     g_autoptr(GByteArray) body = g_byte_array_new();
     g_auto(OkseHttpAnswer) answer = {0};
     const OkseHttpRequest request = {
-        .url = url, .limit = blob->size, .elsewhere = true, .sink = registry_append, .context = body};
+        .url = url, .limit = blob->size, .elsewhere = true, .large = true, .sink = registry_append, .context = body};
     g_autoptr(GBytes) bytes = NULL;
     OkseSha256 actual;
 

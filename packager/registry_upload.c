@@ -284,6 +284,7 @@ static bool close_upload(Sending *sending, GError **error)
                                      .method = "PUT",
                                      .upload = &body,
                                      .body_type = OCTETS,
+                                     .large = true,
                                      .seconds = (unsigned)MIN(CLOSE_SECONDS + blob->size / CLOSE_RATE, CLOSE_MOST)};
     g_autoptr(GError) cause = NULL;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define URL_LIMIT 8192u
+#define URL_SHOWN 200u
 #define REPOSITORY_LIMIT 255u /* what registries take, with the host */
 #define TAG_LIMIT 128u
 
@@ -183,9 +184,14 @@ static bool characters_are_good(const char *url)
     return strlen(url) <= URL_LIMIT;
 }
 
+char *okse_url_shown(const char *url)
+{
+    return okse_text_show(url, (gssize)MIN(strcspn(url, "?"), URL_SHOWN), false);
+}
+
 bool okse_origin_read(const char *url, OkseOrigin *origin, GError **error)
 {
-    g_autofree char *shown = okse_text_show(url, MIN(strlen(url), 200), false), *authority = NULL;
+    g_autofree char *shown = okse_url_shown(url), *authority = NULL;
     g_auto(OkseOrigin) read = {.secure = g_str_has_prefix(url, "https://")};
     const char *rest = url + strlen(read.secure ? "https://" : "http://");
 

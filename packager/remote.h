@@ -43,5 +43,8 @@ bool okse_origin_equal(const OkseOrigin *a, const OkseOrigin *b);
 void okse_origin_clear(OkseOrigin *origin);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseOrigin, okse_origin_clear)
 
+/* The address as messages may show it: without its query, which may be a secret, and not all of a long one. New. */
+char *okse_url_shown(const char *url) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Where `reference` (RFC 3986 §5) leads from `base`, as okse_origin_read() takes it, or NULL and INVALID. */
 char *okse_url_resolve(const char *base, const char *reference, GError **error) G_GNUC_WARN_UNUSED_RESULT;

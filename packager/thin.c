@@ -161,6 +161,18 @@ static bool sources_find(const Completing *completing, const OkseRecipe *recipe,
     return true;
 }
 
+/* A piece stays one piece even where its source has many in its place (a tar laid out again, parts): a short recipe
+ * must not take the memory of a product of the two. */
+static void piece_append(OkseBytes *whole, const OkseBaseBlob *from, const OkseThinPiece *piece)
+{
+    uint64_t at = from->offset + piece->offset;
+
+    if (okse_bytes_place(from->bytes, at).length >= piece->length)
+        okse_bytes_append_bytes(whole, from->bytes, at, piece->length);
+    else
+        okse_bytes_append_through(whole, from->bytes, at, piece->length);
+}
+
 /* False when the recipe does not make a blob of this size of what is there. */
 static bool recipe_append(Completing *completing, const OkseRecipe *recipe, uint64_t size)
 {
@@ -171,9 +183,8 @@ static bool recipe_append(Completing *completing, const OkseRecipe *recipe, uint
         return false;
     for (guint i = 0; i < recipe->pieces->len; i++) {
         const OkseThinPiece *piece = &g_array_index(recipe->pieces, OkseThinPiece, i);
-        const OkseBaseBlob *from = &blobs[piece->from];
 
-        okse_bytes_append_bytes(completing->whole, from->bytes, from->offset + piece->offset, piece->length);
+        piece_append(completing->whole, &blobs[piece->from], piece);
         if (bases[piece->from] < completing->bases->len)
             take(completing, bases[piece->from], 0, piece->length);
     }

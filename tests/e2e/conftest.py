@@ -63,7 +63,7 @@ def shared():
 
 # Under a sanitizer every start costs: what reads hostile bytes is asked whole there, of everything else a sample.
 HOSTILE = ("test_attacks", "test_reader", "test_weights", "test_hostile_policy", "test_cluster_answers", "test_fetch", "test_inspect", "test_evidence",
-           "test_source_git", "test_oms", "test_tar_names", "test_lab", "test_objects", "test_unknown_files", "test_report_pdf", "test_push", "test_fleet", "test_repair", "test_parts")
+           "test_source_git", "test_oms", "test_tar_names", "test_lab", "test_objects", "test_unknown_files", "test_report_pdf", "test_push", "test_push_hostile", "test_thin", "test_fleet", "test_repair", "test_parts")
 
 
 def pytest_addoption(parser):

@@ -251,6 +251,13 @@ def test_inspect_shows_the_lists_and_holds_them_against_the_bytes(site, okse):
     assert f"model/model.safetensors: tensor '{NAMES[3]}' has another digest than its list says" in refused.err and refused.out == ""
     assert okse("diff", lying, bundle.path, "--json", status=1).json["tensors"]["files"][0]["changed"] == 1
     assert okse("diff", lying, bundle.path, "--json", "--payload", status=1).json["tensors"]["files"] == []
+    for change in (lambda rows: rows.pop(3), lambda rows: rows[3].update(name="other"), lambda rows: rows[3].update(dtype="U32"), lambda rows: rows[3].update(shape=[65536]),
+                   lambda rows: (rows[3].update(name=NAMES[2]), rows[2].update(name=NAMES[3]))):
+        (document,) = lists(bundle).values()
+        change(document["files"][0]["tensors"])
+        hiding = without_lists(site, "1.0.0", data, [("tensors/model.json", TYPE, canonical(document))])
+        refused = okse("inspect", hiding, "--tensors", "--check", status=1)
+        assert "model/model.safetensors: its header has other tensors than its list says" in refused.err and refused.out == ""
 
 
 def test_of_a_changed_tensor_only_the_changed_rows_travel(site, okse):

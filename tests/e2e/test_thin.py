@@ -8,11 +8,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 
 import pytest
 import signing
+import small_bundle
 import stacks
 from conftest import Okse
 from small_bundle import canonical, header, padded
@@ -441,3 +443,81 @@ def test_a_dry_run_reads_the_base_and_writes_nothing(site, tmp_path):
 def test_a_directory_where_nothing_is_installed_is_no_base(site, tmp_path):
     done = site.okse("verify", site.thin, "--trust", site.trust, "--base", tmp_path, status=2)
     assert "nothing is installed there" in done.err
+
+
+# --- an install as a base, changed by whoever is on site
+
+
+def test_what_is_gone_from_one_generation_is_taken_from_another(site, tmp_path):
+    """A raw file, and one of a tar that would be laid out again."""
+    root = tmp_path / "root"
+    for bundle in (site.v1, site.v2):
+        site.okse("install", bundle, "--root", root, "--trust", site.trust, status=0)
+    new, gone = (root / "current").resolve(), ("papers/same.pdf", "tree/lib/libx.so.1")
+    (old,) = [path for path in (root / "generations").iterdir() if path != new]
+    for name in gone:
+        (new / name).unlink()
+    done = site.okse("verify", site.thin, "--trust", site.trust, "--base", root, status=0)
+    assert f"complete with base {root}" in done.out
+    (old / gone[1]).write_bytes(b"shorter")
+    done = site.okse("verify", site.thin, "--trust", site.trust, "--base", root, "--json", status=1).json
+    assert [entry["file"] for entry in done["missing"]] == ["tree/tree.tar"]
+
+
+def test_after_a_thin_install_it_goes_back_and_forth(site, tmp_path):
+    root = tmp_path / "root"
+    site.okse("install", site.v1, "--root", root, "--trust", site.trust, status=0)
+    before = installed(root)
+    site.okse("install", site.thin, "--root", root, "--trust", site.trust, status=0)
+    after = installed(root)
+    site.okse("rollback", "--root", root, status=0)
+    assert installed(root) == before != after
+    site.okse("status", "--root", root, status=0)
+    site.okse("install", site.thin, "--root", root, "--trust", site.trust, status=0)
+    assert installed(root) == after
+    site.okse("status", "--root", root, status=0)
+
+
+def test_an_install_is_no_base_for_what_is_believed_later(site, tmp_path):
+    """Its files are opened one by one, so a checkpoint or another machine's record could speak of other bytes than lie there now."""
+    root = tmp_path / "root"
+    site.okse("install", site.v1, "--root", root, "--trust", site.trust, status=0)
+    words = ("verify", site.thin, "--trust", site.trust, "--base", root)
+    assert "files of an install can change unseen" in site.okse(*words, "--state", tmp_path / "state", status=0).err
+    refused = site.okse(*words, "--shard", "1/2", "--record", tmp_path / "1.json", status=2)
+    assert "--complete" in refused.err and not (tmp_path / "1.json").exists()
+    assert "--complete" in site.okse(*words[:2], tmp_path / "1.json", *words[2:], "--merge", status=2).err
+    site.okse(*words[:5], site.v1, "--shard", "1/2", "--record", tmp_path / "1.json", status=4)
+
+
+PEAK = """import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, done.stdout, done.stderr)"""
+
+
+def test_a_short_recipe_makes_no_great_number_of_pieces(site, tmp_path, monkeypatch):
+    """A tar of an install is a piece for every file and every header; taken a thousand times, by whoever signed nothing."""
+    for number in range(4000):
+        stacks.write(tmp_path / f"s/tree/{number}", "")
+    (tmp_path / "s/stack.yaml").write_text(HEAD.format(version="1.1.0", sequence=1).split("  - ")[0] + "  - {name: tree, kind: driver, source: {path: tree}}\n")
+    site.okse("build", tmp_path / "s/stack.yaml", "--country", "VN", "-o", tmp_path / "base.okse", "--key", site.key.path, status=0)
+    site.okse("install", tmp_path / "base.okse", "--root", tmp_path / "root", "--trust", site.trust, status=0)
+    tar = stacks.Bundle(tmp_path / "base.okse").manifest("tree")["layers"][1]
+    times, plain = 2000, small_bundle.layer
+
+    def claimed(title, data):
+        told = plain(title, data)
+        return told | {"digest": "sha256:" + title[0] * 64, "size": times * tar["size"], "annotations": told["annotations"] | {"dev.okse.fsverity": "sha256:" + title[0] * 64}}
+
+    monkeypatch.setattr(small_bundle, "layer", claimed)
+    small_bundle.make(tmp_path / "bomb.okse", files={"big": b"seed", "cut": b"nowhere, so that nothing is hashed"})
+    with tarfile.open(tmp_path / "bomb.okse") as archive:
+        front = (tmp_path / "bomb.okse").read_bytes()[:archive.getmembers()[-2].offset]
+    said = canonical({"schema": "okse.thin.v1", "against": [], "stored": [], "recipes": [
+        {"blob": "sha256:" + "b" * 64, "from": [tar["digest"]], "pieces": [[0, 0, tar["size"]]] * times}]})
+    (tmp_path / "bomb.okse").write_bytes(front + header("thin.json", len(said)) + padded(said) + bytes(1024))
+    words = ("verify", tmp_path / "bomb.okse", "--trust", site.trust, "--base", tmp_path / "root")
+    done = subprocess.run([sys.executable, "-c", PEAK, site.okse.binary, *map(str, words)], env=site.okse.environment, capture_output=True, text=True)
+    status, peak, told = done.stdout.split(" ", 2)
+    assert status == "1" and "missing: config/cut" in told and "config/big" not in told, told
+    assert int(peak) < 200 << 10, peak  # KiB

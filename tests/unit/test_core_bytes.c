@@ -39,16 +39,21 @@ static OkseBytes *mixed(int first, int second)
 
 static const char expected[] = "cdefBCD\0\0xymem";
 
-static void check(const OkseBytes *bytes, uint64_t from, size_t size)
+static void check_run(const OkseBytes *bytes, uint64_t from, size_t size)
 {
     char buffer[sizeof expected];
 
-    g_assert_cmpuint(okse_bytes_length(bytes), ==, size);
     for (size_t at = 0; at <= size; at++)
         for (size_t length = 0; length <= size - at; length++) {
             g_assert_true(okse_bytes_read(bytes, at, buffer, length, "all", NULL));
             g_assert_cmpint(memcmp(buffer, expected + from + at, length), ==, 0);
         }
+}
+
+static void check(const OkseBytes *bytes, uint64_t from, size_t size)
+{
+    g_assert_cmpuint(okse_bytes_length(bytes), ==, size);
+    check_run(bytes, from, size);
 }
 
 static void any_run(void)
@@ -71,6 +76,26 @@ static void a_part_of_others(void)
             okse_bytes_append_bytes(part, whole, at, length);
             okse_bytes_unref(whole);
             check(part, at, length);
+        }
+}
+
+/* Read through, however many pieces there are behind it; their files are watched all the same. */
+static void one_piece_of_others(void)
+{
+    okse_autofd first = file_with("abcdefgh"), second = file_with("wxyz");
+
+    for (uint64_t at = 0; at < sizeof expected - 1; at++)
+        for (uint64_t length = 1; length < sizeof expected - at; length++) {
+            g_autoptr(OkseBytes) part = okse_bytes_new();
+            OkseBytes *whole = mixed(first, second);
+
+            okse_bytes_append_through(part, whole, at, length);
+            okse_bytes_append_through(part, whole, 0, sizeof expected - 1);
+            okse_bytes_unref(whole);
+            g_assert_cmpuint(okse_bytes_place(part, 0).length, ==, length);
+            g_assert_cmpint(okse_bytes_place(part, 0).fd, ==, -1);
+            g_assert_cmpuint(okse_bytes_files(part), ==, 2);
+            check_run(part, at, length);
         }
 }
 
@@ -151,6 +176,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/core/bytes/any-run", any_run);
     g_test_add_func("/core/bytes/a-part-of-others", a_part_of_others);
+    g_test_add_func("/core/bytes/one-piece-of-others", one_piece_of_others);
     g_test_add_func("/core/bytes/nothing-behind-the-end", nothing_behind_the_end);
     g_test_add_func("/core/bytes/places", places);
     g_test_add_func("/core/bytes/neighbours-are-one-place", neighbours_are_one_place);
