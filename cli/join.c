@@ -5,6 +5,7 @@
 #include "cli/parts_input.h"
 #include "cli/recipients.h"
 #include "core/sandbox.h"
+#include "core/text.h"
 
 typedef struct {
     gboolean check, partial;
@@ -84,9 +85,12 @@ static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError *
     return 0;
 }
 
-static bool is_whole(const json_t *row)
+static void print_whole(const json_t *row)
 {
-    return g_strcmp0(okse_json_peek_text(row, "state"), "whole") == 0;
+    g_autofree char *path = okse_text_show(okse_json_peek_text(row, "path"), -1, false);
+
+    if (g_strcmp0(okse_json_peek_text(row, "state"), "whole") == 0)
+        okse_print("%s: whole (%s)\n", path, okse_json_peek_text(row, "part"));
 }
 
 /* Each for itself: whether others are missing is not asked. */
@@ -110,8 +114,7 @@ static int check(const OkseInvocation *invocation, OkseVolumes *volumes, GError 
     json_object_set_new(document, "whole", json_boolean(faults->len == 0));
     if (invocation->json)
         return okse_print_json(document, error) ? (faults->len == 0 ? 0 : 1) : 3;
-    json_array_foreach(json_object_get(document, "parts"), i, row) if (is_whole(row))
-        okse_print("%s: whole (%s)\n", okse_json_peek_text(row, "path"), okse_json_peek_text(row, "part"));
+    json_array_foreach(json_object_get(document, "parts"), i, row) print_whole(row);
     return faults->len == 0 ? 0 : 1;
 }
 

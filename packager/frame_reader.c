@@ -128,7 +128,10 @@ static bool read_index(OkseFrameReader *reader, uint64_t plain, GError **error)
 
     if (plain > OKSE_LIMIT_BUNDLE_SIZE || length > size)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: too short for an index of compressed frames", reader->name);
-    index = g_malloc((gsize)length);
+    index = g_try_malloc((gsize)length); /* up to 8 GiB, if a set says so */
+    if (index == NULL)
+        return okse_fail(error, OKSE_ERROR_SYSTEM, "%s: no memory for %" G_GUINT64_FORMAT " bytes of index",
+                         reader->name, length);
     if (!okse_bytes_read(reader->data, size - length, index, (size_t)length, reader->name, error))
         return false;
     reader->frames = okse_frames_read(index, plain, size, error);

@@ -41,12 +41,20 @@ static bool is_marked(const Join *join, uint64_t block)
     return (__atomic_load_n(&join->there[block / 8], __ATOMIC_RELAXED) >> block % 8 & 1) != 0;
 }
 
-/* The data part that a block of the bundle belongs to. */
+/* The data part that a block of the bundle belongs to. Only okse's own parts are all of one size. */
 static unsigned volume_of(const Join *join, uint64_t block)
 {
-    uint64_t at = block * OKSE_VOLUME_BLOCK, each = join->set->volumes[0].size;
+    unsigned low = 0, high = join->set->data; /* it is in [low, high) */
 
-    return (unsigned)(at / each); /* plain parts are equal, but for the last */
+    while (high - low > 1) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (join->set->volumes[middle].offset <= block * OKSE_VOLUME_BLOCK)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static bool is_hole(const Join *join, uint64_t at, uint64_t size)
@@ -181,6 +189,15 @@ static bool repair_stripe(Join *join, unsigned group, uint64_t stripe, uint8_t *
     return true;
 }
 
+static uint64_t stripes_of(const Join *join, unsigned group)
+{
+    uint64_t most = 0;
+
+    for (unsigned i = 0; i < okse_volume_group_count(join->set, OKSE_VOLUME_DATA, group); i++)
+        most = MAX(most, okse_volume_blocks(okse_volume_group_member(join->set, OKSE_VOLUME_DATA, group, i)));
+    return most;
+}
+
 static bool repair_all(Join *join, GError **error)
 {
     uint8_t *results[REPAIR_MOST];
@@ -188,12 +205,9 @@ static bool repair_all(Join *join, GError **error)
 
     for (unsigned i = 0; i < REPAIR_MOST; i++)
         results[i] = g_malloc(OKSE_VOLUME_BLOCK);
-    for (unsigned group = 0; good && group < join->set->groups; group++) {
-        const OkseVolume *first = okse_volume_group_member(join->set, OKSE_VOLUME_DATA, group, 0);
-
-        for (uint64_t stripe = 0; good && stripe < okse_volume_blocks(first); stripe++)
+    for (unsigned group = 0; good && group < join->set->groups; group++)
+        for (uint64_t stripe = 0, all = stripes_of(join, group); good && stripe < all; stripe++)
             good = repair_stripe(join, group, stripe, results, error);
-    }
     for (unsigned i = 0; i < REPAIR_MOST; i++)
         g_free(results[i]);
     return good;

@@ -87,6 +87,16 @@ static OkseVolumeSet *plan_with(const OkseSplit *split, const OkseVolumeBundle *
     return set;
 }
 
+/* No part's `data` will begin later: labels differ, and what ends earlier may need a longer padding. */
+static uint64_t latest_place(const OkseVolumeSet *planned)
+{
+    uint64_t latest = 0;
+
+    for (unsigned i = 0; i < planned->data + planned->parity; i++)
+        latest = MAX(latest, okse_volume_first_place(planned, &planned->volumes[i]));
+    return latest + 2 * OKSE_TAR_ALIGN;
+}
+
 OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error)
 {
     uint64_t frames = (bundle->size + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
@@ -97,8 +107,7 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
 
         if (set == NULL)
             return NULL;
-        each = frames_surely(
-            capacity_at(okse_volume_first_place(set, &set->volumes[0]) + OKSE_TAR_ALIGN, split->file_size));
+        each = frames_surely(capacity_at(latest_place(set), split->file_size));
         if (each == 0) {
             okse_fail(error, OKSE_ERROR_INVALID,
                       "a part of %" G_GUINT64_FORMAT " bytes has no room for a frame of 1 MiB: give a larger --size",
@@ -318,24 +327,6 @@ static bool write_parts(Framer *framer, GError **error)
     return part_end(framer, error);
 }
 
-/* Where everything stands in the end. A place is changed when it must be, not when it could be, so this ends. */
-static void settle(OkseVolumeSet *set)
-{
-    for (bool changed = true; changed;) {
-        changed = false;
-        okse_volume_set_seal(set);
-        for (unsigned i = 0; i < set->data + set->parity; i++) {
-            OkseVolume *volume = &set->volumes[i];
-            uint64_t first = okse_volume_first_place(set, volume);
-
-            if (volume->at >= first && volume->at - first <= OKSE_VOLUME_SLACK)
-                continue;
-            volume->at = first;
-            changed = true;
-        }
-    }
-}
-
 static OkseVolumeSet *outcome(const Framer *framer, GError **error)
 {
     const OkseVolumeSet *planned = framer->output->set;
@@ -354,7 +345,7 @@ static OkseVolumeSet *outcome(const Framer *framer, GError **error)
         for (unsigned j = 0; j < okse_volume_group_count(set, OKSE_VOLUME_DATA, group); j++)
             volume->size = MAX(volume->size, okse_volume_group_member(set, OKSE_VOLUME_DATA, group, j)->size);
     }
-    settle(set);
+    split_settle(set);
     return set;
 }
 

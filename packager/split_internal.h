@@ -63,6 +63,10 @@ bool split_parity(const SplitOutput *output, GError **error);
 /* A set of so many data parts and the parity that is wished for, numbered and otherwise zero. Errors: INVALID. */
 OkseVolumeSet *split_set_new(const OkseVolumeBundle *bundle, uint64_t data, const OkseParityWish *wish, GError **error);
 
+/* Moves places of `data` that cannot be (okse_volume_first_place(), OKSE_VOLUME_SLACK) to the first that can, until all
+ * stand, and seals the set. */
+void split_settle(OkseVolumeSet *set);
+
 /* Compressed parts: how many there are shows only when they are written. A set with more parts and larger numbers than
  * that of any outcome, so that what is written in front of it is not too short. */
 OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error);

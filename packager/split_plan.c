@@ -1,10 +1,13 @@
 /* How a bundle is cut. Where `data` begins depends on the length of set.json, which says where it begins: asked again
- * until nothing changes, which ends because both only grow. */
+ * until nothing changes. That does not end by itself: a head that grows by one block of tar may let `data` begin 4096
+ * bytes earlier (where no padding is needed), with one digit less in set.json, which makes the head shorter again. */
 #include "core/limits.h"
 #include "packager/split_internal.h"
 #include "packager/volume_header.h"
 
 #include <string.h>
+
+#define EXACT_TRIES 16u
 
 bool okse_parity_wish_parse(const char *text, OkseParityWish *wish, GError **error)
 {
@@ -36,36 +39,60 @@ static void fill_data(OkseVolumeSet *set, uint64_t each)
         set->volumes[i].size = set->volumes[0].size;
 }
 
+/* Every place that is before the first possible one, or more than `slack` behind it, becomes that. True: none was. */
+static bool places_stand(OkseVolumeSet *set, uint64_t slack)
+{
+    bool stand = true;
+
+    okse_volume_set_seal(set);
+    for (unsigned i = 0; i < set->data + set->parity; i++) {
+        OkseVolume *volume = &set->volumes[i];
+        uint64_t first = okse_volume_first_place(set, volume);
+
+        if (volume->at >= first && volume->at - first <= slack)
+            continue;
+        volume->at = first;
+        stand = false;
+    }
+    return stand;
+}
+
+/* A place that was changed once is never again more than the slack too far: all places together change the length of
+ * set.json by less than 14 * OKSE_LIMIT_SET_PARTS bytes. So from then on places only grow, and they are bounded. */
+G_STATIC_ASSERT(14 * OKSE_LIMIT_SET_PARTS + 2 * OKSE_TAR_ALIGN < OKSE_VOLUME_SLACK);
+void split_settle(OkseVolumeSet *set)
+{
+    while (!places_stand(set, OKSE_VOLUME_SLACK))
+        ;
+}
+
+/* Exactly where they can be first, if there is such a set. */
 static void fill_places(OkseVolumeSet *set)
 {
-    for (bool changed = true; changed;) {
-        changed = false;
-        okse_volume_set_seal(set);
-        for (unsigned i = 0; i < set->data + set->parity; i++) {
-            uint64_t at = okse_volume_first_place(set, &set->volumes[i]);
-
-            changed = changed || at != set->volumes[i].at;
-            set->volumes[i].at = at;
-        }
-    }
+    for (unsigned tries = 0; tries < EXACT_TRIES; tries++)
+        if (places_stand(set, 0))
+            return;
+    split_settle(set);
 }
 
 OkseVolumeSet *split_set_new(const OkseVolumeBundle *bundle, uint64_t data, const OkseParityWish *wish, GError **error)
 {
     OkseVolumeSet *set;
-    unsigned parity, groups;
+    unsigned parity = 0, groups = 1;
 
-    parity = data > OKSE_LIMIT_SET_PARTS ? 0 : parity_count((unsigned)data, wish);
+    if (data <= OKSE_LIMIT_SET_PARTS) {
+        parity = parity_count((unsigned)data, wish);
+        groups = okse_volume_groups_for((unsigned)data, parity);
+    }
+    if (parity > 0 && parity < groups) {
+        parity = groups;
+        groups = okse_volume_groups_for((unsigned)data, parity);
+    }
     if (data + parity > OKSE_LIMIT_SET_PARTS) {
         okse_fail(error, OKSE_ERROR_INVALID,
                   "that would be %" G_GUINT64_FORMAT " parts, and a set has at most %u: give a larger --size",
                   data + parity, OKSE_LIMIT_SET_PARTS);
         return NULL;
-    }
-    groups = okse_volume_groups_for((unsigned)data, parity);
-    if (parity > 0 && parity < groups) {
-        parity = groups;
-        groups = okse_volume_groups_for((unsigned)data, parity);
     }
     if (parity > 0 && data < groups) {
         okse_fail(error, OKSE_ERROR_INVALID, "%u parity parts are too many for %u parts", parity, (unsigned)data);

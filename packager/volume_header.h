@@ -10,8 +10,8 @@
 #define OKSE_VOLUME_PART "part.json"
 #define OKSE_VOLUME_TABLE "blocks.sha256"
 #define OKSE_VOLUME_DATA_MEMBER "data"
-/* `data` may begin so much later than it could where a writer did not know its size before (not in plain sets).
- * bsdtar takes no pax header above 1 MiB. */
+/* `data` may begin so much later than it could: a writer may not know its size before, and a place with one digit more
+ * or less in set.json may be no place any more. bsdtar takes no pax header above 1 MiB. */
 #define OKSE_VOLUME_SLACK ((1u << 20) - 8192u)
 #define OKSE_VOLUME_TAIL (2 * OKSE_TAR_BLOCK)
 #define OKSE_LIMIT_VOLUME_README (64u << 10)

@@ -234,8 +234,7 @@ static bool check_places(const OkseVolumeSet *set, const char *origin, GError **
         const OkseVolume *volume = &set->volumes[i];
         uint64_t first = okse_volume_first_place(set, volume);
 
-        if (volume->at % OKSE_TAR_ALIGN != 0 || volume->at < first ||
-            volume->at - first > (set->encoding == NULL ? 0 : OKSE_VOLUME_SLACK))
+        if (volume->at % OKSE_TAR_ALIGN != 0 || volume->at < first || volume->at - first > OKSE_VOLUME_SLACK)
             return okse_fail(error, OKSE_ERROR_INVALID, "%s: the data of a part does not begin where it must", origin);
     }
     return true;

@@ -19,6 +19,7 @@ void okse_volumes_free(OkseVolumes *volumes)
     g_free(volumes->files);
     g_ptr_array_unref(volumes->strangers);
     g_ptr_array_unref(volumes->stranger_paths);
+    okse_spool_clear(&volumes->tables);
     volumes_repairer_free(volumes->repairer);
     okse_sealed_pool_free(volumes->pool);
     okse_volume_set_free(volumes->set);

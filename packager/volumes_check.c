@@ -24,7 +24,6 @@ VolumeFile *volume_file_new(const char *path, int fd)
 
     file->path = g_strdup(path);
     file->fd = fd;
-    file->table.fd = -1;
     file->faults = g_ptr_array_new_with_free_func(g_free);
     file->damaged = g_array_new(FALSE, FALSE, sizeof(BlockRun));
     file->unreadable = g_array_new(FALSE, FALSE, sizeof(BlockRun));
@@ -38,7 +37,6 @@ void volume_file_free(gpointer data)
     g_free(file->path);
     okse_sealed_part_free(file->sealed);
     okse_fd_clear(&file->fd);
-    okse_spool_clear(&file->table);
     g_ptr_array_unref(file->faults);
     g_array_unref(file->damaged);
     g_array_unref(file->unreadable);
@@ -104,33 +102,55 @@ static void check_size(const OkseVolume *volume, VolumeFile *file)
         fault(file, "%" G_GUINT64_FORMAT " bytes stand behind its end", (uint64_t)info.st_size - expected);
 }
 
-/* The digests of all blocks, from the table in the file (at 0: none). */
-static bool hash_table(const VolumeFile *file, const OkseVolume *volume, uint64_t at, OkseSha256 *digest)
+/* Room for a table in what is kept; take_lines() fills it. */
+static void keep_begin(const OkseVolumes *volumes, VolumeFile *file)
+{
+    file->is_kept = !volumes->tables_failed;
+    file->table_at = volumes->tables.size;
+}
+
+static void take_lines(OkseVolumes *volumes, VolumeFile *file, OkseSha256Stream *stream, const void *lines,
+                       size_t length)
+{
+    okse_sha256_stream_update(stream, lines, length);
+    if (!file->is_kept || okse_spool_write(&volumes->tables, lines, length, NULL))
+        return;
+    file->is_kept = false;
+    volumes->tables_failed = true; /* where the next one would begin is not known any more */
+}
+
+/* *same: the file's table is the one that the set promises. False: it has none that can be read. */
+static bool read_table(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool *same)
 {
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
     g_autofree uint8_t *chunk = g_malloc(CHUNK);
-    uint64_t length = okse_volume_table_size(volume);
+    uint64_t length = okse_volume_table_size(volume), at = okse_volume_table_at(volumes->set, volume);
+    OkseSha256 digest;
 
+    *same = false;
     for (uint64_t done = 0; done < length;) {
         size_t now = (size_t)MIN(length - done, CHUNK);
 
-        if (!okse_part_pread_exact(file->fd, file->sealed, chunk, now, at + done, file->path, NULL))
+        if (okse_interrupted() ||
+            !okse_part_pread_exact(file->fd, file->sealed, chunk, now, at + done, file->path, NULL))
             return false;
-        okse_sha256_stream_update(stream, chunk, now);
+        take_lines(volumes, file, stream, chunk, now);
         done += now;
     }
-    *digest = okse_sha256_stream_end(stream);
+    digest = okse_sha256_stream_end(stream);
+    *same = okse_sha256_equal(&digest, &volume->blocks);
     return true;
 }
 
 /* The table again from the data; true when it is the one that the set promises. */
-static bool work_out_table(const OkseVolume *volume, VolumeFile *file)
+static bool work_out_table(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file)
 {
     g_autoptr(OkseSha256Stream) stream = okse_sha256_stream_new();
     g_autofree uint8_t *block = g_malloc(OKSE_VOLUME_BLOCK);
     char line[OKSE_VOLUME_LINE];
     OkseSha256 digest;
 
+    keep_begin(volumes, file);
     for (uint64_t i = 0; i < okse_volume_blocks(volume); i++) {
         size_t size = okse_volume_block_size(volume, i);
 
@@ -140,37 +160,37 @@ static bool work_out_table(const OkseVolume *volume, VolumeFile *file)
         digest = okse_sha256_of(block, size);
         okse_sha256_hex(&digest, line);
         line[OKSE_VOLUME_LINE - 1] = '\n';
-        okse_sha256_stream_update(stream, line, sizeof line);
-        if (!okse_spool_write(&file->table, line, sizeof line, NULL))
-            return false;
+        take_lines(volumes, file, stream, line, sizeof line);
     }
     digest = okse_sha256_stream_end(stream);
-    return okse_sha256_equal(&digest, &volume->blocks);
+    return file->is_kept && okse_sha256_equal(&digest, &volume->blocks);
 }
 
 /* A table that is damaged: where all data is whole the data says it again. Where data is damaged as well, its lines are
  * still worth something: a block that has the digest in its line is taken for good, in a file that is surely this part,
  * and the digest of the whole is checked in the end. */
-static void check_table(const OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain)
+static void check_table(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain)
 {
-    OkseSha256 digest;
-    bool read = hash_table(file, volume, okse_volume_table_at(volumes->set, volume), &digest);
+    bool same, read = read_table(volumes, volume, file, &same);
 
-    file->has_own_table = read && okse_sha256_equal(&digest, &volume->blocks);
-    file->has_table = file->trusted = file->has_own_table;
+    if (same) { /* only what is right is kept: others may claim to have any length */
+        keep_begin(volumes, file);
+        read = read_table(volumes, volume, file, &same);
+    }
+    file->has_table = file->trusted = same;
     if (file->trusted)
         return;
     fault(file, OKSE_VOLUME_TABLE " is not what it was");
-    file->has_table = file->trusted = work_out_table(volume, file);
+    file->has_table = file->trusted = work_out_table(volumes, volume, file);
     if (file->trusted)
         return;
-    okse_spool_reset(&file->table, NULL);
-    file->has_own_table = file->has_table = certain && read;
+    file->is_kept = false;
+    file->has_table = certain && read;
     if (!certain)
         fault(file, "nothing in it but its name says that it is this part: it is not used");
 }
 
-void volumes_check_file(const OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain)
+void volumes_check_file(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain)
 {
     g_autoptr(GBytes) head = okse_volume_head(volumes->set, volume), neck = okse_volume_neck(volumes->set, volume);
     uint64_t end = okse_tar_padded(volume->size) - volume->size + OKSE_VOLUME_TAIL;
@@ -191,31 +211,41 @@ bool volumes_line(const OkseVolumes *volumes, const OkseVolume *volume, const Vo
 
     if (!file->has_table)
         return false;
-    if (file->has_own_table) {
-        if (!okse_part_pread_exact(file->fd, file->sealed, line, sizeof line,
-                                   okse_volume_table_at(volumes->set, volume) + at, file->path, NULL))
-            return false;
-    } else if (!okse_spool_read(&file->table, at, line, sizeof line, NULL)) {
+    if (file->is_kept ? !okse_spool_read(&volumes->tables, file->table_at + at, line, sizeof line, NULL)
+                      : !okse_part_pread_exact(file->fd, file->sealed, line, sizeof line,
+                                               okse_volume_table_at(volumes->set, volume) + at, file->path, NULL))
         return false;
-    }
     if (line[OKSE_VOLUME_LINE - 1] != '\n')
         return false;
     line[OKSE_VOLUME_LINE - 1] = '\0';
     return okse_sha256_parse(line, digest, NULL);
 }
 
+static uint64_t run_end(const GArray *runs, guint i)
+{
+    const BlockRun *run = &g_array_index(runs, BlockRun, i);
+
+    return run->first + run->count;
+}
+
+/* Mostly behind the last; but threads come out of order. */
 void volumes_note(GArray *runs, uint64_t block)
 {
-    for (guint i = runs->len; i > 0; i--) {
-        BlockRun *run = &g_array_index(runs, BlockRun, i - 1);
+    guint i = runs->len; /* the first run behind the block */
 
-        if (block >= run->first && block < run->first + run->count)
-            return;
-        if (block == run->first + run->count) {
-            run->count++;
-            return;
-        }
+    while (i > 0 && g_array_index(runs, BlockRun, i - 1).first > block)
+        i--;
+    if (i > 0 && block < run_end(runs, i - 1))
+        return;
+    if (i > 0 && block == run_end(runs, i - 1)) {
+        g_array_index(runs, BlockRun, --i).count++;
+    } else {
+        const BlockRun run = {block, 1};
+
+        g_array_insert_val(runs, i, run);
     }
-    BlockRun run = {block, 1};
-    g_array_append_val(runs, run);
+    if (i + 1 < runs->len && run_end(runs, i) == g_array_index(runs, BlockRun, i + 1).first) {
+        g_array_index(runs, BlockRun, i).count += g_array_index(runs, BlockRun, i + 1).count;
+        g_array_remove_index(runs, i + 1);
+    }
 }

@@ -1,5 +1,13 @@
 /* What is wrong with the parts, for people and as data. */
+#include "core/text.h"
 #include "packager/volumes_internal.h"
+
+/* One line, whatever the names on a medium are. line: taken over. */
+static void add_line(GPtrArray *lines, char *line)
+{
+    g_ptr_array_add(lines, okse_text_show(line, -1, false));
+    g_free(line);
+}
 
 static void append_runs(GString *text, const char *what, const GArray *runs)
 {
@@ -42,13 +50,13 @@ static void add_volume(OkseVolumes *volumes, unsigned index, OkseVolumesView vie
     g_autofree char *name = okse_volume_name(volumes->set, &volumes->set->volumes[index]);
 
     if (files->len == 0 && view == OKSE_VOLUMES_AS_SET)
-        g_ptr_array_add(lines, g_strdup_printf("%s (%s) is missing", words, name));
+        add_line(lines, g_strdup_printf("%s (%s) is missing", words, name));
     for (guint i = 0; i < files->len; i++) {
         const VolumeFile *file = g_ptr_array_index(files, i);
         g_autofree char *what = is_file_whole(file) ? NULL : file_words(file);
 
         if (what != NULL && (file->named || view == OKSE_VOLUMES_AS_SET))
-            g_ptr_array_add(lines, g_strdup_printf("%s, %s: %s", words, file->path, what));
+            add_line(lines, g_strdup_printf("%s, %s: %s", words, file->path, what));
     }
 }
 
@@ -60,8 +68,8 @@ GPtrArray *okse_volumes_faults(OkseVolumes *volumes, OkseVolumesView view)
     for (unsigned i = 0; i < volumes->set->data + volumes->set->parity; i++)
         add_volume(volumes, i, view, lines);
     for (guint i = 0; i < volumes->strangers->len; i++)
-        g_ptr_array_add(lines, g_strdup_printf("%s %s", (const char *)g_ptr_array_index(volumes->stranger_paths, i),
-                                               (const char *)g_ptr_array_index(volumes->strangers, i)));
+        add_line(lines, g_strdup_printf("%s %s", (const char *)g_ptr_array_index(volumes->stranger_paths, i),
+                                        (const char *)g_ptr_array_index(volumes->strangers, i)));
     g_mutex_unlock(&volumes->lock);
     return lines;
 }

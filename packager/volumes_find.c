@@ -2,6 +2,7 @@
  * of it, its table or its name says so, for a set that another file names. */
 #include "core/fd.h"
 #include "core/limits.h"
+#include "core/worker.h"
 #include "packager/volume_header.h"
 #include "packager/volumes_internal.h"
 
@@ -26,6 +27,7 @@ typedef struct {
 typedef struct {
     GPtrArray *candidates; /* Candidate */
     GHashTable *sets;      /* OkseSha256 → OkseVolumeSet */
+    uint64_t sets_size;    /* of all set.json that are kept */
     GHashTable *seen;      /* files, by device and inode: one that was named is found beside it too */
     VolumesSealed sealed;
     bool beside; /* what is found now is only that */
@@ -98,11 +100,13 @@ static OkseVolumeSet *set_of(Search *search, GBytes *json, const char *path)
     OkseSha256 id = okse_sha256_of_bytes(json);
     OkseVolumeSet *set = g_hash_table_lookup(search->sets, &id);
 
-    if (set != NULL)
+    if (set != NULL || g_bytes_get_size(json) > OKSE_LIMIT_METADATA_TOTAL - search->sets_size)
         return set;
     set = okse_volume_set_read(json, path, NULL);
-    if (set != NULL)
-        g_hash_table_insert(search->sets, &set->id, set);
+    if (set == NULL)
+        return NULL;
+    search->sets_size += g_bytes_get_size(json);
+    g_hash_table_insert(search->sets, &set->id, set);
     return set;
 }
 
@@ -309,7 +313,8 @@ static bool table_matches(const OkseVolumeSet *set, const OkseVolume *volume, co
     OkseSha256 digest;
 
     for (uint64_t i = 0; i < okse_volume_blocks(volume); i++, at += sizeof line) {
-        if (!candidate_pread(candidate, line, sizeof line, at))
+        if (okse_interrupted() || !candidate_pread(candidate, line, sizeof line, at) ||
+            line[sizeof line - 1] != '\n') /* a set may speak of more lines than there is time for */
             return false;
         okse_sha256_stream_update(stream, line, sizeof line);
     }
@@ -336,11 +341,12 @@ static const OkseVolume *identify(const OkseVolumeSet *set, const Candidate *can
 {
     bool says = candidate->has_part && okse_sha256_equal(&candidate->part_set, &set->id);
     const OkseVolume *first = says ? volume_at(set, candidate->kind, candidate->number) : NULL;
-    const OkseVolume *second = named(set, candidate->path);
+    const OkseVolume *second;
 
     *certain = true;
     if (first != NULL && table_matches(set, first, candidate))
         return first;
+    second = named(set, candidate->path);
     if (second != NULL && table_matches(set, second, candidate))
         return second;
     for (unsigned i = 0; i < set->data + set->parity; i++)
@@ -397,6 +403,7 @@ static OkseVolumes *volumes_new(OkseVolumeSet *set)
 
     volumes->set = set;
     volumes->joined_fd = -1;
+    volumes->tables.fd = -1;
     volumes->files = g_new0(GPtrArray *, set->data + set->parity);
     for (unsigned i = 0; i < set->data + set->parity; i++)
         volumes->files[i] = g_ptr_array_new_with_free_func(volume_file_free);

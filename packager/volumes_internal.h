@@ -21,14 +21,14 @@ typedef struct {
     int fd;
     OkseSealedPart *sealed; /* of an encrypted file; owned */
     bool has_table;         /* its digests of blocks can be used … */
-    bool has_own_table;     /* … those in the file itself; otherwise `table`, worked out from the data */
     bool trusted;           /* they are those that set.json promises; otherwise only hints */
-    OkseSpool table;
-    GPtrArray *faults;  /* what is wrong besides blocks, in words */
-    GArray *damaged;    /* BlockRun, sorted by arrival */
-    GArray *unreadable; /* BlockRun */
-    unsigned failures;  /* in a row */
-    int dead;           /* errno of a reader that was given up */
+    bool is_kept;           /* … as they were when that was found out; otherwise those in the file */
+    uint64_t table_at;      /* in `tables` */
+    GPtrArray *faults;      /* what is wrong besides blocks, in words */
+    GArray *damaged;        /* BlockRun, in order, none touches the next */
+    GArray *unreadable;     /* BlockRun */
+    unsigned failures;      /* in a row */
+    int dead;               /* errno of a reader that was given up */
 } VolumeFile;
 
 struct OkseVolumes {
@@ -36,6 +36,8 @@ struct OkseVolumes {
     GPtrArray **files;    /* of each volume: VolumeFile, may be none */
     GPtrArray *strangers; /* texts */
     GPtrArray *stranger_paths;
+    OkseSpool tables; /* of all files, as they were when they were checked: a file may change later */
+    bool tables_failed;
     GMutex lock; /* of faults, damage and the cache */
     int joined_fd;
     const uint8_t *joined;
@@ -69,7 +71,7 @@ void volume_file_free(gpointer file);
 
 /* Compare everything that is no data, and find out whether the table can be used. certain: the file was identified by
  * its own set.json or part.json. */
-void volumes_check_file(const OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain);
+void volumes_check_file(OkseVolumes *volumes, const OkseVolume *volume, VolumeFile *file, bool certain);
 /* The digest that a file's table has for a block. */
 bool volumes_line(const OkseVolumes *volumes, const OkseVolume *volume, const VolumeFile *file, uint64_t block,
                   OkseSha256 *digest);

@@ -47,6 +47,14 @@ class Okse:
         return result
 
 
+def skip_without_parity(result):
+    """Of an okse split --parity: built without ISA-L it must say so, and has nothing to show."""
+    if "built without ISA-L" in result.err:
+        assert result.status == 3, repr(result)
+        pytest.skip(result.err.strip())
+    assert result.status == 0, repr(result)
+
+
 @pytest.fixture
 def okse(tmp_path):
     return Okse(tmp_path)
@@ -63,7 +71,8 @@ def shared():
 
 # Under a sanitizer every start costs: what reads hostile bytes is asked whole there, of everything else a sample.
 HOSTILE = ("test_attacks", "test_reader", "test_weights", "test_hostile_policy", "test_cluster_answers", "test_fetch", "test_inspect", "test_evidence",
-           "test_source_git", "test_oms", "test_tar_names", "test_lab", "test_objects", "test_unknown_files", "test_report_pdf", "test_push", "test_push_hostile", "test_thin", "test_fleet", "test_repair", "test_parts")
+           "test_source_git", "test_oms", "test_tar_names", "test_lab", "test_objects", "test_unknown_files", "test_report_pdf", "test_push", "test_push_hostile",
+           "test_thin", "test_fleet", "test_repair", "test_parts", "test_parts_hostile")
 
 
 def pytest_addoption(parser):
