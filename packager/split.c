@@ -4,7 +4,6 @@
 #include "packager/split.h"
 
 #include "core/fd.h"
-#include "core/lane.h"
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/worker.h"
@@ -24,9 +23,7 @@
 typedef struct {
     const OkseSplit *asked;
     SplitOutput output;
-    OkseSha256Stream *bundle;
-    PartDigests digests;
-    OkseLane *lanes[3];
+    SplitHashing hashing;
     uint8_t *ring[RING];
     unsigned turn;
     OkseCopied copied;
@@ -57,48 +54,6 @@ int split_part_open(const SplitOutput *output, const OkseVolume *volume, int fla
     return fd;
 }
 
-static void hash_bundle(void *context, const void *data, size_t length)
-{
-    okse_sha256_stream_update(context, data, length);
-}
-
-static void hash_part(void *context, const void *data, size_t length)
-{
-    part_digests_whole(context, data, length);
-}
-
-static void hash_blocks(void *context, const void *data, size_t length)
-{
-    part_digests_blocks(context, data, length);
-}
-
-static void split_start(Split *split)
-{
-    split->bundle = okse_sha256_stream_new();
-    part_digests_init(&split->digests);
-    split->lanes[0] = okse_lane_new(hash_bundle, split->bundle);
-    split->lanes[1] = okse_lane_new(hash_part, &split->digests);
-    split->lanes[2] = okse_lane_new(hash_blocks, &split->digests);
-    for (unsigned i = 0; i < RING; i++)
-        split->ring[i] = g_malloc(OKSE_VOLUME_BLOCK);
-}
-
-static void split_stop(Split *split)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        g_clear_pointer(&split->lanes[i], okse_lane_free);
-    for (unsigned i = 0; i < RING; i++)
-        g_clear_pointer(&split->ring[i], g_free);
-    part_digests_clear(&split->digests);
-    g_clear_pointer(&split->bundle, okse_sha256_stream_free);
-}
-
-static void lanes_wait(const Split *split)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        okse_lane_wait(split->lanes[i], 0);
-}
-
 static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool shared, int fd, GError **error)
 {
     size_t length = (size_t)MIN(volume->size - at, OKSE_VOLUME_BLOCK);
@@ -108,8 +63,8 @@ static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool
         return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
     if (!okse_bytes_read(split->asked->bytes, volume->offset + at, block, length, split->asked->origin, error))
         return false;
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        okse_lane_put(split->lanes[i], block, length);
+    split_hashing_bundle(&split->hashing, block, length);
+    split_hashing_data(&split->hashing, block, length);
     okse_progress_add(split->output.progress, length);
     if (shared)
         return true;
@@ -145,12 +100,10 @@ static bool copy_part(Split *split, OkseVolume *volume, GError **error)
             return false;
         if (block % LINES_KEPT != LINES_KEPT - 1)
             continue;
-        okse_lane_wait(split->lanes[2], 0);
-        if (!part_digests_flush(&split->digests, fd, &table_at, split->output.directory, error))
+        if (!split_hashing_flush(&split->hashing, fd, &table_at, split->output.directory, error))
             return false;
     }
-    lanes_wait(split);
-    return part_digests_end(&split->digests, volume, fd, &table_at, split->output.directory, error);
+    return split_hashing_end(&split->hashing, volume, fd, &table_at, split->output.directory, error);
 }
 
 static bool copy_parts(Split *split, GError **error)
@@ -158,14 +111,16 @@ static bool copy_parts(Split *split, GError **error)
     OkseVolumeSet *set = split->output.set;
     bool good = true;
 
-    split_start(split);
+    split_hashing_init(&split->hashing);
+    for (unsigned i = 0; i < RING; i++)
+        split->ring[i] = g_malloc(OKSE_VOLUME_BLOCK);
     for (unsigned i = 0; good && i < set->data; i++)
         good = copy_part(split, &set->volumes[i], error);
     if (good)
-        set->bundle.digest = okse_sha256_stream_end(split->bundle);
-    else
-        lanes_wait(split);
-    split_stop(split);
+        set->bundle.digest = split_hashing_digest(&split->hashing);
+    split_hashing_clear(&split->hashing);
+    for (unsigned i = 0; i < RING; i++)
+        g_clear_pointer(&split->ring[i], g_free);
     return good;
 }
 

@@ -36,9 +36,7 @@ typedef struct {
     SplitOutput *output;
     OkseCopied *copied;
     uint64_t read; /* plain bytes so far */
-    OkseSha256Stream *bundle;
-    OkseLane *lanes[3]; /* of the bundle, of the part, of its blocks */
-    PartDigests digests;
+    SplitHashing hashing;
     OkseCoder *coders[THREADS_MOST];
     uint8_t *back[THREADS_MOST]; /* OKSE_FRAME_PLAIN each */
     unsigned threads, next;
@@ -112,29 +110,10 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
     }
 }
 
-static void hash_bundle(void *context, const void *data, size_t length)
-{
-    okse_sha256_stream_update(context, data, length);
-}
-
-static void hash_part(void *context, const void *data, size_t length)
-{
-    part_digests_whole(context, data, length);
-}
-
-static void hash_blocks(void *context, const void *data, size_t length)
-{
-    part_digests_blocks(context, data, length);
-}
-
 static void framer_start(Framer *framer)
 {
     framer->threads = MIN(okse_processors(), THREADS_MOST);
-    framer->bundle = okse_sha256_stream_new();
-    part_digests_init(&framer->digests);
-    framer->lanes[0] = okse_lane_new(hash_bundle, framer->bundle);
-    framer->lanes[1] = okse_lane_new(hash_part, &framer->digests);
-    framer->lanes[2] = okse_lane_new(hash_blocks, &framer->digests);
+    split_hashing_init(&framer->hashing);
     for (unsigned i = 0; i < framer->threads; i++) {
         framer->coders[i] = okse_coder_new();
         framer->back[i] = g_malloc(OKSE_FRAME_PLAIN);
@@ -148,8 +127,7 @@ static void framer_start(Framer *framer)
 
 static void framer_stop(Framer *framer)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(framer->lanes); i++)
-        g_clear_pointer(&framer->lanes[i], okse_lane_free);
+    split_hashing_clear(&framer->hashing);
     for (unsigned i = 0; i < framer->threads; i++) {
         okse_coder_free(framer->coders[i]);
         g_free(framer->back[i]);
@@ -158,8 +136,6 @@ static void framer_stop(Framer *framer)
         g_free(framer->slots[i / BATCH][i % BATCH].plain);
         g_free(framer->slots[i / BATCH][i % BATCH].coded);
     }
-    part_digests_clear(&framer->digests);
-    g_clear_pointer(&framer->bundle, okse_sha256_stream_free);
     g_clear_pointer(&framer->frames, okse_frames_free);
     g_array_unref(framer->written);
     okse_fd_clear(&framer->fd);
@@ -207,8 +183,7 @@ static bool part_begin(Framer *framer, GError **error)
 
 static bool put_bytes(Framer *framer, const void *bytes, size_t length, uint64_t at, GError **error)
 {
-    for (unsigned i = 1; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_put(framer->lanes[i], bytes, length);
+    split_hashing_data(&framer->hashing, bytes, length);
     framer->copied->written += length;
     return okse_pwrite_all(framer->fd, bytes, length, framer->volume.at + at, framer->output->directory, error);
 }
@@ -219,12 +194,11 @@ static bool part_end(Framer *framer, GError **error)
     Written written = {.table_at = framer->first_table_at};
     bool good = put_bytes(framer, index->data, index->len, okse_frames_coded(framer->frames), error);
 
-    for (unsigned i = 1; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_wait(framer->lanes[i], 0);
     framer->volume.length = okse_frames_plain(framer->frames);
     framer->volume.size = okse_frames_size(framer->frames);
-    if (!good || !part_digests_end(&framer->digests, &framer->volume, framer->fd, &framer->table_at,
-                                   framer->output->directory, error))
+    if (!split_hashing_end(&framer->hashing, &framer->volume, framer->fd, &framer->table_at, framer->output->directory,
+                           good ? error : NULL) || /* in any case: the index is being hashed */
+        !good)
         return false;
     written.volume = framer->volume;
     g_array_append_val(framer->written, written);
@@ -250,8 +224,7 @@ static bool put_frame(Framer *framer, const Slot *slot, GError **error)
     if (++framer->unflushed < LINES_KEPT)
         return true;
     framer->unflushed = 0;
-    okse_lane_wait(framer->lanes[2], 0);
-    return part_digests_flush(&framer->digests, framer->fd, &framer->table_at, framer->output->directory, error);
+    return split_hashing_flush(&framer->hashing, framer->fd, &framer->table_at, framer->output->directory, error);
 }
 
 /* Where the parts arrive nobody can make them again: what was coded is decoded before it is written. */
@@ -296,7 +269,7 @@ static bool read_batch(Framer *framer, GError **error)
         slot->length = (size_t)MIN(okse_bytes_length(bytes) - framer->read, OKSE_FRAME_PLAIN);
         if (!okse_bytes_read(bytes, framer->read, slot->plain, slot->length, framer->asked->origin, error))
             return false;
-        okse_lane_put(framer->lanes[0], slot->plain, slot->length);
+        split_hashing_bundle(&framer->hashing, slot->plain, slot->length);
         framer->read += slot->length;
         okse_progress_add(framer->output->progress, slot->length);
     }
@@ -314,7 +287,6 @@ static bool write_parts(Framer *framer, GError **error)
             if (!put_frame(framer, &framer->batch[i], error))
                 return false;
     }
-    okse_lane_wait(framer->lanes[0], 0);
     return part_end(framer, error);
 }
 
@@ -406,13 +378,11 @@ bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copie
     framer->fd = -1;
     framer_start(framer);
     good = write_parts(framer, error);
-    for (unsigned i = 0; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_wait(framer->lanes[i], 0);
     if (good)
         set = outcome(framer, error);
     good = set != NULL && move_parts(framer, set, error);
     if (good) {
-        set->bundle.digest = okse_sha256_stream_end(framer->bundle);
+        set->bundle.digest = split_hashing_digest(&framer->hashing);
         okse_volume_set_free(output->set);
         output->set = g_steal_pointer(&set);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/lane.h"
 #include "core/progress.h"
 #include "packager/split.h"
 
@@ -56,6 +57,24 @@ void part_digests_blocks(PartDigests *digests, const void *data, size_t length);
 bool part_digests_flush(PartDigests *digests, int fd, uint64_t *at, const char *name, GError **error);
 /* `data` is over: its digests into the volume. */
 bool part_digests_end(PartDigests *digests, OkseVolume *volume, int fd, uint64_t *at, const char *name, GError **error);
+
+/* What is hashed while a bundle is cut: all of it, the present part's `data`, and the blocks of that, each by a thread
+ * of its own. Bytes are borrowed, and done with OKSE_LANE_RUNS runs later. */
+typedef struct {
+    OkseSha256Stream *bundle;
+    PartDigests part;
+    OkseLane *lanes[3];
+} SplitHashing;
+void split_hashing_init(SplitHashing *hashing);
+void split_hashing_clear(SplitHashing *hashing);
+void split_hashing_bundle(SplitHashing *hashing, const void *data, size_t length);
+void split_hashing_data(SplitHashing *hashing, const void *data, size_t length);
+/* As part_digests_flush() and part_digests_end(), when the bytes so far are hashed. */
+bool split_hashing_flush(SplitHashing *hashing, int fd, uint64_t *at, const char *name, GError **error);
+bool split_hashing_end(SplitHashing *hashing, OkseVolume *volume, int fd, uint64_t *at, const char *name,
+                       GError **error);
+/* The bundle is over. */
+OkseSha256 split_hashing_digest(SplitHashing *hashing);
 
 /* Writes `data` and table of every parity part, out of the data parts as they are now. */
 bool split_parity(const SplitOutput *output, GError **error);
