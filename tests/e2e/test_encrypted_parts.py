@@ -5,9 +5,9 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import subprocess
+import sys
 import pytest
 import signing
 from conftest import Okse
@@ -296,14 +296,11 @@ def test_a_key_that_cannot_leave_its_token_opens_parts(made, okse, tmp_path):
 
 
 def peak(okse, *words):
-    """MiB of resident memory at most."""
-    before = os.fork()
-    if before == 0:
-        done = subprocess.run([okse.binary, *map(str, words)], capture_output=True, env=okse.environment, cwd=okse.directory)
-        os._exit(min(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 12, 254) if done.returncode == 0 else 255)
-    status = os.waitstatus_to_exitcode(os.waitpid(before, 0)[1])
-    assert status != 255
-    return status * 4
+    """MiB of resident memory at most; started by a small process, whose own memory counts as its child's."""
+    script = "import resource, subprocess, sys\nsubprocess.run(sys.argv[1:], check=True, capture_output=True)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", script, okse.binary, *map(str, words)], check=True, capture_output=True, text=True, env=okse.environment,
+                          cwd=okse.directory)
+    return int(done.stdout) / 1024
 
 
 @pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="a sanitizer's own memory would be counted")
