@@ -226,29 +226,45 @@ static bool can_share(const Split *split)
     return fd >= 0 && place.fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
 }
 
-/* Compressed parts: less than this is not enough in any case, and how much it will be shows only in the end. */
-#define COMPRESSED_LEAST(size) ((size) / 2)
+/* An estimate may be wrong; less than nine tenths of it are not enough. */
+static bool compressed_size(const Split *split, uint64_t *needed, GError **error)
+{
+    if (!split_frames_estimate(split->asked, &split->output, needed, error))
+        return false;
+    *needed -= *needed / 10;
+    return true;
+}
+
+static uint64_t plain_size(const Split *split)
+{
+    const OkseVolumeSet *set = split->output.set;
+    bool shares = split->asked->recipients == NULL && can_share(split);
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        size += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
+                split->overhead;
+    return size;
+}
 
 static bool check_space(const Split *split, GError **error)
 {
-    const OkseVolumeSet *set = split->output.set;
     g_autofree char *want = NULL, *have = NULL;
     struct statvfs info;
-    uint64_t needed = 0, available;
-    bool shares = split->asked->recipients == NULL && !split->asked->compress && can_share(split);
+    uint64_t needed, available;
 
     if (fstatvfs(split->output.dir_fd, &info) < 0)
         return okse_fail_errno(error, "%s", split->output.directory);
     available = (uint64_t)info.f_bavail * info.f_frsize;
-    for (unsigned i = 0; i < set->data + set->parity; i++)
-        needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
-                  split->overhead;
-    if (split->asked->compress)
-        needed = COMPRESSED_LEAST(set->bundle.size);
+    if (!split->asked->compress)
+        needed = plain_size(split);
+    else if (!compressed_size(split, &needed, error))
+        return false;
     want = okse_text_size(needed);
     have = okse_text_size(available);
-    return available >= needed || okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s and %s are free",
-                                            split->output.directory, want, have);
+    return available >= needed ||
+           okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s%s and %s are free", split->output.directory,
+                     split->asked->compress ? "at least about " : "", want, have);
 }
 
 static bool open_directory(SplitOutput *output, GError **error)

@@ -15,6 +15,7 @@
 #define BATCH 8u         /* frames; above OKSE_LANE_RUNS, so that a lane is done with a batch before it comes again */
 #define LINES_KEPT 2048u /* frames between two writes of the table */
 #define THREADS_MOST 8u
+#define SAMPLED 64u /* frames that are coded to see how many bytes it will be */
 
 G_STATIC_ASSERT(BATCH > OKSE_LANE_RUNS);
 
@@ -363,6 +364,46 @@ static bool move_parts(const Framer *framer, const OkseVolumeSet *set, GError **
             !move_bytes(fd, written->volume.at, volume->at, volume->size, framer->output->directory, error))
             return false;
     }
+    return true;
+}
+
+/* Of frames that lie evenly all over the bundle; of all, when these are not many. */
+static bool sample_ratio(const OkseSplit *split, double *ratio, GError **error)
+{
+    g_autoptr(OkseCoder) coder = okse_coder_new();
+    g_autofree uint8_t *plain = g_malloc(OKSE_FRAME_PLAIN);
+    uint64_t size = okse_bytes_length(split->bytes), frames = (size + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
+    uint64_t looked = MIN(frames, SAMPLED), seen = 0, coded = 0;
+
+    for (uint64_t i = 0; i < looked; i++) {
+        uint64_t at = frames * i / looked * OKSE_FRAME_PLAIN;
+        size_t length = (size_t)MIN(size - at, OKSE_FRAME_PLAIN);
+        OkseFrame frame;
+
+        if (!okse_bytes_read(split->bytes, at, plain, length, split->origin, error))
+            return false;
+        okse_frame_encode(coder, plain, length, &frame);
+        seen += length;
+        coded += frame.coded;
+    }
+    *ratio = (double)coded / (double)seen;
+    return true;
+}
+
+bool split_frames_estimate(const OkseSplit *split, const SplitOutput *output, uint64_t *size, GError **error)
+{
+    const OkseVolumeBundle *bundle = &output->set->bundle;
+    g_autoptr(OkseVolumeSet) set = NULL;
+    uint64_t coded;
+    double ratio;
+
+    if (!sample_ratio(split, &ratio, error))
+        return false;
+    coded = (uint64_t)(ratio * (double)bundle->size);
+    set = split_set_new(bundle, coded / split->file_size + 1, &split->parity, error);
+    if (set == NULL)
+        return false;
+    *size = coded + set->parity * MIN(coded, split->file_size);
     return true;
 }
 

@@ -85,6 +85,8 @@ OkseVolumeSet *split_set_new(const OkseVolumeBundle *bundle, uint64_t data, cons
 /* Compressed parts: how many there are shows only when they are written. A set with more parts and larger numbers than
  * that of any outcome, so that what is written in front of it is not too short. */
 OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error);
+/* About how many bytes all data and parity parts will take: a sample of the bundle is coded. */
+bool split_frames_estimate(const OkseSplit *split, const SplitOutput *output, uint64_t *size, GError **error);
 /* Writes `data` and table of every data part and puts the set that came out in the place of the planned one, with the
  * bundle's digest. */
 bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copied, GError **error);
