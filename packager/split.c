@@ -27,7 +27,6 @@ typedef struct {
     uint8_t *ring[RING];
     unsigned turn;
     OkseCopied copied;
-    uint64_t overhead; /* of encryption, a part */
 } Split;
 
 static char *final_name(const SplitOutput *output, const OkseVolume *volume)
@@ -243,7 +242,7 @@ static uint64_t plain_size(const Split *split)
 
     for (unsigned i = 0; i < set->data + set->parity; i++)
         size += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
-                split->overhead;
+                split->output.overhead;
     return size;
 }
 
@@ -339,25 +338,25 @@ static bool check_sealed_size(const OkseSplit *asked, const OkseVolumeBundle *bu
         return false;
     return okse_fail(error, OKSE_ERROR_INVALID,
                      "encrypted parts of that size would open with okse only: openssl cms -decrypt takes a message "
-                     "into memory, and at most %" G_GUINT64_FORMAT " bytes; with --size 1GiB it becomes %u parts",
-                     (uint64_t)OKSE_LIMIT_CMS_PART, set->data + set->parity);
+                     "into memory, and at most %" G_GUINT64_FORMAT " bytes; with --size 1GiB it becomes %s%u parts",
+                     (uint64_t)OKSE_LIMIT_CMS_PART, asked->compress ? "at most " : "", set->data + set->parity);
 }
 
 static OkseVolumeSet *plan(Split *split, const OkseVolumeBundle *bundle, GError **error)
 {
     const OkseSplit *asked = split->asked;
-    uint64_t size = asked->file_size;
+    SplitOutput *output = &split->output;
 
     if (asked->recipients != NULL) {
         if (!check_sealed_size(asked, bundle, error))
             return NULL;
-        split->overhead = split_sealed_overhead(asked->recipients, error);
-        if (split->overhead == 0)
+        output->overhead = split_sealed_overhead(asked->recipients, error);
+        if (output->overhead == 0)
             return NULL;
-        size -= MIN(size, split->overhead);
     }
-    return asked->compress ? split_frames_plan(asked, bundle, error)
-                           : okse_split_plan(bundle, size, &asked->parity, error);
+    output->part_size = asked->file_size - MIN(asked->file_size, output->overhead);
+    return asked->compress ? split_frames_plan(asked, output->part_size, bundle, error)
+                           : okse_split_plan(bundle, output->part_size, &asked->parity, error);
 }
 
 /* Tried before anything is written. */
@@ -376,14 +375,12 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
     SplitOutput *output = &split.output;
     bool good;
 
-    if (asked->compress && asked->recipients != NULL)
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         "parts are either compressed or encrypted: --compress and --encrypt-to do not go together");
     output->set = plan(&split, &bundle, error);
     output->bytes = asked->recipients != NULL ? asked->bytes : NULL;
     good = output->set != NULL && parity_works(output->set, error) && split_run(&split, result, error);
     okse_fd_clear(&output->dir_fd);
     okse_fd_clear(&output->tables_fd);
+    split_veil_free(output->veil);
     g_clear_pointer(&output->list, g_bytes_unref);
     g_clear_pointer(&output->sums, g_bytes_unref);
     if (!good)

@@ -86,7 +86,8 @@ static OkseVolumeSet *plan_with(const OkseSplit *split, const OkseVolumeBundle *
     return set;
 }
 
-OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error)
+OkseVolumeSet *split_frames_plan(const OkseSplit *split, uint64_t part_size, const OkseVolumeBundle *bundle,
+                                 GError **error)
 {
     uint64_t frames = (bundle->size + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
 
@@ -96,8 +97,7 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
 
         if (set == NULL)
             return NULL;
-        each = frames_surely(
-            capacity_at(okse_volume_first_place(set, &set->volumes[0]) + OKSE_TAR_ALIGN, split->file_size));
+        each = frames_surely(capacity_at(okse_volume_first_place(set, &set->volumes[0]) + OKSE_TAR_ALIGN, part_size));
         if (each == 0) {
             okse_fail(error, OKSE_ERROR_INVALID,
                       "a part of %" G_GUINT64_FORMAT " bytes has no room for a frame of 1 MiB: give a larger --size",
@@ -171,11 +171,12 @@ static bool part_begin(Framer *framer, GError **error)
                            .number = framer->written->len + 1,
                            .offset = done,
                            .length = left,
-                           .size = MIN(framer->asked->file_size, most)};
+                           .size = MIN(framer->output->part_size, most)};
     volume->at =
         okse_volume_first_place(planned, volume) + OKSE_TAR_ALIGN; /* a shorter head may need a longer padding */
-    framer->table_at = framer->first_table_at = okse_volume_table_at(planned, volume);
-    framer->capacity = capacity_at(place_of_largest(planned, volume), framer->asked->file_size);
+    if (framer->output->veil == NULL) /* there, tables of all parts stand one behind the other */
+        framer->table_at = framer->first_table_at = okse_volume_table_at(planned, volume);
+    framer->capacity = capacity_at(place_of_largest(planned, volume), framer->output->part_size);
     framer->unflushed = 0;
     framer->frames = okse_frames_new();
     framer->fd = split_part_open(framer->output, volume, O_CREAT | O_TRUNC, error);
@@ -185,8 +186,15 @@ static bool part_begin(Framer *framer, GError **error)
 static bool put_bytes(Framer *framer, const void *bytes, size_t length, uint64_t at, GError **error)
 {
     split_hashing_data(&framer->hashing, bytes, length);
+    if (framer->output->veil != NULL)
+        return split_veil_write(framer->output, &framer->volume, at, bytes, length, error);
     framer->copied->written += length;
     return okse_pwrite_all(framer->fd, bytes, length, framer->volume.at + at, framer->output->directory, error);
+}
+
+static int table_fd(const Framer *framer)
+{
+    return framer->output->veil != NULL ? framer->output->tables_fd : framer->fd;
 }
 
 static bool part_end(Framer *framer, GError **error)
@@ -197,7 +205,8 @@ static bool part_end(Framer *framer, GError **error)
 
     framer->volume.length = okse_frames_plain(framer->frames);
     framer->volume.size = okse_frames_size(framer->frames);
-    if (!split_hashing_end(&framer->hashing, &framer->volume, framer->fd, &framer->table_at, framer->output->directory,
+    if (!split_hashing_end(&framer->hashing, &framer->volume, table_fd(framer), &framer->table_at,
+                           framer->output->directory,
                            good ? error : NULL) || /* in any case: the index is being hashed */
         !good)
         return false;
@@ -225,7 +234,7 @@ static bool put_frame(Framer *framer, const Slot *slot, GError **error)
     if (++framer->unflushed < LINES_KEPT)
         return true;
     framer->unflushed = 0;
-    return split_hashing_flush(&framer->hashing, framer->fd, &framer->table_at, framer->output->directory, error);
+    return split_hashing_flush(&framer->hashing, table_fd(framer), &framer->table_at, framer->output->directory, error);
 }
 
 /* Where the parts arrive nobody can make them again: what was coded is decoded before it is written. */
@@ -367,6 +376,18 @@ static bool move_parts(const Framer *framer, const OkseVolumeSet *set, GError **
     return true;
 }
 
+/* Behind any place that `data` of a message could have: that of the last planned part, whose numbers are longest. */
+static bool keep_unreadable(SplitOutput *output, GError **error)
+{
+    const OkseVolumeSet *planned = output->set;
+    uint64_t most = okse_volume_first_place(planned, &planned->volumes[planned->data - 1]) + OKSE_TAR_ALIGN;
+
+    if (output->overhead == 0)
+        return true;
+    output->veil = split_veil_new(output->overhead + most, error);
+    return output->veil != NULL;
+}
+
 /* Of frames that lie evenly all over the bundle; of all, when these are not many. */
 static bool sample_ratio(const OkseSplit *split, double *ratio, GError **error)
 {
@@ -400,10 +421,10 @@ bool split_frames_estimate(const OkseSplit *split, const SplitOutput *output, ui
     if (!sample_ratio(split, &ratio, error))
         return false;
     coded = (uint64_t)(ratio * (double)bundle->size);
-    set = split_set_new(bundle, coded / split->file_size + 1, &split->parity, error);
+    set = split_set_new(bundle, coded / output->part_size + 1, &split->parity, error);
     if (set == NULL)
         return false;
-    *size = coded + set->parity * MIN(coded, split->file_size);
+    *size = coded + set->parity * MIN(coded, output->part_size);
     return true;
 }
 
@@ -418,10 +439,10 @@ bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copie
     framer->copied = copied;
     framer->fd = -1;
     framer_start(framer);
-    good = write_parts(framer, error);
+    good = keep_unreadable(output, error) && write_parts(framer, error);
     if (good)
         set = outcome(framer, error);
-    good = set != NULL && move_parts(framer, set, error);
+    good = set != NULL && (output->veil != NULL || move_parts(framer, set, error));
     if (good) {
         set->bundle.digest = split_hashing_digest(&framer->hashing);
         okse_volume_set_free(output->set);

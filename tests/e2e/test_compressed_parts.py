@@ -147,9 +147,6 @@ def test_sizes(okse, made, tmp_path, size):
 def test_too_small_a_size_and_other_words_are_refused(okse, made, tmp_path):
     assert "has no room for a frame" in okse("split", made.bundle, "--size", "1M", "--compress", "weights", "-o", tmp_path / "p", status=2).err
     assert "there is 'weights' and no 'all'" in okse("split", made.bundle, "--size", "1G", "--compress", "all", "-o", tmp_path / "p", status=2).err
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-subj", "/CN=ministry", "-keyout", tmp_path / "k.pem", "-out", tmp_path / "c.pem",
-                    "-addext", "keyUsage=critical,keyEncipherment"], check=True, capture_output=True)
-    assert "do not go together" in okse("split", made.bundle, "--size", "1G", "--compress", "weights", "--encrypt-to", tmp_path / "c.pem", "-o", tmp_path / "p", status=2).err
     assert not (tmp_path / "p").exists()
 
 
