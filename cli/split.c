@@ -143,8 +143,8 @@ const OkseCommand okse_command_split = {
         "Each part says itself what it is, can be checked alone and is a tar that tar reads; one after another,\n"
         "the parts' data is the bundle (docs/parts.md). okse join puts them together; verify, install and\n"
         "inspect take them as they are. The same bundle and options give the same bytes, but for encrypted\n"
-        "parts (docs/encryption.md), whose keys are fresh. --compress weights codes what they carry without loss;\n"
-        "nothing of it remains after join or install.",
+        "parts (docs/encryption.md), whose keys are fresh. --compress weights codes what they carry without loss,\n"
+        "before it is encrypted; nothing of it remains after join or install.",
     .options = options,
     .options_size = sizeof(SplitOptions),
     .run = run,

@@ -122,12 +122,23 @@ static bool check_untold(OkseVolumes *volumes, unsigned index, GError **error)
            okse_fail(error, OKSE_ERROR_REFUSED, "%s cannot be repaired: what comes out has another digest", words);
 }
 
+/* An encrypted part, parity too, is read from its front to its end: going back decrypts all of it again. */
+static unsigned threads_for(const OkseJoin *join)
+{
+    const OkseVolumeSet *set = okse_volumes_set(join->volumes);
+
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        if (okse_volumes_is_sealed(join->volumes, i))
+            return 1;
+    return MIN(join->threads > 0 ? join->threads : okse_processors(), THREADS_MOST);
+}
+
 bool okse_join_frames(const OkseJoin *join, int fd, const char *name, OkseProgress *progress, uint64_t *written,
                       GError **error)
 {
     g_autoptr(OkseBytes) bytes = okse_volumes_bytes(join->volumes, error);
     Frames frames = {.bytes = bytes, .fd = fd, .name = name, .progress = progress};
-    unsigned threads = MIN(join->threads > 0 ? join->threads : okse_processors(), THREADS_MOST);
+    unsigned threads = threads_for(join);
 
     *written = 0;
     if (bytes == NULL)

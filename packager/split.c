@@ -4,7 +4,6 @@
 #include "packager/split.h"
 
 #include "core/fd.h"
-#include "core/lane.h"
 #include "core/limits.h"
 #include "core/text.h"
 #include "core/worker.h"
@@ -24,13 +23,10 @@
 typedef struct {
     const OkseSplit *asked;
     SplitOutput output;
-    OkseSha256Stream *bundle;
-    PartDigests digests;
-    OkseLane *lanes[3];
+    SplitHashing hashing;
     uint8_t *ring[RING];
     unsigned turn;
     OkseCopied copied;
-    uint64_t overhead; /* of encryption, a part */
 } Split;
 
 static char *final_name(const SplitOutput *output, const OkseVolume *volume)
@@ -57,48 +53,6 @@ int split_part_open(const SplitOutput *output, const OkseVolume *volume, int fla
     return fd;
 }
 
-static void hash_bundle(void *context, const void *data, size_t length)
-{
-    okse_sha256_stream_update(context, data, length);
-}
-
-static void hash_part(void *context, const void *data, size_t length)
-{
-    part_digests_whole(context, data, length);
-}
-
-static void hash_blocks(void *context, const void *data, size_t length)
-{
-    part_digests_blocks(context, data, length);
-}
-
-static void split_start(Split *split)
-{
-    split->bundle = okse_sha256_stream_new();
-    part_digests_init(&split->digests);
-    split->lanes[0] = okse_lane_new(hash_bundle, split->bundle);
-    split->lanes[1] = okse_lane_new(hash_part, &split->digests);
-    split->lanes[2] = okse_lane_new(hash_blocks, &split->digests);
-    for (unsigned i = 0; i < RING; i++)
-        split->ring[i] = g_malloc(OKSE_VOLUME_BLOCK);
-}
-
-static void split_stop(Split *split)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        g_clear_pointer(&split->lanes[i], okse_lane_free);
-    for (unsigned i = 0; i < RING; i++)
-        g_clear_pointer(&split->ring[i], g_free);
-    part_digests_clear(&split->digests);
-    g_clear_pointer(&split->bundle, okse_sha256_stream_free);
-}
-
-static void lanes_wait(const Split *split)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        okse_lane_wait(split->lanes[i], 0);
-}
-
 static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool shared, int fd, GError **error)
 {
     size_t length = (size_t)MIN(volume->size - at, OKSE_VOLUME_BLOCK);
@@ -108,8 +62,8 @@ static bool copy_block(Split *split, const OkseVolume *volume, uint64_t at, bool
         return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
     if (!okse_bytes_read(split->asked->bytes, volume->offset + at, block, length, split->asked->origin, error))
         return false;
-    for (unsigned i = 0; i < G_N_ELEMENTS(split->lanes); i++)
-        okse_lane_put(split->lanes[i], block, length);
+    split_hashing_bundle(&split->hashing, block, length);
+    split_hashing_data(&split->hashing, block, length);
     okse_progress_add(split->output.progress, length);
     if (shared)
         return true;
@@ -145,12 +99,10 @@ static bool copy_part(Split *split, OkseVolume *volume, GError **error)
             return false;
         if (block % LINES_KEPT != LINES_KEPT - 1)
             continue;
-        okse_lane_wait(split->lanes[2], 0);
-        if (!part_digests_flush(&split->digests, fd, &table_at, split->output.directory, error))
+        if (!split_hashing_flush(&split->hashing, fd, &table_at, split->output.directory, error))
             return false;
     }
-    lanes_wait(split);
-    return part_digests_end(&split->digests, volume, fd, &table_at, split->output.directory, error);
+    return split_hashing_end(&split->hashing, volume, fd, &table_at, split->output.directory, error);
 }
 
 static bool copy_parts(Split *split, GError **error)
@@ -158,14 +110,16 @@ static bool copy_parts(Split *split, GError **error)
     OkseVolumeSet *set = split->output.set;
     bool good = true;
 
-    split_start(split);
+    split_hashing_init(&split->hashing);
+    for (unsigned i = 0; i < RING; i++)
+        split->ring[i] = g_malloc(OKSE_VOLUME_BLOCK);
     for (unsigned i = 0; good && i < set->data; i++)
         good = copy_part(split, &set->volumes[i], error);
     if (good)
-        set->bundle.digest = okse_sha256_stream_end(split->bundle);
-    else
-        lanes_wait(split);
-    split_stop(split);
+        set->bundle.digest = split_hashing_digest(&split->hashing);
+    split_hashing_clear(&split->hashing);
+    for (unsigned i = 0; i < RING; i++)
+        g_clear_pointer(&split->ring[i], g_free);
     return good;
 }
 
@@ -271,29 +225,45 @@ static bool can_share(const Split *split)
     return fd >= 0 && place.fd >= 0 && okse_share_blocks(&span, &shared, NULL, NULL) && shared > 0;
 }
 
-/* Compressed parts: less than this is not enough in any case, and how much it will be shows only in the end. */
-#define COMPRESSED_LEAST(size) ((size) / 2)
+/* An estimate may be wrong; less than nine tenths of it are not enough. */
+static bool compressed_size(const Split *split, uint64_t *needed, GError **error)
+{
+    if (!split_frames_estimate(split->asked, &split->output, needed, error))
+        return false;
+    *needed -= *needed / 10;
+    return true;
+}
+
+static uint64_t plain_size(const Split *split)
+{
+    const OkseVolumeSet *set = split->output.set;
+    bool shares = split->asked->recipients == NULL && can_share(split);
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < set->data + set->parity; i++)
+        size += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
+                split->output.overhead;
+    return size;
+}
 
 static bool check_space(const Split *split, GError **error)
 {
-    const OkseVolumeSet *set = split->output.set;
     g_autofree char *want = NULL, *have = NULL;
     struct statvfs info;
-    uint64_t needed = 0, available;
-    bool shares = split->asked->recipients == NULL && !split->asked->compress && can_share(split);
+    uint64_t needed, available;
 
     if (fstatvfs(split->output.dir_fd, &info) < 0)
         return okse_fail_errno(error, "%s", split->output.directory);
     available = (uint64_t)info.f_bavail * info.f_frsize;
-    for (unsigned i = 0; i < set->data + set->parity; i++)
-        needed += okse_volume_file_size(&set->volumes[i]) - (shares && i < set->data ? set->volumes[i].size : 0) +
-                  split->overhead;
-    if (split->asked->compress)
-        needed = COMPRESSED_LEAST(set->bundle.size);
+    if (!split->asked->compress)
+        needed = plain_size(split);
+    else if (!compressed_size(split, &needed, error))
+        return false;
     want = okse_text_size(needed);
     have = okse_text_size(available);
-    return available >= needed || okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s and %s are free",
-                                            split->output.directory, want, have);
+    return available >= needed ||
+           okse_fail(error, OKSE_ERROR_SYSTEM, "%s: the parts need %s%s and %s are free", split->output.directory,
+                     split->asked->compress ? "at least about " : "", want, have);
 }
 
 static bool open_directory(SplitOutput *output, GError **error)
@@ -368,25 +338,25 @@ static bool check_sealed_size(const OkseSplit *asked, const OkseVolumeBundle *bu
         return false;
     return okse_fail(error, OKSE_ERROR_INVALID,
                      "encrypted parts of that size would open with okse only: openssl cms -decrypt takes a message "
-                     "into memory, and at most %" G_GUINT64_FORMAT " bytes; with --size 1GiB it becomes %u parts",
-                     (uint64_t)OKSE_LIMIT_CMS_PART, set->data + set->parity);
+                     "into memory, and at most %" G_GUINT64_FORMAT " bytes; with --size 1GiB it becomes %s%u parts",
+                     (uint64_t)OKSE_LIMIT_CMS_PART, asked->compress ? "at most " : "", set->data + set->parity);
 }
 
 static OkseVolumeSet *plan(Split *split, const OkseVolumeBundle *bundle, GError **error)
 {
     const OkseSplit *asked = split->asked;
-    uint64_t size = asked->file_size;
+    SplitOutput *output = &split->output;
 
     if (asked->recipients != NULL) {
         if (!check_sealed_size(asked, bundle, error))
             return NULL;
-        split->overhead = split_sealed_overhead(asked->recipients, error);
-        if (split->overhead == 0)
+        output->overhead = split_sealed_overhead(asked->recipients, error);
+        if (output->overhead == 0)
             return NULL;
-        size -= MIN(size, split->overhead);
     }
-    return asked->compress ? split_frames_plan(asked, bundle, error)
-                           : okse_split_plan(bundle, size, &asked->parity, error);
+    output->part_size = asked->file_size - MIN(asked->file_size, output->overhead);
+    return asked->compress ? split_frames_plan(asked, output->part_size, bundle, error)
+                           : okse_split_plan(bundle, output->part_size, &asked->parity, error);
 }
 
 /* Tried before anything is written. */
@@ -405,14 +375,12 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
     SplitOutput *output = &split.output;
     bool good;
 
-    if (asked->compress && asked->recipients != NULL)
-        return okse_fail(error, OKSE_ERROR_INVALID,
-                         "parts are either compressed or encrypted: --compress and --encrypt-to do not go together");
     output->set = plan(&split, &bundle, error);
     output->bytes = asked->recipients != NULL ? asked->bytes : NULL;
     good = output->set != NULL && parity_works(output->set, error) && split_run(&split, result, error);
     okse_fd_clear(&output->dir_fd);
     okse_fd_clear(&output->tables_fd);
+    split_veil_free(output->veil);
     g_clear_pointer(&output->list, g_bytes_unref);
     g_clear_pointer(&output->sums, g_bytes_unref);
     if (!good)

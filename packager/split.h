@@ -29,7 +29,7 @@ typedef struct {
     uint64_t file_size;     /* of a part's file at most */
     OkseParityWish parity;  /* how many besides */
     const char *directory;  /* where they go; made when missing (not its parents) */
-    bool compress; /* `data` is frames (packager/frames.h) in place of the bundle's bytes; not with recipients */
+    bool compress;          /* `data` is frames (packager/frames.h) in place of the bundle's bytes */
     /* Whole parts are encrypted to these (okse_cms_recipient_check()), each as one CMS message, NAME.….part.cms;
      * nothing plain is written but a list of the parts (NAME.set.json, NAME.sha256). NULL: plain parts.
      * docs/encryption.md. */

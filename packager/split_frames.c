@@ -15,6 +15,7 @@
 #define BATCH 8u         /* frames; above OKSE_LANE_RUNS, so that a lane is done with a batch before it comes again */
 #define LINES_KEPT 2048u /* frames between two writes of the table */
 #define THREADS_MOST 8u
+#define SAMPLED 64u /* frames that are coded to see how many bytes it will be */
 
 G_STATIC_ASSERT(BATCH > OKSE_LANE_RUNS);
 
@@ -36,9 +37,7 @@ typedef struct {
     SplitOutput *output;
     OkseCopied *copied;
     uint64_t read; /* plain bytes so far */
-    OkseSha256Stream *bundle;
-    OkseLane *lanes[3]; /* of the bundle, of the part, of its blocks */
-    PartDigests digests;
+    SplitHashing hashing;
     OkseCoder *coders[THREADS_MOST];
     uint8_t *back[THREADS_MOST]; /* OKSE_FRAME_PLAIN each */
     unsigned threads, next;
@@ -97,7 +96,8 @@ static uint64_t latest_place(const OkseVolumeSet *planned)
     return latest + 2 * OKSE_TAR_ALIGN;
 }
 
-OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle *bundle, GError **error)
+OkseVolumeSet *split_frames_plan(const OkseSplit *split, uint64_t part_size, const OkseVolumeBundle *bundle,
+                                 GError **error)
 {
     uint64_t frames = (bundle->size + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
 
@@ -107,7 +107,7 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
 
         if (set == NULL)
             return NULL;
-        each = frames_surely(capacity_at(latest_place(set), split->file_size));
+        each = frames_surely(capacity_at(latest_place(set), part_size));
         if (each == 0) {
             okse_fail(error, OKSE_ERROR_INVALID,
                       "a part of %" G_GUINT64_FORMAT " bytes has no room for a frame of 1 MiB: give a larger --size",
@@ -121,29 +121,10 @@ OkseVolumeSet *split_frames_plan(const OkseSplit *split, const OkseVolumeBundle 
     }
 }
 
-static void hash_bundle(void *context, const void *data, size_t length)
-{
-    okse_sha256_stream_update(context, data, length);
-}
-
-static void hash_part(void *context, const void *data, size_t length)
-{
-    part_digests_whole(context, data, length);
-}
-
-static void hash_blocks(void *context, const void *data, size_t length)
-{
-    part_digests_blocks(context, data, length);
-}
-
 static void framer_start(Framer *framer)
 {
     framer->threads = MIN(okse_processors(), THREADS_MOST);
-    framer->bundle = okse_sha256_stream_new();
-    part_digests_init(&framer->digests);
-    framer->lanes[0] = okse_lane_new(hash_bundle, framer->bundle);
-    framer->lanes[1] = okse_lane_new(hash_part, &framer->digests);
-    framer->lanes[2] = okse_lane_new(hash_blocks, &framer->digests);
+    split_hashing_init(&framer->hashing);
     for (unsigned i = 0; i < framer->threads; i++) {
         framer->coders[i] = okse_coder_new();
         framer->back[i] = g_malloc(OKSE_FRAME_PLAIN);
@@ -157,8 +138,7 @@ static void framer_start(Framer *framer)
 
 static void framer_stop(Framer *framer)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(framer->lanes); i++)
-        g_clear_pointer(&framer->lanes[i], okse_lane_free);
+    split_hashing_clear(&framer->hashing);
     for (unsigned i = 0; i < framer->threads; i++) {
         okse_coder_free(framer->coders[i]);
         g_free(framer->back[i]);
@@ -167,8 +147,6 @@ static void framer_stop(Framer *framer)
         g_free(framer->slots[i / BATCH][i % BATCH].plain);
         g_free(framer->slots[i / BATCH][i % BATCH].coded);
     }
-    part_digests_clear(&framer->digests);
-    g_clear_pointer(&framer->bundle, okse_sha256_stream_free);
     g_clear_pointer(&framer->frames, okse_frames_free);
     g_array_unref(framer->written);
     okse_fd_clear(&framer->fd);
@@ -203,11 +181,12 @@ static bool part_begin(Framer *framer, GError **error)
                            .number = framer->written->len + 1,
                            .offset = done,
                            .length = left,
-                           .size = MIN(framer->asked->file_size, most)};
+                           .size = MIN(framer->output->part_size, most)};
     volume->at =
         okse_volume_first_place(planned, volume) + OKSE_TAR_ALIGN; /* a shorter head may need a longer padding */
-    framer->table_at = framer->first_table_at = okse_volume_table_at(planned, volume);
-    framer->capacity = capacity_at(place_of_largest(planned, volume), framer->asked->file_size);
+    if (framer->output->veil == NULL) /* there, tables of all parts stand one behind the other */
+        framer->table_at = framer->first_table_at = okse_volume_table_at(planned, volume);
+    framer->capacity = capacity_at(place_of_largest(planned, volume), framer->output->part_size);
     framer->unflushed = 0;
     framer->frames = okse_frames_new();
     framer->fd = split_part_open(framer->output, volume, O_CREAT | O_TRUNC, error);
@@ -216,10 +195,16 @@ static bool part_begin(Framer *framer, GError **error)
 
 static bool put_bytes(Framer *framer, const void *bytes, size_t length, uint64_t at, GError **error)
 {
-    for (unsigned i = 1; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_put(framer->lanes[i], bytes, length);
+    split_hashing_data(&framer->hashing, bytes, length);
+    if (framer->output->veil != NULL)
+        return split_veil_write(framer->output, &framer->volume, at, bytes, length, error);
     framer->copied->written += length;
     return okse_pwrite_all(framer->fd, bytes, length, framer->volume.at + at, framer->output->directory, error);
+}
+
+static int table_fd(const Framer *framer)
+{
+    return framer->output->veil != NULL ? framer->output->tables_fd : framer->fd;
 }
 
 static bool part_end(Framer *framer, GError **error)
@@ -228,12 +213,12 @@ static bool part_end(Framer *framer, GError **error)
     Written written = {.table_at = framer->first_table_at};
     bool good = put_bytes(framer, index->data, index->len, okse_frames_coded(framer->frames), error);
 
-    for (unsigned i = 1; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_wait(framer->lanes[i], 0);
     framer->volume.length = okse_frames_plain(framer->frames);
     framer->volume.size = okse_frames_size(framer->frames);
-    if (!good || !part_digests_end(&framer->digests, &framer->volume, framer->fd, &framer->table_at,
-                                   framer->output->directory, error))
+    if (!split_hashing_end(&framer->hashing, &framer->volume, table_fd(framer), &framer->table_at,
+                           framer->output->directory,
+                           good ? error : NULL) || /* in any case: the index is being hashed */
+        !good)
         return false;
     written.volume = framer->volume;
     g_array_append_val(framer->written, written);
@@ -259,8 +244,7 @@ static bool put_frame(Framer *framer, const Slot *slot, GError **error)
     if (++framer->unflushed < LINES_KEPT)
         return true;
     framer->unflushed = 0;
-    okse_lane_wait(framer->lanes[2], 0);
-    return part_digests_flush(&framer->digests, framer->fd, &framer->table_at, framer->output->directory, error);
+    return split_hashing_flush(&framer->hashing, table_fd(framer), &framer->table_at, framer->output->directory, error);
 }
 
 /* Where the parts arrive nobody can make them again: what was coded is decoded before it is written. */
@@ -305,7 +289,7 @@ static bool read_batch(Framer *framer, GError **error)
         slot->length = (size_t)MIN(okse_bytes_length(bytes) - framer->read, OKSE_FRAME_PLAIN);
         if (!okse_bytes_read(bytes, framer->read, slot->plain, slot->length, framer->asked->origin, error))
             return false;
-        okse_lane_put(framer->lanes[0], slot->plain, slot->length);
+        split_hashing_bundle(&framer->hashing, slot->plain, slot->length);
         framer->read += slot->length;
         okse_progress_add(framer->output->progress, slot->length);
     }
@@ -323,7 +307,6 @@ static bool write_parts(Framer *framer, GError **error)
             if (!put_frame(framer, &framer->batch[i], error))
                 return false;
     }
-    okse_lane_wait(framer->lanes[0], 0);
     return part_end(framer, error);
 }
 
@@ -385,6 +368,58 @@ static bool move_parts(const Framer *framer, const OkseVolumeSet *set, GError **
     return true;
 }
 
+/* Behind any place that `data` of a message could have: that of the last planned part, whose numbers are longest. */
+static bool keep_unreadable(SplitOutput *output, GError **error)
+{
+    const OkseVolumeSet *planned = output->set;
+    uint64_t most = okse_volume_first_place(planned, &planned->volumes[planned->data - 1]) + OKSE_TAR_ALIGN;
+
+    if (output->overhead == 0)
+        return true;
+    output->veil = split_veil_new(output->overhead + most, error);
+    return output->veil != NULL;
+}
+
+/* Of frames that lie evenly all over the bundle; of all, when these are not many. */
+static bool sample_ratio(const OkseSplit *split, double *ratio, GError **error)
+{
+    g_autoptr(OkseCoder) coder = okse_coder_new();
+    g_autofree uint8_t *plain = g_malloc(OKSE_FRAME_PLAIN);
+    uint64_t size = okse_bytes_length(split->bytes), frames = (size + OKSE_FRAME_PLAIN - 1) / OKSE_FRAME_PLAIN;
+    uint64_t looked = MIN(frames, SAMPLED), seen = 0, coded = 0;
+
+    for (uint64_t i = 0; i < looked; i++) {
+        uint64_t at = frames * i / looked * OKSE_FRAME_PLAIN;
+        size_t length = (size_t)MIN(size - at, OKSE_FRAME_PLAIN);
+        OkseFrame frame;
+
+        if (!okse_bytes_read(split->bytes, at, plain, length, split->origin, error))
+            return false;
+        okse_frame_encode(coder, plain, length, &frame);
+        seen += length;
+        coded += frame.coded;
+    }
+    *ratio = (double)coded / (double)seen;
+    return true;
+}
+
+bool split_frames_estimate(const OkseSplit *split, const SplitOutput *output, uint64_t *size, GError **error)
+{
+    const OkseVolumeBundle *bundle = &output->set->bundle;
+    g_autoptr(OkseVolumeSet) set = NULL;
+    uint64_t coded;
+    double ratio;
+
+    if (!sample_ratio(split, &ratio, error))
+        return false;
+    coded = (uint64_t)(ratio * (double)bundle->size);
+    set = split_set_new(bundle, coded / output->part_size + 1, &split->parity, error);
+    if (set == NULL)
+        return false;
+    *size = coded + set->parity * MIN(coded, output->part_size);
+    return true;
+}
+
 bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copied, GError **error)
 {
     g_autofree Framer *framer = g_new0(Framer, 1);
@@ -396,14 +431,12 @@ bool split_frames(const OkseSplit *split, SplitOutput *output, OkseCopied *copie
     framer->copied = copied;
     framer->fd = -1;
     framer_start(framer);
-    good = write_parts(framer, error);
-    for (unsigned i = 0; i < G_N_ELEMENTS(framer->lanes); i++)
-        okse_lane_wait(framer->lanes[i], 0);
+    good = keep_unreadable(output, error) && write_parts(framer, error);
     if (good)
         set = outcome(framer, error);
-    good = set != NULL && move_parts(framer, set, error);
+    good = set != NULL && (output->veil != NULL || move_parts(framer, set, error));
     if (good) {
-        set->bundle.digest = okse_sha256_stream_end(framer->bundle);
+        set->bundle.digest = split_hashing_digest(&framer->hashing);
         okse_volume_set_free(output->set);
         output->set = g_steal_pointer(&set);
     }

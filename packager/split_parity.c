@@ -118,8 +118,7 @@ static bool read_source(Group *group, unsigned i, uint64_t at, size_t length, co
     const OkseVolume *volume = group->sources[i];
 
     return group->output->bytes != NULL
-               ? okse_bytes_read(group->output->bytes, volume->offset + at, group->source, length,
-                                 group->output->origin, error)
+               ? split_sealed_read(group->output, volume, at, group->source, length, error)
                : okse_pread_exact(group->data_fds[i], group->source, length, volume->at + at, name, error);
 }
 

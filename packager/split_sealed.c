@@ -1,5 +1,6 @@
 /* Encrypted parts. What a part says of the set stands in front of its data, so the bundle is read once for the digests
- * and once more to be encrypted; nothing plain is written but the digests of blocks, into a file without a name. */
+ * and once more to be encrypted, or what was compressed is kept meanwhile (split_veil.c); nothing plain is written but
+ * the digests of blocks, into a file without a name. */
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/worker.h"
@@ -117,13 +118,15 @@ bool split_sealing_begin(SplitSealing *sealing, const OkseVolume *volume, GError
 {
     const SplitOutput *output = sealing->output;
     Sealed *sealed = sealed_of(sealing, volume);
+    bool kept = output->veil != NULL && volume->kind == OKSE_VOLUME_DATA; /* `data` is in that file already */
     g_autoptr(GBytes) head = okse_volume_head(output->set, volume), neck = okse_volume_neck(output->set, volume);
 
-    sealed->fd = split_part_open(output, volume, O_CREAT | O_TRUNC, error);
+    sealed->fd = split_part_open(output, volume, kept ? 0 : O_CREAT | O_TRUNC, error);
     if (sealed->fd < 0)
         return false;
     sealed->digest = okse_sha256_stream_new();
     sealed->writer = okse_cms_writer_new(sealing->recipients, okse_volume_file_size(volume), error);
+    g_assert(!kept || output->overhead + volume->at <= split_veil_at(output->veil)); /* or it would be written over */
     return sealed->writer != NULL && write_bytes(sealing, volume, head, error) && write_table(sealing, volume, error) &&
            write_bytes(sealing, volume, neck, error);
 }
@@ -139,11 +142,19 @@ bool split_sealing_end(SplitSealing *sealing, const OkseVolume *volume, GError *
                             error) ||
         !okse_cms_writer_end(sealed->writer, write_out, &sink, error))
         return false;
-    if (fsync(sealed->fd) < 0)
+    if (ftruncate(sealed->fd, (off_t)sealed->written) < 0 || fsync(sealed->fd) < 0)
         return okse_fail_errno(error, "finish a part in %s", sealing->output->directory);
     *file = (SealedFile){okse_sha256_stream_end(sealed->digest), sealed->written};
     sealed_clear(sealed);
     return true;
+}
+
+bool split_sealed_read(const SplitOutput *output, const OkseVolume *volume, uint64_t at, void *buffer, size_t length,
+                       GError **error)
+{
+    return output->veil != NULL
+               ? split_veil_read(output, volume, at, buffer, length, error)
+               : okse_bytes_read(output->bytes, volume->offset + at, buffer, length, output->origin, error);
 }
 
 /* A data part, by one worker. */
@@ -161,7 +172,7 @@ static bool seal_part(OkseJobs *jobs, unsigned index, void *context, GError **er
 
         if (okse_jobs_stopped(jobs))
             return okse_fail(error, OKSE_ERROR_CANCELLED, "interrupted");
-        if (!okse_bytes_read(output->bytes, volume->offset + at, block, length, output->origin, error) ||
+        if (!split_sealed_read(output, volume, at, block, length, error) ||
             !split_sealing_data(sealing, volume, block, length, error))
             return false;
         okse_progress_add(output->progress, length);
@@ -172,7 +183,7 @@ static bool seal_part(OkseJobs *jobs, unsigned index, void *context, GError **er
 static json_t *list_json(const SplitSealing *sealing)
 {
     const OkseVolumeSet *set = sealing->output->set;
-    json_t *files = json_array(), *recipients = json_array();
+    json_t *files = json_array(), *recipients = json_array(), *document;
     char identity[OKSE_SHA256_TEXT], id[OKSE_SHA256_TEXT], text[OKSE_SHA256_TEXT];
 
     for (unsigned i = 0; i < set->data + set->parity; i++) {
@@ -189,10 +200,13 @@ static json_t *list_json(const SplitSealing *sealing)
 
         json_array_append_new(recipients, json_string(words));
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o}", "schema", "okse.encrypted-set.v1", "set",
-                     okse_sha256_text(&set->id, id), "identity", okse_sha256_text(&set->bundle.identity, identity),
-                     "name", set->bundle.name, "version", set->bundle.version, "country", set->bundle.country,
-                     "sequence", (json_int_t)set->bundle.sequence, "files", files, "recipients", recipients);
+    document = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:o}", "schema", "okse.encrypted-set.v1", "set",
+                         okse_sha256_text(&set->id, id), "identity", okse_sha256_text(&set->bundle.identity, identity),
+                         "name", set->bundle.name, "version", set->bundle.version, "country", set->bundle.country,
+                         "sequence", (json_int_t)set->bundle.sequence, "files", files, "recipients", recipients);
+    if (set->encoding != NULL)
+        json_object_set_new(document, "encoding", json_string(set->encoding));
+    return document;
 }
 
 /* What a guard without any key can check: what it is, which files, and `sha256sum -c`. */
@@ -237,10 +251,10 @@ bool split_sealed_write(SplitOutput *output, const OkseCertificates *recipients,
 
     for (unsigned i = 0; i < count; i++)
         sealing.parts[i].fd = -1;
-    good = okse_jobs_run(output->set->data, 0, seal_part, &sealing, error);
     output->sealing = &sealing;
-    good = good && (output->set->parity == 0 || split_parity(output, error));
+    good = output->set->parity == 0 || split_parity(output, error); /* first: sealing uses up what is kept */
     output->sealing = NULL;
+    good = good && okse_jobs_run(output->set->data, 0, seal_part, &sealing, error);
     if (good)
         make_lists(&sealing, output);
     for (unsigned i = 0; i < count; i++)
