@@ -40,13 +40,6 @@ static bool is_name(const char *text)
            strstr(text, "--") == NULL;
 }
 
-static char *take_copy(OkseMap *map, const char *key, OksePresence presence)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, presence, &text) ? g_strdup(text) : NULL;
-}
-
 static OksePlace place_of(const OkseNode *map, const char *key, const char *origin)
 {
     const OkseNode *node = okse_node_get(map, key);
@@ -59,9 +52,9 @@ static void read_vendor(const OkseNode *node, OksePolicyPack *pack, const char *
     OkseMap *map = okse_map_open(node, "vendor", issues);
     OksePlace at = place_of(node, "country", origin);
 
-    pack->vendor_name = take_copy(map, "name", OKSE_REQUIRED);
-    pack->vendor_country = take_copy(map, "country", OKSE_REQUIRED);
-    pack->vendor_contact = take_copy(map, "contact", OKSE_OPTIONAL);
+    pack->vendor_name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    pack->vendor_country = okse_map_dup_text(map, "country", OKSE_REQUIRED);
+    pack->vendor_contact = okse_map_dup_text(map, "contact", OKSE_OPTIONAL);
     okse_map_end(map);
     if (pack->vendor_country != NULL && !okse_law_is_country(pack->vendor_country))
         okse_issue(issues, &at, "a country is two capital letters, such as KR");
@@ -81,9 +74,9 @@ OksePolicyPack *okse_policy_pack_read(GBytes *yaml, const char *origin, OkseIssu
     root = okse_yaml_root(document);
     map = okse_map_open(root, "policy pack", issues);
     pack = g_new0(OksePolicyPack, 1);
-    kind = take_copy(map, "okse", OKSE_REQUIRED);
-    pack->name = take_copy(map, "name", OKSE_REQUIRED);
-    pack->date = take_copy(map, "date", OKSE_REQUIRED);
+    kind = okse_map_dup_text(map, "okse", OKSE_REQUIRED);
+    pack->name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    pack->date = okse_map_dup_text(map, "date", OKSE_REQUIRED);
     at = place_of(root, "name", origin);
     if (pack->name != NULL && !is_name(pack->name))
         okse_issue(issues, &at, "name: '%s' must be lower-case letters, digits and single '-', from 3 to 63",

@@ -29,13 +29,6 @@ void okse_profile_free(OkseProfile *profile)
     g_free(profile);
 }
 
-static char *take_copy(OkseMap *map, const char *key)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, OKSE_REQUIRED, &text) ? g_strdup(text) : NULL;
-}
-
 static void read_row(OkseProfile *profile, const OkseNode *node, bool tighten, OkseIssues *issues)
 {
     OkseProfileRow *row = g_new0(OkseProfileRow, 1);
@@ -43,8 +36,8 @@ static void read_row(OkseProfile *profile, const OkseNode *node, bool tighten, O
 
     row->tighten = tighten;
     row->place = okse_law_place(okse_node_place(node), profile->origin);
-    row->provision = take_copy(map, "provision");
-    row->control = take_copy(map, "control");
+    row->provision = okse_map_dup_text(map, "provision", OKSE_REQUIRED);
+    row->control = okse_map_dup_text(map, "control", OKSE_REQUIRED);
     if (okse_map_take_map(map, "parameters", tighten ? OKSE_REQUIRED : OKSE_OPTIONAL, &row->node))
         row->parameters = okse_node_to_json(row->node);
     else
@@ -137,9 +130,9 @@ OkseProfile *okse_profile_read(GBytes *yaml, const char *origin, OkseIssues *iss
         return NULL;
     profile = profile_new(document, yaml, origin);
     map = okse_map_open(okse_yaml_root(document), "a profile", issues);
-    kind = take_copy(map, "okse");
-    profile->name = take_copy(map, "name");
-    profile->as_of = take_copy(map, "as_of");
+    kind = okse_map_dup_text(map, "okse", OKSE_REQUIRED);
+    profile->name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    profile->as_of = okse_map_dup_text(map, "as_of", OKSE_REQUIRED);
     profile->title = okse_law_take_texts(map, "title", OKSE_REQUIRED, profile->origin, issues);
     profile->countries = okse_law_take_words(map, "for", OKSE_REQUIRED, profile->origin, issues);
     if (okse_map_take_list(map, "add", OKSE_OPTIONAL, &list))

@@ -108,6 +108,13 @@ bool okse_map_take_text(OkseMap *map, const char *key, OksePresence presence, co
     return true;
 }
 
+char *okse_map_dup_text(OkseMap *map, const char *key, OksePresence presence)
+{
+    const char *text = NULL;
+
+    return okse_map_take_text(map, key, presence, &text) ? g_strdup(text) : NULL;
+}
+
 bool okse_map_take_unsigned(OkseMap *map, const char *key, OksePresence presence, guint64 *value)
 {
     const OkseNode *node = NULL;

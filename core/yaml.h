@@ -70,6 +70,8 @@ void okse_map_end(OkseMap *map);
 typedef enum { OKSE_OPTIONAL, OKSE_REQUIRED } OksePresence;
 
 bool okse_map_take_text(OkseMap *map, const char *key, OksePresence presence, const char **text);
+/* The same as a new string, or NULL. */
+char *okse_map_dup_text(OkseMap *map, const char *key, OksePresence presence) G_GNUC_WARN_UNUSED_RESULT;
 bool okse_map_take_unsigned(OkseMap *map, const char *key, OksePresence presence, guint64 *value);
 bool okse_map_take_flag(OkseMap *map, const char *key, OksePresence presence, bool *value);
 /* Any kind of node; false when absent. */

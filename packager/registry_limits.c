@@ -19,13 +19,6 @@ static void limits_free(gpointer memory)
     g_free(limits);
 }
 
-static char *text_take(OkseMap *map, const char *key)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, OKSE_REQUIRED, &text) ? g_strdup(text) : NULL;
-}
-
 static uint64_t number_take(OkseMap *map, const char *key)
 {
     guint64 number = 0;
@@ -60,10 +53,10 @@ static void limits_take(GPtrArray *table, const OkseNode *list, unsigned index, 
 
     g_ptr_array_add(table, limits);
     limits->name = g_strdup(okse_node_key(list, index));
-    limits->title = text_take(map, "title");
-    limits->source = text_take(map, "source");
-    limits->date = text_take(map, "date");
-    limits->confidence = text_take(map, "confidence");
+    limits->title = okse_map_dup_text(map, "title", OKSE_REQUIRED);
+    limits->source = okse_map_dup_text(map, "source", OKSE_REQUIRED);
+    limits->date = okse_map_dup_text(map, "date", OKSE_REQUIRED);
+    limits->confidence = okse_map_dup_text(map, "confidence", OKSE_REQUIRED);
     limits->hosts = hosts_take(map, issues);
     limits->layer_size = number_take(map, "layer_size");
     limits->manifest_size = number_take(map, "manifest_size");

@@ -51,13 +51,6 @@ const OkseReturnItem *okse_return_list_find(const OkseReturnList *list, const ch
     return NULL;
 }
 
-static char *take_copy(OkseMap *map, const char *key, OksePresence presence)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, presence, &text) ? g_strdup(text) : NULL;
-}
-
 static void G_GNUC_PRINTF(4, 5)
     complain(const Reader *reader, const OkseNode *map, const char *key, const char *format, ...)
 {
@@ -82,9 +75,9 @@ static void from_read(const Reader *reader, const OkseNode *node)
 {
     OkseMap *map = okse_map_open(node, "from", reader->issues);
 
-    reader->list->from_name = take_copy(map, "name", OKSE_REQUIRED);
-    reader->list->from_country = take_copy(map, "country", OKSE_REQUIRED);
-    reader->list->from_contact = take_copy(map, "contact", OKSE_OPTIONAL);
+    reader->list->from_name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    reader->list->from_country = okse_map_dup_text(map, "country", OKSE_REQUIRED);
+    reader->list->from_contact = okse_map_dup_text(map, "contact", OKSE_OPTIONAL);
     okse_map_end(map);
     country_check(reader, node, "country", reader->list->from_country);
 }
@@ -121,12 +114,12 @@ static void member_check(const Reader *reader, const OkseNode *node, const char 
 static void item_read(const Reader *reader, const OkseNode *node)
 {
     OkseMap *map = okse_map_open(node, "item", reader->issues);
-    g_autofree char *kind = take_copy(map, "kind", OKSE_REQUIRED);
+    g_autofree char *kind = okse_map_dup_text(map, "kind", OKSE_REQUIRED);
     OkseReturnItem *item = g_new0(OkseReturnItem, 1);
 
-    item->path = take_copy(map, "path", OKSE_REQUIRED);
-    item->redaction = take_copy(map, "redaction", OKSE_OPTIONAL);
-    item->about = take_copy(map, "about", OKSE_OPTIONAL);
+    item->path = okse_map_dup_text(map, "path", OKSE_REQUIRED);
+    item->redaction = okse_map_dup_text(map, "redaction", OKSE_OPTIONAL);
+    item->about = okse_map_dup_text(map, "about", OKSE_OPTIONAL);
     okse_map_end(map);
     path_check(reader, node, item->path);
     if (kind != NULL && kind_find(kind, &item->kind)) {
@@ -157,13 +150,13 @@ static void items_read(const Reader *reader, const OkseNode *node)
 static void head_read(const Reader *reader, OkseMap *map, const OkseNode *root)
 {
     OkseReturnList *list = reader->list;
-    g_autofree char *format = take_copy(map, "okse", OKSE_REQUIRED);
+    g_autofree char *format = okse_map_dup_text(map, "okse", OKSE_REQUIRED);
 
     if (format != NULL && strcmp(format, FORMAT) != 0)
         complain(reader, root, "okse", "'%s' is not " FORMAT, format);
-    list->name = take_copy(map, "name", OKSE_REQUIRED);
-    list->version = take_copy(map, "version", OKSE_REQUIRED);
-    list->to = take_copy(map, "to", OKSE_REQUIRED);
+    list->name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    list->version = okse_map_dup_text(map, "version", OKSE_REQUIRED);
+    list->to = okse_map_dup_text(map, "to", OKSE_REQUIRED);
     country_check(reader, root, "to", list->to);
     if (list->name != NULL && !okse_stack_name_is_good(list->name))
         complain(reader, root, "name", "'%s' is no name (small letters, digits, single '-')", list->name);

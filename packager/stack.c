@@ -88,13 +88,6 @@ static OksePlace member_place(const OkseNode *map, const char *key)
     return okse_node_place(node != NULL ? node : map);
 }
 
-static char *take_copy(OkseMap *map, const char *key, OksePresence presence)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, presence, &text) ? g_strdup(text) : NULL;
-}
-
 static void check_country(const Reader *reader, const OkseNode *map, const char *key, const char *country)
 {
     OksePlace at = member_place(map, key);
@@ -117,8 +110,8 @@ static void read_license(const Reader *reader, const OkseNode *node, OkseStackCo
 {
     OkseMap *map = okse_map_open(node, "license", reader->issues);
 
-    component->spdx = take_copy(map, "spdx", OKSE_REQUIRED);
-    component->license_file = take_copy(map, "file", OKSE_OPTIONAL);
+    component->spdx = okse_map_dup_text(map, "spdx", OKSE_REQUIRED);
+    component->license_file = okse_map_dup_text(map, "file", OKSE_OPTIONAL);
     if (component->spdx != NULL)
         check_spdx(reader, node, component->spdx);
     okse_map_end(map);
@@ -168,8 +161,8 @@ static void read_component(const Reader *reader, const OkseNode *node, GPtrArray
     OkseMap *map = okse_map_open(node, "component", reader->issues);
     const OkseNode *child = NULL;
 
-    component->name = take_copy(map, "name", OKSE_REQUIRED);
-    component->kind = take_copy(map, "kind", OKSE_REQUIRED);
+    component->name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    component->kind = okse_map_dup_text(map, "kind", OKSE_REQUIRED);
     if (okse_map_take_map(map, "source", OKSE_REQUIRED, &child))
         okse_stack_read_source(child, component, reader->issues);
     if (okse_map_take_map(map, "license", OKSE_OPTIONAL, &child))
@@ -185,9 +178,9 @@ static void read_vendor(const Reader *reader, const OkseNode *node, OkseStack *s
 {
     OkseMap *map = okse_map_open(node, "vendor", reader->issues);
 
-    stack->vendor_name = take_copy(map, "name", OKSE_REQUIRED);
-    stack->vendor_country = take_copy(map, "country", OKSE_REQUIRED);
-    stack->vendor_contact = take_copy(map, "contact", OKSE_OPTIONAL);
+    stack->vendor_name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    stack->vendor_country = okse_map_dup_text(map, "country", OKSE_REQUIRED);
+    stack->vendor_contact = okse_map_dup_text(map, "contact", OKSE_OPTIONAL);
     check_country(reader, node, "country", stack->vendor_country);
     okse_map_end(map);
 }
@@ -350,8 +343,8 @@ static void read_root(const Reader *reader, const OkseNode *root, OkseStack *sta
     OksePlace at;
 
     okse_map_take_text(map, "okse", OKSE_REQUIRED, &schema);
-    stack->name = take_copy(map, "name", OKSE_REQUIRED);
-    stack->version = take_copy(map, "version", OKSE_REQUIRED);
+    stack->name = okse_map_dup_text(map, "name", OKSE_REQUIRED);
+    stack->version = okse_map_dup_text(map, "version", OKSE_REQUIRED);
     if (okse_map_take_unsigned(map, "sequence", OKSE_REQUIRED, &stack->sequence) && stack->sequence == 0) {
         at = member_place(root, "sequence");
         okse_issue(reader->issues, &at, "'sequence' starts at 1");

@@ -23,13 +23,6 @@ void okse_stack_clear_source(OkseStackSource *source)
     json_decref(source->parameters);
 }
 
-static char *take_copy(OkseMap *map, const char *key)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, OKSE_OPTIONAL, &text) ? g_strdup(text) : NULL;
-}
-
 static OksePlace place_of(const OkseNode *node, const char *key)
 {
     const OkseNode *found = okse_node_get(node, key);
@@ -89,9 +82,9 @@ static void read_git(OkseMap *map, const OkseNode *node, OkseStackSource *source
     OksePlace at = okse_node_place(node);
     g_autofree char *shown = NULL;
 
-    source->commit = take_copy(map, "commit");
-    source->tag = take_copy(map, "tag");
-    source->subdirectory = take_copy(map, "subdirectory");
+    source->commit = okse_map_dup_text(map, "commit", OKSE_OPTIONAL);
+    source->tag = okse_map_dup_text(map, "tag", OKSE_OPTIONAL);
+    source->subdirectory = okse_map_dup_text(map, "subdirectory", OKSE_OPTIONAL);
     okse_map_take_flag(map, "allow_dirty", OKSE_OPTIONAL, &source->allow_dirty);
     okse_map_take_flag(map, "history", OKSE_OPTIONAL, &source->history);
     if ((source->commit == NULL) == (source->tag == NULL))
@@ -123,8 +116,8 @@ static void read_oci(OkseMap *map, const OkseNode *node, OkseStackSource *source
     OkseSha256 digest;
     OksePlace at;
 
-    source->reference = take_copy(map, "ref");
-    source->platform = take_copy(map, "platform");
+    source->reference = okse_map_dup_text(map, "ref", OKSE_OPTIONAL);
+    source->platform = okse_map_dup_text(map, "platform", OKSE_OPTIONAL);
     pin = source->reference == NULL ? NULL : strchr(source->reference, '@');
     if (pin == NULL ||
         (pin > source->reference && g_str_has_prefix(pin + 1, "sha256:") && okse_sha256_parse(pin + 1, &digest, NULL)))
@@ -153,7 +146,7 @@ static void read_files(const OkseNode *list, OkseMap *map, OkseStackSource *sour
             g_strv_builder_add(globs, text);
     }
     source->globs = g_strv_builder_end(globs);
-    source->location = take_copy(map, "in");
+    source->location = okse_map_dup_text(map, "in", OKSE_OPTIONAL);
     if (source->location == NULL)
         source->location = g_strdup(".");
 }
@@ -193,13 +186,13 @@ void okse_stack_read_source(const OkseNode *node, OkseStackComponent *component,
         if (source->form == OKSE_SOURCE_FILES)
             read_files(value, map, source, issues);
         else
-            source->location = take_copy(map, form);
+            source->location = okse_map_dup_text(map, form, OKSE_OPTIONAL);
         if (source->form == OKSE_SOURCE_GIT)
             read_git(map, node, source, issues);
         if (source->form == OKSE_SOURCE_OCI)
             read_oci(map, node, source, issues);
         if (source->form == OKSE_SOURCE_HUGGINGFACE)
-            source->commit = take_copy(map, "revision");
+            source->commit = okse_map_dup_text(map, "revision", OKSE_OPTIONAL);
         if (source->form == OKSE_SOURCE_TEMPLATE && okse_map_take_map(map, "parameters", OKSE_OPTIONAL, &value))
             source->parameters = okse_node_to_json(value);
         if (source->location != NULL)

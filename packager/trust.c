@@ -295,13 +295,6 @@ static void signer_key_take(Reader *reader, const OkseNode *node, OkseSigner *si
         issue_cause(reader, node, cause);
 }
 
-static char *text_take(OkseMap *map, const char *key)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, OKSE_OPTIONAL, &text) ? g_strdup(text) : NULL;
-}
-
 static void signer_take(Reader *reader, const OkseNode *item, OkseRole *role)
 {
     OkseMap *map = okse_map_open(item, "an entry of signers", reader->issues);
@@ -312,9 +305,10 @@ static void signer_take(Reader *reader, const OkseNode *item, OkseRole *role)
     bool constrained;
 
     g_ptr_array_add(role->signers, signer);
-    signer->leaf = (OkseConstraints){text_take(map, "subject"), text_take(map, "issuer"), text_take(map, "san"),
-                                     text_take(map, "eku")};
-    signer->holder = text_take(map, "holder");
+    signer->leaf = (OkseConstraints){
+        okse_map_dup_text(map, "subject", OKSE_OPTIONAL), okse_map_dup_text(map, "issuer", OKSE_OPTIONAL),
+        okse_map_dup_text(map, "san", OKSE_OPTIONAL), okse_map_dup_text(map, "eku", OKSE_OPTIONAL)};
+    signer->holder = okse_map_dup_text(map, "holder", OKSE_OPTIONAL);
     okse_map_end(map);
     constrained = signer->leaf.subject != NULL || signer->leaf.issuer != NULL || signer->leaf.san != NULL ||
                   signer->leaf.eku != NULL;

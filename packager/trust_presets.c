@@ -21,13 +21,6 @@ static void preset_free(gpointer memory)
     g_free(preset);
 }
 
-static char *text_take(OkseMap *map, const char *key)
-{
-    const char *text = NULL;
-
-    return okse_map_take_text(map, key, OKSE_REQUIRED, &text) ? g_strdup(text) : NULL;
-}
-
 static GStrv algorithms_take(OkseMap *map, OkseIssues *issues)
 {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
@@ -53,10 +46,10 @@ static void preset_take(GPtrArray *presets, const OkseNode *list, unsigned index
 
     g_ptr_array_add(presets, preset);
     preset->name = g_strdup(okse_node_key(list, index));
-    preset->title = text_take(map, "title");
-    preset->note = text_take(map, "note");
-    preset->source = text_take(map, "source");
-    preset->confidence = text_take(map, "confidence");
+    preset->title = okse_map_dup_text(map, "title", OKSE_REQUIRED);
+    preset->note = okse_map_dup_text(map, "note", OKSE_REQUIRED);
+    preset->source = okse_map_dup_text(map, "source", OKSE_REQUIRED);
+    preset->confidence = okse_map_dup_text(map, "confidence", OKSE_REQUIRED);
     preset->algorithms = algorithms_take(map, issues);
     okse_map_end(map);
 }
