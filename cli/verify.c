@@ -195,6 +195,12 @@ static bool shards_open(Session *session, const OkseInvocation *invocation, GErr
 
     if (divided && session->bytes == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
+    /* What lies in an install root is no file whose size and time a record could say. */
+    if (divided && session->input.thin != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "%s: is thin, and --shard and --merge need one bundle that is whole (okse thin %s --complete "
+                         "--base BUNDLE -o FILE)",
+                         session->input.origin, session->input.origin);
     session->shards.terms = (OkseShardTerms){.policy = &session->trust->digest,
                                              .trust = session->trust,
                                              .clock = session->clock,
