@@ -18,6 +18,5 @@ bool okse_leaving_verification(const OkseLeaving *leaving, GBytes *bytes, const 
 /* Findings that were redacted to this level; what the level hides is hidden in them. Errors: as above. */
 bool okse_leaving_findings(const OkseLeaving *leaving, GBytes *bytes, const char *level, const char *origin,
                            GError **error);
-/* Secrets and forbidden words in any bytes; path: what a file of them is called. Errors: REFUSED. */
-bool okse_leaving_texts(const OkseLeaving *leaving, GBytes *bytes, const char *path, const char *origin,
-                        GError **error);
+/* Secrets of every kind and forbidden words in any bytes. Errors: REFUSED. */
+bool okse_leaving_texts(const OkseLeaving *leaving, GBytes *bytes, const char *origin, GError **error);

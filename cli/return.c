@@ -96,6 +96,14 @@ static bool never_read(Session *session, const char *path, GError **error)
     return true;
 }
 
+/* What its reader takes at most, asked before it is in memory. */
+static uint64_t limit_of(OkseReturnKind kind)
+{
+    return kind == OKSE_RETURN_FINDINGS       ? OKSE_LIMIT_EVIDENCE
+           : kind == OKSE_RETURN_VERIFICATION ? OKSE_LIMIT_METADATA
+                                              : OKSE_LIMIT_APPROVAL;
+}
+
 static bool files_read(Session *session, const char *root, GError **error)
 {
     okse_autofd fd = okse_open_directory(root, error);
@@ -103,7 +111,7 @@ static bool files_read(Session *session, const char *root, GError **error)
     for (guint i = 0; fd >= 0 && i < session->list->items->len; i++) {
         const OkseReturnItem *item = g_ptr_array_index(session->list->items, i);
         okse_autofd file = okse_open_beneath(fd, item->path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, error);
-        GBytes *bytes = file >= 0 ? okse_read_fd(file, OKSE_LIMIT_EVIDENCE, item->path, error) : NULL;
+        GBytes *bytes = file >= 0 ? okse_read_fd(file, limit_of(item->kind), item->path, error) : NULL;
 
         if (bytes == NULL)
             return false;
@@ -142,10 +150,14 @@ static bool statement_check(const Session *session, const OkseReturnItem *item, 
     const OkseReturnItem *about = okse_return_list_find(session->list, item->about);
     g_autofree char *name = g_path_get_basename(about->path);
     OkseSha256 digest = okse_sha256_of_bytes(file_of(session, about));
-    g_autoptr(GBytes) payload = NULL;
+    g_autoptr(GPtrArray) inside = NULL;
 
-    return okse_return_statement_check(bytes, item->path, name, &digest, &payload, error) &&
-           okse_leaving_texts(session->leaving, payload, item->path, item->path, error);
+    if (!okse_return_statement_check(bytes, item->path, name, &digest, &inside, error))
+        return false;
+    for (guint i = 0; i < inside->len; i++)
+        if (!okse_leaving_texts(session->leaving, g_ptr_array_index(inside, i), item->path, error))
+            return false;
+    return true;
 }
 
 /* A record that nobody answers for proves nothing to the vendor. */
@@ -180,16 +192,31 @@ static bool item_check(const Session *session, const OkseReturnItem *item, GByte
             return false;
         break;
     }
-    return okse_leaving_texts(session->leaving, bytes, item->path, item->path, error);
+    return okse_leaving_texts(session->leaving, bytes, item->path, error);
+}
+
+/* What the list says, without the escapes of YAML. */
+static GBytes *list_texts(const OkseReturnList *list)
+{
+    GString *text = g_string_new(list->name);
+
+    g_string_append_printf(text, "\n%s\n%s\n%s\n", list->version, list->from_name,
+                           list->from_contact != NULL ? list->from_contact : "");
+    for (guint i = 0; i < list->items->len; i++)
+        g_string_append_printf(text, "%s\n", ((const OkseReturnItem *)g_ptr_array_index(list->items, i))->path);
+    return g_string_free_to_bytes(text);
 }
 
 static bool all_check(const Session *session, const char *list, GError **error)
 {
+    g_autoptr(GBytes) said = list_texts(session->list);
+
     for (guint i = 0; i < session->list->items->len; i++)
         if (!item_check(session, g_ptr_array_index(session->list->items, i), g_ptr_array_index(session->files, i),
                         error))
             return false;
-    return okse_leaving_texts(session->leaving, session->list_bytes, LIST, list, error);
+    return okse_leaving_texts(session->leaving, session->list_bytes, list, error) &&
+           okse_leaving_texts(session->leaving, said, list, error);
 }
 
 static GBytes *stack_yaml(const OkseReturnList *list)

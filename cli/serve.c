@@ -3,6 +3,7 @@
 #include "cli/bundle_input.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
+#include "cli/serve_options.h"
 #include "core/fd.h"
 #include "core/limits.h"
 #include "core/sandbox.h"
@@ -12,37 +13,10 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_LISTEN "127.0.0.1:5000"
 #define DEFAULT_CONNECTIONS 256
 #define CONNECTIONS_LIMIT 16384
 #define DEFAULT_PATIENCE 30
 #define PATIENCE_LIMIT 3600
-
-typedef struct {
-    char *listen, *trust, *at, *expect, *certificate, *key, *connections, *patience;
-    gboolean unverified, check, log;
-} ServeOptions;
-
-static const OkseOption serve_options[] = {
-    {OKSE_OPTION_TEXT, "listen", 0, "ADDRESS:PORT", "where to (default: " DEFAULT_LISTEN "; port 0: a free one)",
-     offsetof(ServeOptions, listen)},
-    {OKSE_OPTION_PATH, "trust", 't', "FILE", "serve only what this trust policy accepts",
-     offsetof(ServeOptions, trust)},
-    {OKSE_OPTION_FLAG, "unverified", 0, NULL, "serve it whoever signed it, or nobody",
-     offsetof(ServeOptions, unverified)},
-    {OKSE_OPTION_TEXT, "at", 0, "TIME", "judge as of this time instead of now", offsetof(ServeOptions, at)},
-    {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "serve only this identity", offsetof(ServeOptions, expect)},
-    {OKSE_OPTION_FLAG, "check", 0, NULL, "hash every blob before the first is served", offsetof(ServeOptions, check)},
-    {OKSE_OPTION_PATH, "tls-cert", 0, "PEM", "serve https with this certificate (chain)",
-     offsetof(ServeOptions, certificate)},
-    {OKSE_OPTION_PATH, "tls-key", 0, "PEM", "the certificate's key", offsetof(ServeOptions, key)},
-    {OKSE_OPTION_TEXT, "connections", 0, "N", "at most so many, half of them from one address (default: 256)",
-     offsetof(ServeOptions, connections)},
-    {OKSE_OPTION_TEXT, "patience", 0, "SECONDS",
-     "cut off who sends no request or takes nothing for so long (default: 30)", offsetof(ServeOptions, patience)},
-    {OKSE_OPTION_FLAG, "log", 0, NULL, "a line on standard error for every request", offsetof(ServeOptions, log)},
-    {0},
-};
 
 /* Everything that is opened or loaded is opened here, before the sandbox closes. */
 typedef struct {
@@ -139,7 +113,7 @@ static bool session_open(Session *session, const ServeOptions *options, GError *
     session->bytes = okse_bundle_input_open_whole(session->path, error);
     return session->bytes != NULL && pem_read(options->certificate, &session->certificate, error) &&
            pem_read(options->key, &session->key, error) && okse_httpd_load(&session->httpd, error) &&
-           okse_listener_open(options->listen != NULL ? options->listen : DEFAULT_LISTEN, &session->listener, error);
+           okse_listener_open(options->listen != NULL ? options->listen : SERVE_LISTEN, &session->listener, error);
 }
 
 static bool read_verified(Session *session, GError **error)
@@ -271,7 +245,7 @@ const OkseCommand okse_command_serve = {
     .arguments = "BUNDLE",
     .minimum = 1,
     .maximum = 1,
-    .summary = "Be a read-only OCI registry that has what is in a bundle.",
+    .summary = SERVE_SUMMARY,
     .details =
         "Only this machine is served unless --listen says otherwise. Blobs go out straight from the bundle, which\n"
         "takes no further disk; clients check them by digest (docs/serve.md).",

@@ -125,7 +125,12 @@ char *okse_text_time(gint64 seconds)
 {
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
 
-    return time == NULL ? g_strdup("(time out of range)") : g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    if (time == NULL)
+        return g_strdup("(time out of range)");
+    /* GLib's %Y has three digits for the year 984, which nobody reads as a time */
+    return g_strdup_printf("%04d-%02d-%02dT%02d:%02d:%02dZ", g_date_time_get_year(time), g_date_time_get_month(time),
+                           g_date_time_get_day_of_month(time), g_date_time_get_hour(time), g_date_time_get_minute(time),
+                           g_date_time_get_second(time));
 }
 
 bool okse_text_time_parse(const char *text, gint64 *seconds)

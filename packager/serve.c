@@ -274,6 +274,42 @@ static bool has_body(const OkseHttpd *httpd, struct MHD_Connection *connection)
            httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
 }
 
+typedef struct {
+    unsigned hosts, lengths, others;
+} Counted;
+
+/* RFC 9110, 5.6.2. "Content-Length " is no name, and some read it as one. */
+static bool is_token(const char *text)
+{
+    const char *p = text;
+
+    while (g_ascii_isalnum(*p) || (*p != '\0' && strchr("!#$%&'*+-.^_`|~", *p) != NULL))
+        p++;
+    return p > text && *p == '\0';
+}
+
+static enum MHD_Result count(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    Counted *counted = context;
+
+    (void)kind;
+    (void)value;
+    counted->hosts += g_ascii_strcasecmp(name, "Host") == 0;
+    counted->lengths += g_ascii_strcasecmp(name, "Content-Length") == 0;
+    counted->others += !is_token(name);
+    return MHD_YES;
+}
+
+/* Which of two counts is decided differently by whoever stands before us, so there is no answer but a refusal and the
+ * end of the connection (RFC 9112, 3.2, 5.1 and 6.3). */
+static bool is_ambiguous(const OkseHttpd *httpd, struct MHD_Connection *connection)
+{
+    Counted counted = {0, 0, 0};
+
+    httpd->get_connection_values(connection, MHD_HEADER_KIND, count, &counted);
+    return counted.hosts > 1 || counted.lengths > 1 || counted.others > 0;
+}
+
 static void answer_fill(OkseServer *server, struct MHD_Connection *connection, const char *method, Request *request)
 {
     const OkseHttpd *httpd = httpd_of(server);
@@ -283,7 +319,9 @@ static void answer_fill(OkseServer *server, struct MHD_Connection *connection, c
         .host = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
         .range = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "Range"),
         .if_range = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range"),
+        .if_match = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "If-Match"),
         .if_none_match = httpd->lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match"),
+        .ambiguous = is_ambiguous(httpd, connection),
         .body = has_body(httpd, connection),
         .local = server->serving->listener->local,
     };
@@ -309,7 +347,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     *upload_size = 0;
     if (request == NULL || request->answered)
         return MHD_NO;
-    if (!request->begun && !has_body(httpd, connection)) { /* who answers now closes the connection: fit for a body */
+    /* who answers now closes the connection: fit for a body, or what may be one */
+    if (!request->begun && !has_body(httpd, connection) && !is_ambiguous(httpd, connection)) {
         request->begun = true;
         return MHD_YES;
     }

@@ -102,8 +102,8 @@ static void answer_referrers(const OkseCatalog *catalog, const OkseServeTarget *
     answer->filtered = target->filter != NULL;
 }
 
-/* Is this item's entity tag, its digest, in the list? */
-static bool names_tag(const char *list, const OkseCatalogItem *item)
+/* Is this item's entity tag, its digest, in the list? weak: one that is marked as weak counts, too. */
+static bool names_tag(const char *list, const OkseCatalogItem *item, bool weak)
 {
     char text[OKSE_SHA256_TEXT];
     g_auto(GStrv) tags = g_strsplit(list, ",", 64);
@@ -114,7 +114,7 @@ static bool names_tag(const char *list, const OkseCatalogItem *item)
 
         if (strcmp(word, "*") == 0)
             return true;
-        if (g_str_has_prefix(word, "W/"))
+        if (weak && g_str_has_prefix(word, "W/"))
             word += 2;
         if (*word == '"' && strncmp(word + 1, text, strlen(text)) == 0 && strcmp(word + 1 + strlen(text), "\"") == 0)
             return true;
@@ -150,7 +150,9 @@ static Range range_read(const char *text, uint64_t size, uint64_t *from, uint64_
     has_last = range_number(&text, &last);
     if (*text != '\0' || (!has_first && !has_last) || (has_first && has_last && last < first))
         return RANGE_NONE;
-    if (!has_first) { /* the last so many bytes */
+    if (!has_first) {              /* the last so many bytes */
+        if (size == 0 && last > 0) /* all of nothing, which no Content-Range can say */
+            return RANGE_NONE;
         first = last < size ? size - last : 0;
         if (last == 0)
             first = size;
@@ -169,8 +171,8 @@ static void answer_range(const OkseRequest *request, const OkseCatalogItem *item
 {
     bool wanted =
         request->range != NULL && strcmp(request->method, "GET") == 0 &&
-        (request->if_range == NULL ||
-         (request->if_range[0] == '"' && strchr(request->if_range, ',') == NULL && names_tag(request->if_range, item)));
+        (request->if_range == NULL || (request->if_range[0] == '"' && strchr(request->if_range, ',') == NULL &&
+                                       names_tag(request->if_range, item, false)));
     Range range = wanted ? range_read(request->range, item->size, &answer->from, &answer->length) : RANGE_NONE;
 
     if (range == RANGE_PART) {
@@ -191,9 +193,11 @@ static void answer_item(const OkseRequest *request, const OkseCatalogItem *item,
     answer->item = item;
     answer->length = item->size;
     answer->media_type = media_type;
-    if (request->if_none_match != NULL && names_tag(request->if_none_match, item)) {
+    if (request->if_match != NULL && !names_tag(request->if_match, item, false)) {
+        answer->item = NULL;
+        okse_answer_error(answer, 412, "UNSUPPORTED", "what is here has another entity tag, its digest");
+    } else if (request->if_none_match != NULL && names_tag(request->if_none_match, item, true)) {
         answer->status = 304;
-        answer->length = 0;
         answer->media_type = NULL;
     } else if (answer->ranges) {
         answer_range(request, item, answer);
@@ -304,7 +308,10 @@ void okse_answer(const OkseCatalog *catalog, const OkseRequest *request, OkseAns
     g_auto(OkseServeTarget) target = {.kind = OKSE_SERVE_NOWHERE};
 
     *answer = (OkseAnswer){.status = 0};
-    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+    if (request->ambiguous) {
+        okse_answer_error(answer, 400, "UNSUPPORTED",
+                          "a header is there twice that may be there once, or has a name that is none");
+    } else if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
         okse_answer_error(answer, 405, "UNSUPPORTED", "this registry is only read: GET and HEAD");
     } else if (request->body) {
         okse_answer_error(answer, 413, "UNSUPPORTED", "this registry takes nothing");

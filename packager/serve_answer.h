@@ -5,11 +5,12 @@
 /* The whole registry as a function: what is asked → what is answered. It opens nothing and knows no connection.
  * Source: distribution-spec 1.1 (pull, content discovery); ranges and conditions by RFC 9110. */
 typedef struct {
-    const char *method;                                  /* as sent */
-    const char *target;                                  /* as sent, path and query */
-    const char *host, *range, *if_range, *if_none_match; /* headers; NULL: not sent */
-    bool body;                                           /* one comes with it */
-    bool local; /* only this machine is served: a Host that is some site's name was led here by that site's DNS */
+    const char *method;                                             /* as sent */
+    const char *target;                                             /* as sent, path and query */
+    const char *host, *range, *if_range, *if_match, *if_none_match; /* headers; NULL: not sent */
+    bool ambiguous; /* readers disagree about what its headers are (two lengths, "Content-Length :") */
+    bool body;      /* one comes with it */
+    bool local;     /* only this machine is served: a Host that is some site's name was led here by that site's DNS */
 } OkseRequest;
 
 typedef struct {
@@ -23,7 +24,8 @@ typedef struct {
     char *content_range, *link;  /* headers; NULL: none */
 } OkseAnswer;
 
-/* *answer: cleared by the caller. HEAD is answered as GET, without its ranges; who sends leaves the body out. */
+/* *answer: cleared by the caller. HEAD is answered as GET, without its ranges; who sends leaves its body out, and that
+ * of 304 (RFC 9110, 8.6: the length is that of what is not sent). */
 void okse_answer(const OkseCatalog *catalog, const OkseRequest *request, OkseAnswer *answer);
 void okse_answer_clear(OkseAnswer *answer);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OkseAnswer, okse_answer_clear)

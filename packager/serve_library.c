@@ -12,6 +12,7 @@ bool okse_httpd_load(OkseHttpd *httpd, GError **error)
         {"MHD_is_feature_supported", &httpd->is_feature_supported},
         {"MHD_get_connection_info", &httpd->get_connection_info},
         {"MHD_lookup_connection_value", &httpd->lookup_connection_value},
+        {"MHD_get_connection_values", &httpd->get_connection_values},
         {"MHD_queue_response", &httpd->queue_response},
         {"MHD_add_response_header", &httpd->add_response_header},
         {"MHD_destroy_response", &httpd->destroy_response},

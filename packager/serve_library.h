@@ -13,6 +13,7 @@ typedef struct {
     typeof(MHD_is_feature_supported) *is_feature_supported;
     typeof(MHD_get_connection_info) *get_connection_info;
     typeof(MHD_lookup_connection_value) *lookup_connection_value;
+    typeof(MHD_get_connection_values) *get_connection_values;
     typeof(MHD_queue_response) *queue_response;
     typeof(MHD_add_response_header) *add_response_header;
     typeof(MHD_destroy_response) *destroy_response;

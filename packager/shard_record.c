@@ -67,10 +67,34 @@ static void modified_take(const OkseBytes *bytes, OkseShardFile *file)
     }
 }
 
+static int compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "SIZE SECONDS.NANOSECONDS" of every file, in the order of these lines: whichever part was opened first. */
+static OkseSha256 files_digest(const OkseBytes *bytes)
+{
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct stat status;
+
+    for (unsigned i = 0; i < okse_bytes_files(bytes); i++)
+        if (fstat(okse_bytes_file(bytes, i, NULL), &status) == 0)
+            g_ptr_array_add(lines,
+                            g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT ".%09ld\n", (gint64)status.st_size,
+                                            (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec));
+    g_ptr_array_sort(lines, compare_lines);
+    for (guint i = 0; i < lines->len; i++)
+        g_string_append(text, g_ptr_array_index(lines, i));
+    return okse_sha256_of(text->str, text->len);
+}
+
 OkseShardFile okse_shard_file(const OkseBundle *bundle)
 {
     g_autoptr(GBytes) index = okse_json_write(okse_bundle_layout_index(bundle));
-    OkseShardFile file = {okse_sha256_of_bytes(index), okse_bundle_slots(bundle).file_size, 0, 0};
+    OkseShardFile file = {okse_sha256_of_bytes(index), okse_bundle_slots(bundle).file_size, 0, 0,
+                          files_digest(bundle->bytes)};
 
     modified_take(bundle->bytes, &file);
     return file;
@@ -79,7 +103,7 @@ OkseShardFile okse_shard_file(const OkseBundle *bundle)
 bool okse_shard_file_equal(const OkseShardFile *a, const OkseShardFile *b)
 {
     return okse_sha256_equal(&a->index, &b->index) && a->size == b->size && a->seconds == b->seconds &&
-           a->nanoseconds == b->nanoseconds;
+           a->nanoseconds == b->nanoseconds && okse_sha256_equal(&a->files, &b->files);
 }
 
 static bool digest_read(const json_t *object, const char *key, OkseSha256 *digest, const char *origin, GError **error)
@@ -124,7 +148,8 @@ static bool file_read(const json_t *value, OkseShardFile *file, OkseSha256 *iden
         !digest_read(bundle, "index", &file->index, origin, error) ||
         !okse_json_unsigned(bundle, "size", &file->size, origin, error) ||
         !time_read(bundle, "modified", &file->seconds, origin, error) ||
-        !okse_json_unsigned(bundle, "nanoseconds", &nanoseconds, origin, error))
+        !okse_json_unsigned(bundle, "nanoseconds", &nanoseconds, origin, error) ||
+        !digest_read(bundle, "files", &file->files, origin, error))
         return false;
     file->nanoseconds = (gint64)nanoseconds;
     return nanoseconds < 1000000000 ||
@@ -258,18 +283,18 @@ json_t *okse_shard_record_json(const OkseShardRecord *record)
 {
     g_autofree char *shard = g_strdup_printf("%u/%u", record->shard.number, record->shard.count);
     g_autofree char *time = okse_text_time(record->time), *modified = okse_text_time(record->file.seconds);
-    char identity[OKSE_SHA256_TEXT], index[OKSE_SHA256_TEXT], policy[OKSE_SHA256_TEXT];
+    char identity[OKSE_SHA256_TEXT], index[OKSE_SHA256_TEXT], policy[OKSE_SHA256_TEXT], files[OKSE_SHA256_TEXT];
     json_t *reasons = json_array(), *value;
 
     for (guint i = 0; i < MIN(record->reasons->len, REASONS); i++)
         json_array_append_new(reasons, json_string(g_ptr_array_index(record->reasons, i)));
-    value = json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:I, s:s, s:I}, s:s, s:b, s:s, s:s, s:o, s:o}", "schema", SCHEMA,
-                      "verifier", "okse " OKSE_VERSION, "shard", shard, "bundle", "identity",
-                      okse_sha256_text(&record->identity, identity), "index",
-                      okse_sha256_text(&record->file.index, index), "size", (json_int_t)record->file.size, "modified",
-                      modified, "nanoseconds", (json_int_t)record->file.nanoseconds, "policy",
-                      okse_sha256_text(&record->policy, policy), "both", (int)record->both, "clock", record->clock,
-                      "time", time, "blobs", blobs_json(record), "reasons", reasons);
+    value = json_pack(
+        "{s:s, s:s, s:s, s:{s:s, s:s, s:I, s:s, s:I, s:s}, s:s, s:b, s:s, s:s, s:o, s:o}", "schema", SCHEMA, "verifier",
+        "okse " OKSE_VERSION, "shard", shard, "bundle", "identity", okse_sha256_text(&record->identity, identity),
+        "index", okse_sha256_text(&record->file.index, index), "size", (json_int_t)record->file.size, "modified",
+        modified, "nanoseconds", (json_int_t)record->file.nanoseconds, "files",
+        okse_sha256_text(&record->file.files, files), "policy", okse_sha256_text(&record->policy, policy), "both",
+        (int)record->both, "clock", record->clock, "time", time, "blobs", blobs_json(record), "reasons", reasons);
     g_assert(value != NULL);
     return value;
 }

@@ -10,6 +10,7 @@ typedef struct {
     uint64_t size;      /* of the bundle */
     gint64 seconds;     /* when the file was modified; nanoseconds below */
     gint64 nanoseconds; /* 0 … 999,999,999 */
+    OkseSha256 files;   /* sizes and times of all files, where it is parts: one of them may be older than the newest */
 } OkseShardFile;
 
 typedef struct {

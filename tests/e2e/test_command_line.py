@@ -1,6 +1,9 @@
 """What every command promises about help, unknown words and streams."""
 import re
 
+import pytest
+
+from test_serve import built_with_it
 
 def commands(okse):
     out = okse("--help", status=0).out
@@ -25,3 +28,11 @@ def test_every_command_has_help_and_refuses_unknown_options(okse):
         assert max(map(len, helped.out.splitlines())) <= 120
         refused = okse(*command.split(), "--no-such-option", status=2)
         assert refused.out == "" and "--no-such-option" in refused.err
+
+
+def test_a_build_without_serving_refuses_the_command_and_not_its_options(okse):
+    if built_with_it():
+        pytest.skip("okse serve is in this build (-Dserve=disabled leaves it out)")
+    for words in (("--trust", "trust.yaml", "--listen", "127.0.0.1:0"), ("--unverified", "--log"), ()):
+        refused = okse("serve", "civic.okse", *words, status=3)
+        assert refused.out == "" and "built without libmicrohttpd" in refused.err

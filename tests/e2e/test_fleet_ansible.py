@@ -145,6 +145,7 @@ def run(lab):
     words = ("-e", f"okse_out={site.out}", "-e", "okse_country=VN", "-e", f"okse_controller_program={site.okse.binary}")
     site.done = lab.play(inventory, *words)
     site.again = lambda: lab.play(inventory, *words)
+    site.hosts, site.words, site.inventory = hosts, words, inventory
     return site
 
 
@@ -202,3 +203,18 @@ def test_evidence_is_what_the_controller_audits_again(run):
 def test_a_run_into_the_same_place_is_refused(run):
     done = run.again()
     assert done.returncode != 0 and "is there already" in done.stdout and "SSH" not in done.stdout
+
+
+def test_where_every_host_refuses_or_is_silent_the_audit_comes_all_the_same(lab, run):
+    """Ansible ends a playbook when all hosts of a batch have failed: here each batch is one host, and each fails."""
+    out, inventory = lab.directory / "out-of-none", json.loads(json.dumps(run.inventory))
+    inventory["okse"]["children"] = {"all-bad": {"vars": {"okse_site": str(lab.directory / "hanoi.yaml"), "okse_bundle": str(run.other)},
+                                                 "hosts": {name: run.hosts[name] for name in ("gpu2", "gpu6", SILENT)}}}
+    inventory["okse"]["children"]["all-bad"]["hosts"]["gpu5"] = run.hosts["gpu5"] | {"okse_program": "/nowhere/okse"}
+    done = lab.play(inventory, *run.words, "-e", f"okse_out={out}", "-e", "okse_serial=1")
+    assert (out / "fleet.json").exists() and (out / "fleet.html").exists(), done.stdout + done.stderr
+    targets = {target["name"]: target for target in json.loads((out / "fleet.json").read_text())["targets"]}
+    assert set(targets) == {"gpu2", "gpu5", "gpu6", SILENT} and {name for name in targets if "error" in targets[name]} == {"gpu5", SILENT}
+    lines = {line.split()[0]: line for line in done.stdout.split("PLAY RECAP")[1].splitlines() if ":" in line}
+    assert done.returncode != 0 and all("failed=1" in lines[name] for name in ("gpu2", "gpu5", "gpu6", "localhost")) and "unreachable=1" in lines[SILENT]
+    assert "REFUSED" in done.stdout or "refused" in done.stdout

@@ -146,7 +146,7 @@ def test_the_pair_collects_on_each_node_and_audits_all(okse, tmp_path):
         assert done.returncode == 0, done
         assert before == sorted((str(p), p.lstat().st_mtime_ns, p.lstat().st_ctime_ns) for p in root.rglob("*"))
         assert {(e["host"], e["role"]) for e in facts(tmp_path / f"evidence/run-1/node{number}.tar")["endpoints"]} == {(logs, "logs"), ("10.0.0.9", "logs")}
-    (tmp_path / "nodes/names").write_text("node1\nnode2\nnode3\n")
+    (tmp_path / "nodes/names").write_text("node1\nnode2\nnode3")  # the last line counts, ended or not
     done = Pod(okse, tmp_path / "pod", job, job["containers"][0], {name: tmp_path / name for name in ("evidence", "nodes", "reports")})()
     fleet = json.loads((tmp_path / "reports/fleet.json").read_text())
     targets = {t["name"]: t for t in fleet["targets"]}

@@ -17,7 +17,7 @@ import yaml
 from conftest import ROOT
 from registries import MemoryRegistry, running
 from servers import Authority, Registry, Server, auth_file, token_server
-from test_serve import Serving
+from test_serve import SERVED, Serving
 from stacks import Bundle, civic, noise, run, simple, write
 
 MIB = 1 << 20
@@ -190,6 +190,7 @@ def test_after_a_kill_a_real_registry_is_sent_what_it_lacks_and_nothing_else(oks
     assert (tmp_path / "back.okse").read_bytes() == heavy.read_bytes()
 
 
+@SERVED
 def test_from_parts_and_from_a_bundle_that_is_served(okse, signed, heavy, tmp_path):
     """Parts are pushed as they lie; what okse serve gives, by its referrers API, is the bundle that it serves."""
     okse("split", heavy, "--size", "20M", "-o", tmp_path / "parts", status=0)

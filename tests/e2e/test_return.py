@@ -2,8 +2,10 @@
 import base64
 import copy
 import json
+import os
 import shutil
 import tarfile
+import unicodedata
 
 import pytest
 import yaml
@@ -161,6 +163,7 @@ RECORDS = {
     "a component's path": lambda v: v["predicate"]["okse_verification"]["checked"]["components"][0].update(path="/srv/" + HOST),
     "an object for a text": lambda v: v["predicate"]["verifier"].update(id={"host": HOST}),
     "a list for a text": lambda v: v["predicate"].update(resourceUri=[HOST]),
+    "a member of what may have any name": lambda v: v["predicate"]["okse_verification"]["checked"]["bytes"].update({"read on " + HOST: HOST}),
 }
 
 
@@ -192,6 +195,32 @@ def test_a_statement_that_says_more_or_is_about_something_else_stays(place, edit
     envelope(place, payload)
     done = place.okse("return", "--root", place.root, "--allow", write(place), "-o", place.output)
     assert done.status in (1, 2) and "verified.json.sigstore.json" in done.err and not place.output.exists()
+
+
+ENVELOPES = {
+    "a member": lambda v: v.update(note=HOST), "a member of the material": lambda v: v["verificationMaterial"].update(note=HOST),
+    "a log entry": lambda v: v["verificationMaterial"].update(tlogEntries=[{"host": HOST}]), "a key's name": lambda v: v["verificationMaterial"]["publicKey"].update(hint=HOST),
+    "a member of the key": lambda v: v["verificationMaterial"]["publicKey"].update(host=HOST), "a name of the signature": lambda v: v["dsseEnvelope"]["signatures"][0].update(keyid=HOST),
+    "a member of the signature": lambda v: v["dsseEnvelope"]["signatures"][0].update(host=HOST), "another type": lambda v: v["dsseEnvelope"].update(payloadType=HOST),
+    "a signature of any length": lambda v: v["dsseEnvelope"]["signatures"][0].update(sig=base64.b64encode(b"the hosts are gpu01 to gpu99 " * 60).decode()),
+    "a certificate that is none": lambda v: v["verificationMaterial"].update(publicKey=None) or v["verificationMaterial"].pop("publicKey") or
+    v["verificationMaterial"].update(x509CertificateChain={"certificates": [{"rawBytes": base64.b64encode(HOST.encode()).decode()}]}),
+    "a time stamp that is none": lambda v: v["verificationMaterial"].update(timestampVerificationData={"rfc3161Timestamps": [{"signedTimestamp": base64.b64encode(HOST.encode()).decode()}]}),
+}
+
+
+@pytest.mark.parametrize("how", ENVELOPES)
+def test_an_envelope_holds_what_okse_sign_writes_and_nothing_else(place, how):
+    """It is under no signature: whatever else stands in it would go along unseen."""
+    place.change("verified.json.sigstore.json", ENVELOPES[how])
+    done = place.okse("return", "--root", place.root, "--allow", write(place), "-o", place.output)
+    assert done.status in (1, 2) and "verified.json.sigstore.json" in done.err and not place.output.exists()
+
+
+def test_what_stands_in_an_envelope_as_base64_is_looked_at(place, tmp_path):
+    place.change("verified.json.sigstore.json", lambda v: v["dsseEnvelope"]["signatures"][0].update(sig=base64.b64encode(b"\0to " + HOST.encode()).decode()))
+    (tmp_path / "never").write_text(HOST + "\n")
+    assert f"holds '{HOST}'" in place("--never", tmp_path / "never", status=1).err
 
 
 def write(place):
@@ -228,6 +257,25 @@ def test_words_that_nothing_may_hold(place, tmp_path):
     assert b"nowhere.internal" not in place.files()[1]
 
 
+def test_a_word_is_the_same_word_in_another_composition(place, tmp_path):
+    """ộ is one letter, or o with two marks: keyboards and file systems differ."""
+    for held, forbidden in (("NFC", "NFD"), ("NFD", "NFC")):
+        place.change("verified.json", lambda v: v["predicate"].update(resourceUri=unicodedata.normalize(held, "cụm Nội bộ, 하노이")))
+        place.sign("verified.json")
+        for word in ("NỘI BỘ", "하노이"):
+            (tmp_path / "never").write_text(unicodedata.normalize(forbidden, word))
+            assert "(--never)" in place("--never", tmp_path / "never", status=1).err, (held, word)
+
+
+def test_words_behind_the_escapes_of_the_list(place, tmp_path):
+    (tmp_path / "never").write_text("cluster 7\n")
+    write(place)
+    text = (tmp_path / "list.yaml").read_text()
+    (tmp_path / "list.yaml").write_text(text.replace("name: Ministry", 'name: "Inner \\x63luster 7"'))
+    done = place.okse("return", "--root", place.root, "--allow", "list.yaml", "-o", place.output, "--never", "never", status=1)
+    assert "cluster 7" in done.err and not place.output.exists()
+
+
 def test_the_list_itself_is_looked_at(place, tmp_path):
     (tmp_path / "never").write_text("cluster 7\n")
     place.list["from"]["name"] = "Inner Cluster 7"
@@ -254,3 +302,51 @@ def test_what_lies_outside_is_not_followed(place):
     place(status=1)
     (place.root / "verified.json").unlink()
     place(status=3)
+
+
+def test_what_is_no_file_or_too_large_is_refused_at_once(place):
+    """A pipe without a writer, a device, a directory, and records and findings beyond their limits (sparse files)."""
+    victim = place.root / "verified.json"
+    for make in (lambda: os.mkfifo(victim), lambda: victim.mkdir(), lambda: large(victim, 64 << 20)):
+        if victim.is_dir():
+            victim.rmdir()
+        else:
+            victim.unlink()
+        make()
+        assert "verified.json" in place(status=2).err
+    (place.root / "public.json").unlink()
+    large(place.root / "public.json", 1 << 40)
+    place.list["items"] = place.list["items"][2:]
+    assert "public.json: larger than the limit" in place(status=2).err
+
+
+def large(path, size):
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+def test_a_hard_link_is_judged_by_what_it_holds(place):
+    """To what file a name leads nobody can see; what is in it counts."""
+    (place.root / "public.json").unlink()
+    os.link(place.root / "full.json", place.root / "public.json")
+    assert "public.json" in place(status=1).err
+
+
+def test_a_directory_that_is_a_link_is_not_followed(place):
+    (place.directory / "elsewhere").mkdir()
+    shutil.copy(place.root / "public.json", place.directory / "elsewhere/public.json")
+    (place.root / "sub").symlink_to("../elsewhere")
+    place.list["items"][2]["path"] = "sub/public.json"
+    assert "sub/public.json" in place(status=1).err
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "a.index.json", "record"])
+def test_what_a_file_is_called_hides_no_secret(place, name):
+    """Kinds of secrets that elsewhere are looked for in files of some names only."""
+    place.change("verified.json", lambda v: v["predicate"].update(resourceUri="password='Vk3xQz81LmPw'"))
+    (place.root / "verified.json").rename(place.root / name)
+    (place.root / "verified.json.sigstore.json").unlink()
+    place.sign(name)
+    place.list["items"][0]["path"] = name
+    place.list["items"][1] |= {"path": name + ".sigstore.json", "about": name}
+    assert "looks like a secret" in place(status=1).err

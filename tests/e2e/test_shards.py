@@ -176,6 +176,7 @@ HOSTILE = {
     "other statements": (lambda v: v["bundle"].update(index="sha256:" + "1" * 64), "other statements"),
     "another size": (lambda v: v["bundle"].update(size=v["bundle"]["size"] + 1), "another file"),
     "modified meanwhile": (lambda v: v["bundle"].update(modified="2001-01-01T00:00:00Z"), "another file"),
+    "an older part replaced": (lambda v: v["bundle"].update(files="sha256:" + "1" * 64), "another file"),
     "another nanosecond": (lambda v: v["bundle"].update(nanoseconds=(v["bundle"]["nanoseconds"] + 1) % 10**9), "another file"),
     "another policy": (lambda v: v.update(policy="sha256:" + "1" * 64), "another trust policy"),
     "another manner": (lambda v: v.update(both=True), "--both"),
@@ -287,3 +288,26 @@ def test_a_bundle_in_parts_is_divided_like_one(shards, made, tmp_path):
     verdict = shards.merge(records, bundle=tmp_path / "parts")
     assert (verdict["identity"], verdict["checked"]["bytes"]) == (whole["identity"], whole["checked"]["bytes"])
     assert all("another file" in reason for reason in shards.merge(records, status=1)["reasons"])  # the parts were read, not the bundle
+
+
+def test_a_part_that_was_replaced_after_its_shard_is_another_bundle(shards, made, tmp_path):
+    """Also by one that is older than the newest: the newest time alone says nothing of the others."""
+    parts = tmp_path / "parts"
+    made.okse("split", made.bundle, "--size", "50M", "-o", parts, status=0)
+    files = sorted(parts.glob("*.part"))
+    for age, file in enumerate(files):
+        os.utime(file, (1_700_000_000 + age, 1_700_000_000 + age))
+    records = [shards.run(n, 2, bundle=parts) for n in (1, 2)]
+    shards.merge(records, bundle=parts)
+    os.utime(files[0], (1_600_000_000, 1_600_000_000))
+    assert all("another file" in reason for reason in shards.merge(records, bundle=parts, status=1)["reasons"])
+
+
+def test_a_thin_bundle_is_made_whole_first(shards, made, tmp_path):
+    """What a base gives lies in files that no record names."""
+    thin = tmp_path / "thin.okse"
+    made.okse("thin", made.bundle, "--against", made.bundle, "-o", thin, status=0)
+    done = made.okse("verify", thin, "--base", made.bundle, "--trust", made.trust, "--at", AT, "--shard", "1/2", "--record", tmp_path / "r", status=2)
+    assert "--complete" in done.err and not (tmp_path / "r").exists()
+    for more in ((), ("--base", made.bundle)):
+        assert "--complete" in made.okse("verify", thin, *more, "--trust", made.trust, "--at", AT, "--merge", tmp_path / "r", status=2).err

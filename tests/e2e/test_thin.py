@@ -487,7 +487,6 @@ def test_an_install_is_no_base_for_what_is_believed_later(site, tmp_path):
     refused = site.okse(*words, "--shard", "1/2", "--record", tmp_path / "1.json", status=2)
     assert "--complete" in refused.err and not (tmp_path / "1.json").exists()
     assert "--complete" in site.okse(*words[:2], tmp_path / "1.json", *words[2:], "--merge", status=2).err
-    site.okse(*words[:5], site.v1, "--shard", "1/2", "--record", tmp_path / "1.json", status=4)
 
 
 PEAK = """import resource, subprocess, sys

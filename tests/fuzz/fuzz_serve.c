@@ -1,6 +1,6 @@
-/* What anybody on the network may ask a registry: the first line is the target, then Host, Range, If-Range and
- * If-None-Match, each a line of its own, may follow (an empty line: none). Whatever is asked, the answer is one of
- * those that there are, within the item that it is about, and its headers end no header. */
+/* What anybody on the network may ask a registry: the first line is the target, then Host, Range, If-Range,
+ * If-None-Match and If-Match, each a line of its own, may follow (an empty line: none). Whatever is asked, the answer
+ * is one of those that there are, within the item that it is about, and its headers end no header. */
 #include "core/limits.h"
 #include "packager/media_types.h"
 #include "packager/serve_answer.h"
@@ -48,7 +48,7 @@ static void check_header(const char *value)
 
 static void check_answer(const OkseRequest *request, const OkseAnswer *answer)
 {
-    static const unsigned known[] = {200, 206, 304, 400, 404, 405, 413, 414, 416, 421};
+    static const unsigned known[] = {200, 206, 304, 400, 404, 405, 412, 413, 414, 416, 421};
     unsigned found = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
@@ -69,11 +69,11 @@ static void check_answer(const OkseRequest *request, const OkseAnswer *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = g_strndup((const char *)data, size);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", 5);
-    const char *given[5] = {NULL};
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 6);
+    const char *given[6] = {NULL};
     g_auto(OkseServeTarget) target = {.kind = OKSE_SERVE_NOWHERE};
 
-    for (size_t i = 0; i < 5 && lines[i] != NULL; i++)
+    for (size_t i = 0; i < 6 && lines[i] != NULL; i++)
         given[i] = i == 0 || *lines[i] != '\0' ? lines[i] : NULL;
     if (given[0] == NULL)
         return 0;
@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .range = given[2],
                                .if_range = given[3],
                                .if_none_match = given[4],
+                               .if_match = given[5],
                                .local = i == 1};
         g_auto(OkseAnswer) answer = {.status = 0};
 

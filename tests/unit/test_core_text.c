@@ -22,7 +22,9 @@ static void times(void)
 {
     gint64 seconds = 0;
     g_autofree char *text = okse_text_time(1700000000); /* date -u -d @1700000000 +%FT%TZ */
+    g_autofree char *early = okse_text_time(-31100000000);
 
+    g_assert_cmpstr(early, ==, "0984-06-24T07:06:40Z");
     g_assert_cmpstr(text, ==, "2023-11-14T22:13:20Z");
     g_assert_true(okse_text_time_parse("2023-11-14T23:13:20+01:00", &seconds));
     g_assert_cmpint(seconds, ==, 1700000000);
