@@ -368,15 +368,17 @@ static bool move_parts(const Framer *framer, const OkseVolumeSet *set, GError **
     return true;
 }
 
-/* Behind any place that `data` of a message could have: that of the last planned part, whose numbers are longest. */
+/* Behind any place that `data` of a message could have. No head is longer than that of the last planned part; but a
+ * shorter one may need a padding of up to two more places, and part_begin() adds one. */
 static bool keep_unreadable(SplitOutput *output, GError **error)
 {
     const OkseVolumeSet *planned = output->set;
-    uint64_t most = okse_volume_first_place(planned, &planned->volumes[planned->data - 1]) + OKSE_TAR_ALIGN;
+    const OkseVolume *last = &planned->volumes[planned->data - 1];
 
     if (output->overhead == 0)
         return true;
-    output->veil = split_veil_new(output->overhead + most, error);
+    output->veil =
+        split_veil_new(output->overhead + okse_volume_first_place(planned, last) + 4 * OKSE_TAR_ALIGN, error);
     return output->veil != NULL;
 }
 

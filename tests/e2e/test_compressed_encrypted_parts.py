@@ -179,6 +179,15 @@ def test_sizes(okse, made, tmp_path):
     assert not (tmp_path / "no").exists()
 
 
+def test_a_last_part_with_a_shorter_head(okse, made, tmp_path):
+    """Its table is a block of tar shorter, and its data begins 4096 bytes later than that of the others."""
+    site = Site(okse, tmp_path)
+    site.make(raw("model", {"x.bin": noise("z", 67 * MIB)}, kind="weights"))
+    okse("split", site.bundle, "--size", str(8 * MIB + 300_000), "--compress", "weights", "--encrypt-to", made.ec.certificate, "-o", tmp_path / "parts", status=0)
+    okse("join", tmp_path / "parts", "--key", made.ec.key, "-o", tmp_path / "joined.okse", status=0)
+    assert subprocess.run(["cmp", tmp_path / "joined.okse", site.bundle]).returncode == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 def test_splitting_takes_the_parts_size_and_no_more(okse, made, tmp_path):
     small, listed = tmp_path / "small", sorted((made.directory / "parts").iterdir())
