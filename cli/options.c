@@ -208,10 +208,12 @@ void okse_print(const char *format, ...)
 
 void okse_note(const char *format, ...)
 {
+    g_autofree char *text = NULL, *shown = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    shown = okse_text_show(text, -1, true);
+    fprintf(stderr, "%s\n", shown);
 }

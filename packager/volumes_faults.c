@@ -1,4 +1,5 @@
 /* What is wrong with the parts, for people and as data. */
+#include "core/text.h"
 #include "packager/volumes_internal.h"
 
 static void append_runs(GString *text, const char *what, const GArray *runs)
@@ -35,6 +36,14 @@ static char *file_words(const VolumeFile *file)
     return g_string_free(text, FALSE);
 }
 
+/* Whoever filled a medium gave its files their names: a line stays one. */
+static void add_line(GPtrArray *lines, const char *path, const char *before, const char *after)
+{
+    g_autofree char *shown = okse_text_show(path, -1, false);
+
+    g_ptr_array_add(lines, g_strconcat(before, shown, after, NULL));
+}
+
 static void add_volume(OkseVolumes *volumes, unsigned index, OkseVolumesView view, GPtrArray *lines)
 {
     const GPtrArray *files = volumes->files[index];
@@ -47,8 +56,11 @@ static void add_volume(OkseVolumes *volumes, unsigned index, OkseVolumesView vie
         const VolumeFile *file = g_ptr_array_index(files, i);
         g_autofree char *what = is_file_whole(file) ? NULL : file_words(file);
 
-        if (what != NULL && (file->named || view == OKSE_VOLUMES_AS_SET))
-            g_ptr_array_add(lines, g_strdup_printf("%s, %s: %s", words, file->path, what));
+        if (what != NULL && (file->named || view == OKSE_VOLUMES_AS_SET)) {
+            g_autofree char *before = g_strconcat(words, ", ", NULL), *after = g_strconcat(": ", what, NULL);
+
+            add_line(lines, file->path, before, after);
+        }
     }
 }
 
@@ -59,9 +71,11 @@ GPtrArray *okse_volumes_faults(OkseVolumes *volumes, OkseVolumesView view)
     g_mutex_lock(&volumes->lock);
     for (unsigned i = 0; i < volumes->set->data + volumes->set->parity; i++)
         add_volume(volumes, i, view, lines);
-    for (guint i = 0; i < volumes->strangers->len; i++)
-        g_ptr_array_add(lines, g_strdup_printf("%s %s", (const char *)g_ptr_array_index(volumes->stranger_paths, i),
-                                               (const char *)g_ptr_array_index(volumes->strangers, i)));
+    for (guint i = 0; i < volumes->strangers->len; i++) {
+        g_autofree char *after = g_strconcat(" ", (const char *)g_ptr_array_index(volumes->strangers, i), NULL);
+
+        add_line(lines, g_ptr_array_index(volumes->stranger_paths, i), "", after);
+    }
     g_mutex_unlock(&volumes->lock);
     return lines;
 }
