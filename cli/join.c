@@ -64,9 +64,10 @@ static int join(const OkseInvocation *invocation, OkseVolumes *volumes, GError *
     okse_parts_tell(volumes, NULL);
     if (invocation->json) {
         g_autoptr(json_t) document = document_new(volumes, "okse.join.v1", OKSE_VOLUMES_AS_SET);
+        g_autofree char *shown = g_utf8_make_valid(asked.output, -1);
 
         json_object_set_new(document, "joined", json_boolean(good && !joined.unfinished));
-        json_object_set_new(document, "path", good && !joined.unfinished ? json_string(asked.output) : json_null());
+        json_object_set_new(document, "path", good && !joined.unfinished ? json_string(shown) : json_null());
         json_object_set_new(document, "repaired", json_integer((json_int_t)joined.repaired));
         json_object_set_new(document, "copied", okse_copied_json(&joined.copied));
         return okse_print_json(document, good ? error : NULL) && good ? (joined.unfinished ? 4 : 0) : 3;

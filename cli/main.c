@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "core/worker.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const OkseCommand *const okse_commands[] = {
     /* stack, sources, building */
@@ -195,6 +197,16 @@ static int dispatch(int count, char **words, GError **error)
     return refuse_word(words[0], error);
 }
 
+/* A closed descriptor would go to the next file that is opened, and what is said on it into that file. What takes its
+ * place refuses to be read or written, as a closed one does. */
+static bool standard_descriptors_hold(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 static void process_setup(void)
 {
     struct sigaction interrupt = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
@@ -218,6 +230,8 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     int status;
 
+    if (!standard_descriptors_hold())
+        return 3;
     process_setup();
     status = dispatch(argc - 1, argv + 1, &error);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {

@@ -55,5 +55,5 @@ int okse_command_run(const OkseCommand *command, int count, char **words, GError
 bool okse_print_json(const json_t *value, GError **error);
 /* printf to stdout for people; what could steer a terminal is shown, not sent. */
 void okse_print(const char *format, ...) G_GNUC_PRINTF(1, 2);
-/* A line on stderr: progress, notes. */
+/* A line on stderr, or several: progress, notes; made safe in the same way. */
 void okse_note(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -22,6 +22,7 @@
 typedef struct {
     const char *path, *clock;
     OkseBytes *bytes;
+    const OkseThinReport *thin; /* borrowed from the bytes */
     OkseTrust *trust;
     OkseSha256 expect;
     OkseListener listener;
@@ -94,6 +95,27 @@ static bool pem_read(const char *path, char **text, GError **error)
     return path == NULL || bytes != NULL;
 }
 
+/* An installed root opens its files when they are asked for, which this process will not be able to. */
+static bool input_open(Session *session, const ServeOptions *options, GError **error)
+{
+    const OkseBundlePlaces places = {options->parts, options->bases, NULL};
+    g_autoptr(GPtrArray) roots = okse_bundle_bases_roots(options->bases);
+    g_autofree char *words = NULL;
+
+    if (roots->pdata[0] != NULL)
+        return okse_fail(error, OKSE_ERROR_INVALID,
+                         "--base: %s is a directory: serving opens no file once it has begun, so give the bundle that "
+                         "was installed there",
+                         (const char *)roots->pdata[0]);
+    session->bytes = okse_bundle_input_open(session->path, &places, &session->thin, error);
+    if (session->bytes == NULL || session->thin == NULL || session->thin->missing->len == 0)
+        return session->bytes != NULL;
+    words = okse_thin_words(session->thin);
+    return okse_fail(error, OKSE_ERROR_REFUSED,
+                     "%s: %s; name the bundle that has them (--base BUNDLE; okse verify lists them)", session->path,
+                     words);
+}
+
 static bool session_open(Session *session, const ServeOptions *options, GError **error)
 {
     OkseJudgeTerms *terms = &session->verifying.terms;
@@ -110,15 +132,14 @@ static bool session_open(Session *session, const ServeOptions *options, GError *
     terms->shown = session->path;
     session->verifying.trust = session->trust;
     session->verifying.payload_later = !options->check;
-    session->bytes = okse_bundle_input_open_whole(session->path, error);
-    return session->bytes != NULL && pem_read(options->certificate, &session->certificate, error) &&
+    return input_open(session, options, error) && pem_read(options->certificate, &session->certificate, error) &&
            pem_read(options->key, &session->key, error) && okse_httpd_load(&session->httpd, error) &&
            okse_listener_open(options->listen != NULL ? options->listen : SERVE_LISTEN, &session->listener, error);
 }
 
 static bool read_verified(Session *session, GError **error)
 {
-    const OkseVerifyInput input = {.bytes = session->bytes, .pipe = -1, .origin = session->path};
+    const OkseVerifyInput input = {.bytes = session->bytes, .pipe = -1, .origin = session->path, .thin = session->thin};
     const OkseVerification *verification;
     g_autofree char *words = NULL;
 

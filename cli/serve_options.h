@@ -9,6 +9,7 @@
 
 typedef struct {
     char *listen, *trust, *at, *expect, *certificate, *key, *connections, *patience;
+    char **bases, **parts;
     gboolean unverified, check, log;
 } ServeOptions;
 
@@ -21,6 +22,10 @@ static const OkseOption serve_options[] = {
      offsetof(ServeOptions, unverified)},
     {OKSE_OPTION_TEXT, "at", 0, "TIME", "judge as of this time instead of now", offsetof(ServeOptions, at)},
     {OKSE_OPTION_TEXT, "expect", 0, "IDENTITY", "serve only this identity", offsetof(ServeOptions, expect)},
+    {OKSE_OPTION_LIST, "base", 0, "BUNDLE", "where the payload is that a thin bundle leaves out (repeatable)",
+     offsetof(ServeOptions, bases)},
+    {OKSE_OPTION_LIST, "part", 0, "DIR", "where more parts of BUNDLE lie, when it is a directory of parts or one part",
+     offsetof(ServeOptions, parts)},
     {OKSE_OPTION_FLAG, "check", 0, NULL, "hash every blob before the first is served", offsetof(ServeOptions, check)},
     {OKSE_OPTION_PATH, "tls-cert", 0, "PEM", "serve https with this certificate (chain)",
      offsetof(ServeOptions, certificate)},

@@ -61,8 +61,11 @@ static bool print_json(const OkseSplitResult *result, GError **error)
     document = json_pack("{s:s,s:s,s:s,s:i,s:o,s:o}", "schema", "okse.split.v1", "set", okse_sha256_text(&set->id, id),
                          "identity", okse_sha256_text(&set->bundle.identity, identity), "groups", (int)set->groups,
                          "parts", parts, "copied", okse_copied_json(&result->copied));
-    if (result->list != NULL)
-        json_object_set_new(document, "list", json_string(result->list));
+    if (result->list != NULL) {
+        g_autofree char *shown = g_utf8_make_valid(result->list, -1);
+
+        json_object_set_new(document, "list", json_string(shown));
+    }
     if (document != NULL && set->encoding != NULL)
         json_object_set_new(document, "encoding", json_string(set->encoding));
     return okse_print_json(document, error);

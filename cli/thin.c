@@ -4,6 +4,7 @@
 #include "cli/copied.h"
 #include "core/fd.h"
 #include "core/text.h"
+#include "packager/build_resume.h"
 #include "packager/thin_write.h"
 
 #include <sys/stat.h>
@@ -56,6 +57,14 @@ static bool output_check(const OkseBundle *bundle, const GPtrArray *others, cons
     return !read || okse_fail(error, OKSE_ERROR_INVALID, "%s: is read here; write elsewhere", output->path);
 }
 
+/* What a run that was killed left is written over, and does not stay beside. */
+static bool output_begin(OkseOutput *output, GError **error)
+{
+    if (!okse_resume_take(output))
+        return okse_output_create(output, error);
+    return ftruncate(output->fd, 0) == 0 || okse_fail_errno(error, "write %s", output->path);
+}
+
 static bool print_thinned(const OkseInvocation *invocation, const OkseBundle *bundle, const OkseThinned *thinned,
                           const char *path, GError **error)
 {
@@ -92,7 +101,7 @@ static bool make_thin(const OkseInvocation *invocation, OkseCopying *copying, Ok
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: is thin already", invocation->arguments[0]);
     copying->bundle = bundle;
     return okse_output_prepare(output, given->output, error) && output_check(bundle, against, output, error) &&
-           okse_output_create(output, error) &&
+           output_begin(output, error) &&
            okse_thin_write(copying, against, given->whole_files, output->fd, &thinned, error) &&
            okse_output_finish(output, error) && print_thinned(invocation, bundle, &thinned, given->output, error);
 }
@@ -154,7 +163,7 @@ static bool make_whole(const OkseInvocation *invocation, OkseCopying *copying, O
         return refuse_incomplete(invocation, thin, error);
     copying->bundle = bundle;
     return okse_output_prepare(output, given->output, error) && output_check(bundle, none, output, error) &&
-           okse_output_create(output, error) && okse_bundle_copy(copying, output->fd, &copied, error) &&
+           output_begin(output, error) && okse_bundle_copy(copying, output->fd, &copied, error) &&
            okse_output_finish(output, error) && print_completed(invocation, bundle, thin, &copied, error);
 }
 

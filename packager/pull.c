@@ -148,14 +148,15 @@ static void keep_unfinished(Pull *pull)
 
 static json_t *describe(const Pull *pull, const OkseBundle *bundle)
 {
+    g_autofree char *shown = g_utf8_make_valid(pull->request->output, -1);
     char text[OKSE_SHA256_TEXT];
 
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:i,s:i}", "schema", "okse.pull.v1", "identity",
                      okse_sha256_text(okse_bundle_identity(bundle), text), "name", okse_bundle_name(bundle), "version",
-                     okse_bundle_version(bundle), "country", okse_bundle_country(bundle), "bundle",
-                     pull->request->output, "bytes", (json_int_t)okse_bundle_slots(bundle).file_size, "fetched",
-                     (json_int_t)pull->fetched, "reused", (json_int_t)pull->reused, "statements",
-                     (int)pull->found.statements, "others", (int)pull->found.others);
+                     okse_bundle_version(bundle), "country", okse_bundle_country(bundle), "bundle", shown, "bytes",
+                     (json_int_t)okse_bundle_slots(bundle).file_size, "fetched", (json_int_t)pull->fetched, "reused",
+                     (json_int_t)pull->reused, "statements", (int)pull->found.statements, "others",
+                     (int)pull->found.others);
 }
 
 /* To the strict reader. */

@@ -19,6 +19,7 @@
 
 #define RING (OKSE_LANE_RUNS + 1) /* blocks in memory: those that wait in a lane, and the one being read */
 #define LINES_KEPT 4096u          /* lines of a table before they are written */
+#define UNFINISHED ".unfinished"
 
 typedef struct {
     const OkseSplit *asked;
@@ -40,7 +41,7 @@ static char *temporary_name(const SplitOutput *output, const OkseVolume *volume)
 {
     g_autofree char *name = final_name(output, volume);
 
-    return g_strdup_printf(".%s.unfinished", name);
+    return g_strdup_printf(".%s" UNFINISHED, name);
 }
 
 int split_part_open(const SplitOutput *output, const OkseVolume *volume, int flags, GError **error)
@@ -154,10 +155,20 @@ static bool rename_part(const SplitOutput *output, const OkseVolume *volume, GEr
            okse_fail_errno(error, "finish %s/%s", output->directory, to);
 }
 
-static void remove_unfinished(const SplitOutput *output)
+/* *named: how many have their names by now. */
+static bool name_parts(const SplitOutput *output, unsigned *named, GError **error)
+{
+    for (; *named < output->set->data + output->set->parity; (*named)++)
+        if (!rename_part(output, &output->set->volumes[*named], error))
+            return false;
+    return fsync(output->dir_fd) == 0 || okse_fail_errno(error, "finish %s", output->directory);
+}
+
+static void remove_parts(const SplitOutput *output, unsigned named)
 {
     for (unsigned i = 0; i < output->set->data + output->set->parity; i++) {
-        g_autofree char *name = temporary_name(output, &output->set->volumes[i]);
+        const OkseVolume *volume = &output->set->volumes[i];
+        g_autofree char *name = i < named ? final_name(output, volume) : temporary_name(output, volume);
 
         unlinkat(output->dir_fd, name, 0);
     }
@@ -183,12 +194,18 @@ static bool write_all_parts(Split *split, GError **error)
             return false;
     if (recipients != NULL && !split_sealed_write(output, recipients, error))
         return false;
-    if (!okse_bytes_unchanged(split->asked->bytes, error))
-        return false;
-    for (unsigned i = 0; i < set->data + set->parity; i++)
-        if (!rename_part(output, &set->volumes[i], error))
-            return false;
-    return fsync(output->dir_fd) == 0 || okse_fail_errno(error, "finish %s", output->directory);
+    return okse_bytes_unchanged(split->asked->bytes, error);
+}
+
+/* What a run that was killed left: the directory is locked, so nobody writes it now. */
+static void remove_left(const SplitOutput *output, const GPtrArray *names, const char *start)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *there = g_ptr_array_index(names, i);
+
+        if (there[0] == '.' && g_str_has_prefix(there + 1, start) && g_str_has_suffix(there, UNFINISHED))
+            unlinkat(output->dir_fd, there, 0);
+    }
 }
 
 /* Parts of this bundle that are there would be taken for parts of this set, or be overwritten. */
@@ -211,6 +228,7 @@ static bool check_directory(const SplitOutput *output, GError **error)
                 "%s/%s is there: parts of two sets must not lie together (remove them, or give another -o)",
                 output->directory, there);
     }
+    remove_left(output, names, start);
     return true;
 }
 
@@ -266,9 +284,10 @@ static bool check_space(const Split *split, GError **error)
                      split->asked->compress ? "at least about " : "", want, have);
 }
 
-static bool open_directory(SplitOutput *output, GError **error)
+static bool open_directory(SplitOutput *output, bool *made, GError **error)
 {
-    if (mkdir(output->directory, 0755) < 0 && errno != EEXIST)
+    *made = mkdir(output->directory, 0755) == 0;
+    if (!*made && errno != EEXIST)
         return okse_fail_errno(error, "make directory %s", output->directory);
     output->dir_fd = okse_open_directory(output->directory, error);
     if (output->dir_fd < 0)
@@ -292,6 +311,18 @@ static bool write_labels(const SplitOutput *output, OkseSplitResult *result, GEr
            (!sealed || split_sealed_lists(output, name, error));
 }
 
+static void remove_lists(const SplitOutput *output)
+{
+    static const char *const endings[] = {".labels.txt", ".set.json", ".sha256"}; /* the last two of encrypted parts */
+    g_autofree char *name = okse_volume_set_name(output->set);
+
+    for (unsigned i = 0; i < (output->tables_fd >= 0 ? G_N_ELEMENTS(endings) : 1); i++) {
+        g_autofree char *file = g_strconcat(name, endings[i], NULL);
+
+        unlinkat(output->dir_fd, file, 0);
+    }
+}
+
 static OkseVolumeBundle describe(const OkseSplit *split)
 {
     return (OkseVolumeBundle){.identity = *okse_bundle_identity(split->bundle),
@@ -302,28 +333,34 @@ static OkseVolumeBundle describe(const OkseSplit *split)
                               .country = (char *)(uintptr_t)okse_bundle_country(split->bundle)};
 }
 
+static bool write_unfinished(Split *split, GError **error)
+{
+    SplitOutput *output = &split->output;
+    unsigned passes = (output->set->parity > 0 ? 2 : 1) * (split->asked->recipients != NULL ? 2 : 1);
+    bool good;
+
+    if (!check_space(split, error))
+        return false;
+    output->progress = okse_progress_new("splitting", okse_bytes_length(split->asked->bytes) * passes);
+    good = write_all_parts(split, error);
+    okse_progress_free(output->progress);
+    return good;
+}
+
 static bool split_run(Split *split, OkseSplitResult *result, GError **error)
 {
     SplitOutput *output = &split->output;
-    bool sealed = split->asked->recipients != NULL;
-    uint64_t total = okse_bytes_length(split->asked->bytes) * (output->set->parity > 0 ? 2 : 1) * (sealed ? 2 : 1);
-    bool good;
+    unsigned named = 0;
 
-    if (!open_directory(output, error) || !check_directory(output, error) ||
-        (sealed && !split_sealed_prepare(output, error)))
+    if (!check_directory(output, error) || (split->asked->recipients != NULL && !split_sealed_prepare(output, error)))
         return false;
-    if (!check_space(split, error)) {
-        remove_unfinished(output);
-        return false;
+    if (write_unfinished(split, error) && name_parts(output, &named, error)) {
+        if (write_labels(output, result, error))
+            return true;
+        remove_lists(output);
     }
-    output->progress = okse_progress_new("splitting", total);
-    good = write_all_parts(split, error);
-    okse_progress_free(output->progress);
-    if (!good) {
-        remove_unfinished(output);
-        return false;
-    }
-    return write_labels(output, result, error);
+    remove_parts(output, named);
+    return false;
 }
 
 /* The largest message that OpenSSL's own command opens bounds an encrypted part. */
@@ -373,11 +410,14 @@ bool okse_split(const OkseSplit *asked, OkseSplitResult *result, GError **error)
     Split split = {.asked = asked,
                    .output = {.dir_fd = -1, .directory = asked->directory, .tables_fd = -1, .origin = asked->origin}};
     SplitOutput *output = &split.output;
-    bool good;
+    bool good, made = false;
 
     output->set = plan(&split, &bundle, error);
     output->bytes = asked->recipients != NULL ? asked->bytes : NULL;
-    good = output->set != NULL && parity_works(output->set, error) && split_run(&split, result, error);
+    good = output->set != NULL && parity_works(output->set, error) && open_directory(output, &made, error) &&
+           split_run(&split, result, error);
+    if (!good && made)
+        rmdir(output->directory);
     okse_fd_clear(&output->dir_fd);
     okse_fd_clear(&output->tables_fd);
     split_veil_free(output->veil);

@@ -49,8 +49,10 @@ bool split_sealed_prepare(SplitOutput *output, GError **error)
         return true;
     g_autofree char *name = g_strdup_printf(".okse-split-%jd.unfinished", (intmax_t)getpid()); /* no O_TMPFILE here */
     output->tables_fd = openat(output->dir_fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (output->tables_fd < 0)
+        return okse_fail_errno(error, "write into %s", output->directory);
     unlinkat(output->dir_fd, name, 0);
-    return output->tables_fd >= 0 || okse_fail_errno(error, "write into %s", output->directory);
+    return true;
 }
 
 static Sealed *sealed_of(SplitSealing *sealing, const OkseVolume *volume)

@@ -438,6 +438,8 @@ static OkseVolumeSet *choose_or_tell(Search *search, const OkseVolumesPlaces *pl
     OkseVolumeSet *set = choose(search, places->wanted, named, &cause);
 
     if (set == NULL)
+        g_prefix_error(&cause, "%s%s: ", places->paths[0], places->paths[1] != NULL ? " and the other places" : "");
+    if (set == NULL)
         g_propagate_error(error, search->sealed.first != NULL && g_hash_table_size(search->sets) == 0
                                      ? g_steal_pointer(&search->sealed.first)
                                      : g_steal_pointer(&cause));

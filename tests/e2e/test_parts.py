@@ -563,6 +563,13 @@ def test_a_hostile_set_is_refused(okse, made, tmp_path, change):
     assert os.listdir(path.parent) == ["a.part"]
 
 
+def test_a_place_without_parts_is_named(okse, tmp_path):
+    for places in ([tmp_path], [tmp_path, tmp_path / "other"]):
+        places[-1].mkdir(exist_ok=True)
+        told = okse("join", *places, "-o", tmp_path / "x", status=2).err
+        assert told.startswith(f"okse: {tmp_path}{' and the other places' if len(places) > 1 else ''}: no part of a bundle is here")
+
+
 def test_the_default_name_stays_here(okse, made, parts, tmp_path):
     (tmp_path / "here").mkdir()
     okse("join", parts, cwd=tmp_path / "here", status=0)
