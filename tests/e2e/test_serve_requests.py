@@ -134,11 +134,11 @@ def test_what_parts_cannot_give_is_no_answer(okse, made, tmp_path):
     assert "part 3" in refused.err and not refused.out
 
 
-def test_thin_bundles_and_encrypted_parts_are_refused_and_it_is_said_what_to_do(okse, made, tmp_path):
+def test_what_is_not_there_and_encrypted_parts_are_refused_and_it_is_said_what_to_do(okse, made, tmp_path):
     okse("thin", made.bundle, "--against", made.bundle, "-o", tmp_path / "thin.okse", status=0)
     for words in (("--unverified",), ("--trust", made.trust)):
-        refused = okse("serve", tmp_path / "thin.okse", *words, "--listen", "127.0.0.1:0", status=2)
-        assert "thin" in refused.err and "--complete" in refused.err and not refused.out
+        refused = okse("serve", tmp_path / "thin.okse", *words, "--listen", "127.0.0.1:0", status=1)
+        assert "thin" in refused.err and "--base" in refused.err and not refused.out
     site = Recipient(tmp_path, "clinic")
     okse("split", made.bundle, "--encrypt-to", site.certificate, "-o", tmp_path / "sealed", status=0)
     refused = okse("serve", tmp_path / "sealed", "--unverified", "--listen", "127.0.0.1:0", status=2)
