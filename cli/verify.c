@@ -208,11 +208,10 @@ static bool shards_open(Session *session, const OkseInvocation *invocation, GErr
 
     if (divided && session->bytes == NULL)
         return okse_fail(error, OKSE_ERROR_INVALID, "%s: --shard and --merge need a file", session->input.origin);
-    /* What lies in an install root is no file whose size and time a record could say. */
-    if (divided && session->input.thin != NULL)
+    if (divided && takes_from_root(session, options))
         return okse_fail(error, OKSE_ERROR_INVALID,
-                         "%s: is thin, and --shard and --merge need one bundle that is whole (okse thin %s --complete "
-                         "--base BUNDLE -o FILE)",
+                         "%s: --shard and --merge are about files that are the same for all of them, and an install is "
+                         "not (make it whole first: okse thin %s --base ROOT --complete -o FILE)",
                          session->input.origin, session->input.origin);
     session->shards.terms = (OkseShardTerms){.policy = &session->trust->digest,
                                              .trust = session->trust,

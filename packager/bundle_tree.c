@@ -10,7 +10,13 @@ static OkseTree *read_listing(const OkseBundle *bundle, const OkseBundleComponen
     g_autofree char *origin = g_strdup_printf("%s: %s.mtree", bundle->origin, component->name);
     const OkseBlob *blob = okse_bundle_find(bundle, &component->listing);
     OkseBlobRange range = {bundle->bytes, blob->offset, blob->size, blob->digest};
-    g_autoptr(GBytes) listing = okse_blob_read(&range, OKSE_LIMIT_LISTING, origin, error);
+    g_autoptr(GBytes) listing = NULL;
+
+    if (bundle->bytes == NULL) { /* a pipe went by */
+        okse_fail(error, OKSE_ERROR_INVALID, "%s: is not kept while a pipe is read", origin);
+        return NULL;
+    }
+    listing = okse_blob_read(&range, OKSE_LIMIT_LISTING, origin, error);
 
     return listing == NULL ? NULL : okse_listing_read(listing, origin, error);
 }

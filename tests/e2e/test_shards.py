@@ -303,11 +303,18 @@ def test_a_part_that_was_replaced_after_its_shard_is_another_bundle(shards, made
     assert all("another file" in reason for reason in shards.merge(records, bundle=parts, status=1)["reasons"])
 
 
-def test_a_thin_bundle_is_made_whole_first(shards, made, tmp_path):
-    """What a base gives lies in files that no record names."""
-    thin = tmp_path / "thin.okse"
+def test_of_a_thin_bundle_the_base_is_in_the_records(shards, made, tmp_path):
+    """A base that is another file makes them records of other files; what lies in an install root is in no record at all."""
+    thin, base, root = tmp_path / "thin.okse", tmp_path / "base.okse", tmp_path / "root"
     made.okse("thin", made.bundle, "--against", made.bundle, "-o", thin, status=0)
-    done = made.okse("verify", thin, "--base", made.bundle, "--trust", made.trust, "--at", AT, "--shard", "1/2", "--record", tmp_path / "r", status=2)
-    assert "--complete" in done.err and not (tmp_path / "r").exists()
-    for more in ((), ("--base", made.bundle)):
-        assert "--complete" in made.okse("verify", thin, *more, "--trust", made.trust, "--at", AT, "--merge", tmp_path / "r", status=2).err
+    shutil.copy(made.bundle, base)
+    words = ("verify", thin, "--trust", made.trust, "--at", AT)
+    records = [tmp_path / f"{n}.json" for n in (1, 2)]
+    for number, record in enumerate(records, 1):
+        made.okse(*words, "--base", base, "--shard", f"{number}/2", "--record", record, status=4)
+    made.okse(*words, "--base", base, "--merge", *records, status=0)
+    os.utime(base, (1_700_000_000, 1_700_000_000))
+    assert "another file" in made.okse(*words, "--base", base, "--merge", *records, status=1).out
+    made.okse("install", made.bundle, "--root", root, "--trust", made.trust, status=0)
+    assert "--complete" in made.okse(*words, "--base", root, "--shard", "1/2", "--record", tmp_path / "r", status=2).err
+    assert "--complete" in made.okse(*words, "--base", root, "--merge", *records, status=2).err and not (tmp_path / "r").exists()

@@ -102,7 +102,7 @@ def test_parts(shell):
 
 
 def test_encryption(shell):
-    wrap, certificate, guard, onward = blocks("encryption.md")
+    wrap, certificate, both, guard, onward = blocks("encryption.md")
     for name in ("ministry", "clinic", "guard", "next"):
         shell(certificate, **{"-keyout": "-nodes -keyout", "clinic": name, "/CN=Clinic": "/CN=" + name})
     whole = (shell.directory / "civic.okse").read_bytes()
@@ -121,6 +121,10 @@ def test_encryption(shell):
     (at / f"{NAME}.0001.part").unlink()
     shell("okse join . --key next.pem -o again.okse", cwd=at)
     assert (at / "again.okse").read_bytes() == whole
+    shutil.rmtree(at)
+    shell(both)
+    shell("okse join parts --key clinic.pem -o both.okse")
+    assert (shell.directory / "both.okse").read_bytes() == whole
 
 
 def test_thin(shell):
